@@ -1,0 +1,37 @@
+# Two commands matter: `make run` and `make test`. Both set up first, from hash-pinned requirements.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test setup check docs bench lock clean
+
+run: setup
+	$(BIN)/mombus demo
+
+test: setup
+	$(BIN)/pytest
+
+setup: .venv/.done
+
+.venv/.done: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: setup
+	$(BIN)/mombus docs
+
+bench: setup
+	$(BIN)/python -m bench
+
+# Needs uv on PATH; run after changing dependencies in pyproject.toml.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --group dev pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf .venv .mombus

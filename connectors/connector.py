@@ -1,0 +1,311 @@
+"""The contract between a connector and the hub. Its comments are the contract: what calling and returning mean.
+
+A connector implements `Connector` and those of `Source`, `Sink`, `Answers`, `Hosted` and `Snapshot` that it can.
+It is found by its entry point in the group `mombus.connectors`, whose name is its kind.
+
+Errors, all of them ConnectorError, decide what happens to a message:
+
+    ConnectorError
+    ├── ConfigError          wrong configuration: the system doesn't start, its finding names the field
+    ├── RetryableError       not now; the same call may work later (retry_after_s, if the target said when)
+    │   └── NotConnected     there is no connection; the hub reconnects, nothing was sent
+    ├── PermanentError       never, however often: the message is kept with this reason for a person
+    │   ├── MappingError     the message can't be said in the target's words, or the item in ours
+    │   └── Rejected         the target understood and said no
+    ├── Halted               credentials or a licence: the system is paused until a person acts
+    └── OutcomeUnknown       it may or may not have taken effect: read back, or ask a person; never sent blindly again
+
+A vendor's errors are translated in exactly one function per connector; what follows is decided in exactly one place
+of the hub.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from canonical.message import Verb
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from starlette.types import ASGIApp
+
+    from canonical.message import Message
+
+
+class ConnectorError(Exception):
+    """Something went wrong between the hub and a system. Use one of the errors below."""
+
+
+class ConfigError(ConnectorError):
+    """The configuration can't work. `field` is the config field at fault, if one is."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class RetryableError(ConnectorError):
+    """Not now. `retry_after_s` is when the target said to come back, if it did."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class NotConnected(RetryableError):  # noqa: N818
+    """There is no connection, so nothing was sent."""
+
+
+class PermanentError(ConnectorError):
+    """Never, however often it is tried."""
+
+
+class MappingError(PermanentError):
+    """The message can't be said in the target's words, or the item not in canonical ones."""
+
+
+class Rejected(PermanentError):  # noqa: N818
+    """The target understood and said no; the text is the target's reason."""
+
+
+class Halted(ConnectorError):  # noqa: N818
+    """Credentials, a licence or a certificate: nothing works until a person acts."""
+
+
+class OutcomeUnknown(ConnectorError):  # noqa: N818
+    """The effect may or may not have happened."""
+
+
+class Effect(StrEnum):
+    """How a sink keeps an effect from happening twice."""
+
+    IDEMPOTENT = "idempotent"
+    """The target recognises the message's id: sending it again changes nothing."""
+    FINDABLE = "findable"
+    """`find` can tell whether it took effect."""
+    BLIND = "blind"
+    """Neither: an unknown outcome goes to a person."""
+
+
+class Level(StrEnum):
+    """How far a handover got, in this order."""
+
+    RECEIVED = "received"
+    ACCEPTED = "accepted"
+    POSTED = "posted"
+    """The business document exists and its number is known."""
+
+
+class Offer(NamedTuple):
+    """An object and a verb that a connector can say or take."""
+
+    object: str
+    verb: Verb = Verb.SYNC
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """How a sink takes one offer.
+
+    `batch` is how many messages one write may hold, `concurrency` how many writes may be open at once (for different
+    lanes), `serialise_by` names what two messages must not share while one of them is being written.
+    """
+
+    effect: Effect = Effect.FINDABLE
+    batch: int = 1
+    concurrency: int = 1
+    serialise_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The target took it.
+
+    `document` is the target's number for it: an alias of the key from now on. `reply` is the target's answer to a
+    request, to be published for the asker; None lets the hub write the plain acknowledgement.
+    """
+
+    level: Level = Level.ACCEPTED
+    document: str | None = None
+    reply: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """`find` is certain: it did not take effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A source may have missed things, from `since` until `until` (still missing when None)."""
+
+    what: str
+    since: datetime
+    reason: str
+    until: datetime | None = None
+    equipment: str | None = None
+    lost: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A part of an item that can't become a message: where it stood, what is wrong, its bytes if they can be told."""
+
+    place: str
+    reason: str
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the hub did with one message of an item."""
+
+    message_id: str
+    key: str
+    accepted: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What a source read in one piece: it is stored whole, and settled once.
+
+    `raw` is the document as it came (kept in RAW), None when the messages say it all. `faults` are its bad parts, kept
+    with their reasons. `bookmark` is where to go on reading after a restart. `settle`, when given, is awaited with one
+    outcome per message once everything is stored: a source that can make its system wait gives one; without it the
+    hub has taken responsibility as soon as the item was yielded.
+    """
+
+    messages: tuple[Message | Gap, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    raw: bytes | None = None
+    content_type: str = "application/json"
+    document: str | None = None
+    bookmark: str | None = None
+    settle: Callable[[Sequence[Outcome]], Awaitable[None]] | None = None
+
+
+class Health(StrEnum):
+    """How a connector is."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How a connector is, with a reason a person can act on."""
+
+    health: Health
+    reason: str = ""
+    last_data: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a connector may know of the hub: its own name in routes.yaml, the site, where relative paths start."""
+
+    system: str
+    site: str
+    timezone: ZoneInfo
+    folder: str = "."
+    owns: frozenset[str] = field(default_factory=frozenset)
+    """The data objects this system owns here: what it pushes about them is a statement, about others a request."""
+
+
+class ConnectorConfig(BaseModel):
+    """A connector's part of `systems:`. Field descriptions are the reference page, the lint and the editor's help.
+
+    Secrets are `pydantic.SecretStr`, so that nothing prints them. Relative paths start at the config file's folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    connector: str = Field(description="Kind of connector, as listed by `mombus connectors`.")
+
+
+class Connector(Protocol):
+    """One system's connector. Constructing it does no I/O and can't fail but with ConfigError."""
+
+    Config: ClassVar[type[ConnectorConfig]]
+    summary: ClassVar[str]
+    """One line for the list of kinds."""
+
+    def __init__(self, config: Any, surroundings: Surroundings) -> None: ...
+
+    async def connect(self) -> None:
+        """Open what it needs. Called again after NotConnected, with back-off. Raises RetryableError, Halted, ConfigError."""
+
+    async def close(self) -> None:
+        """Close everything, also half open; called once, last. Never raises."""
+
+    async def probe(self) -> Probe:
+        """How it is, from something the system answered lately; at most a second. Never raises."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Reads a system."""
+
+    offers: frozenset[Offer]
+    """What it says, known per instance: generic wires learn it from YAML."""
+
+    def read(self, bookmark: str | None) -> AsyncIterator[Item]:
+        """Yield items from the bookmark on, for ever. The hub asks for the next one when it can store it.
+
+        Raises NotConnected when the connection is lost: the hub connects again and reads from the last stored bookmark.
+        """
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Writes to a system."""
+
+    accepts: Mapping[Offer, Accept]
+
+    async def write(self, messages: Sequence[Message]) -> Sequence[Receipt | ConnectorError]:
+        """Write them in order and return one result each, in order. Never raises ConnectorError for a single one.
+
+        Raises NotConnected or Halted for the whole call only if nothing of it was sent.
+        """
+
+    async def find(self, message: Message) -> Receipt | Absent:
+        """Did it take effect? Raises OutcomeUnknown when that can't be told, NotConnected when nobody answers."""
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """Answers a get about objects its system owns."""
+
+    def answer(self, get: Message) -> AsyncIterator[Message]:
+        """Yield one show per thing that matches; nothing matches: nothing."""
+
+
+@runtime_checkable
+class Hosted(Protocol):
+    """Serves HTTP for its system under the hub's one server."""
+
+    path: str
+    """Where it listens, such as `/in/erp`."""
+
+    def app(self, deliver: Callable[[Item], Awaitable[Sequence[Outcome]]]) -> ASGIApp:
+        """The ASGI application for that path. The system's reply is sent only after `deliver` has returned."""
+
+
+@runtime_checkable
+class Snapshot(Protocol):
+    """Can tell everything it owns of one object."""
+
+    complete: bool
+    """True if what a snapshot lacks doesn't exist any more."""
+
+    def snapshot(self, object: str, keys: Sequence[str] | None = None) -> AsyncIterator[Message]:
+        """Yield one sync per thing, all of them or the given keys."""
