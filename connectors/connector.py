@@ -242,7 +242,7 @@ class Connector(Protocol):
     def __init__(self, config: Any, surroundings: Surroundings) -> None: ...
 
     async def connect(self) -> None:
-        """Open what it needs. Called again after NotConnected, with back-off. Raises RetryableError, Halted, ConfigError."""
+        """Open what it needs; called again after NotConnected. Raises RetryableError, Halted, ConfigError."""
 
     async def close(self) -> None:
         """Close everything, also half open; called once, last. Never raises."""

@@ -76,7 +76,7 @@ class TestResult(Element):
 
 
 class QualityResult(TestResult):
-    """A test result whose testable object is a lot; `evaluated_criterion_result` is Pass, Fail or the laboratory's word."""
+    """A test result about a lot; `evaluated_criterion_result` is Pass, Fail or the laboratory's own word."""
 
     testable_object_id: LotId | None = None
     production_order_id: OrderId | None = None
