@@ -1,0 +1,382 @@
+"""The contract suite: what every connector is held to, run against a real server.
+
+A connector joins with a harness (how to start its real system, make it talk, count effects) and one class:
+
+    class RestHarness(Harness): ...
+
+    class TestRest(SourceContract, SinkContract, ConnectorContract):
+        def make_harness(self, tmp_path: Path) -> Harness:
+            return RestHarness(tmp_path)
+
+A rule that can't apply is exempted with its reason, and shows as skipped with it:
+
+        exempt = {"test_goes_on_from_its_bookmark": "OPC UA values that nobody subscribed to are gone"}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from canonical.message import Message
+from connectors.connector import (
+    Absent,
+    ConnectorError,
+    Gap,
+    Health,
+    NotConnected,
+    OutcomeUnknown,
+    PermanentError,
+    Probe,
+    Receipt,
+    RetryableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+    from connectors.connector import Connector, Item, Sink, Source
+
+
+class Harness(ABC):
+    """One real system on loopback, and the connector that speaks with it.
+
+    The system keeps what it was told over `kill` and `restart`, and comes back at the same address.
+    """
+
+    patience_s: ClassVar[float] = 10.0
+    """How long a lost connection may take to be noticed, and to work again once the system is back."""
+    tells_gaps: ClassVar[bool] = False
+    """True if the first item after an outage must carry a Gap."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Start the system; return when it takes connections."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Stop it for good and free everything; also after `kill`."""
+
+    @abstractmethod
+    async def kill(self) -> None:
+        """Take the system away as abruptly as it can be done here."""
+
+    @abstractmethod
+    async def restart(self) -> None:
+        """Bring it back at the same address, with what it knew."""
+
+    @abstractmethod
+    def connector(self) -> Connector:
+        """A new connector configured for the system. Called before `start` too: the address is known then."""
+
+    async def say(self, count: int) -> list[str]:
+        """Make the system say `count` new things; return the marks by which `heard` will know them."""
+        raise NotImplementedError
+
+    async def say_badly(self) -> None:
+        """Make the system say something that can't become a message."""
+        raise NotImplementedError
+
+    def heard(self, item: Item) -> list[str]:
+        """The marks of what an item says; the messages' keys unless the harness knows better."""
+        return [message.key for message in item.messages if isinstance(message, Message)]
+
+    def good(self, count: int) -> list[Message]:
+        """New messages the sink can take, each another thing, the same offer."""
+        raise NotImplementedError
+
+    def bad(self) -> Message:
+        """A message the sink can't say or the system refuses: its result is a PermanentError."""
+        raise NotImplementedError
+
+    async def effects(self, message: Message) -> int:
+        """How often the message took effect in the system, asked from the system itself."""
+        raise NotImplementedError
+
+    async def swallow_next_reply(self) -> None:
+        """Make the system do the next write and lose its answer."""
+        raise NotImplementedError
+
+
+class Suite:
+    """What the contracts share: the harness, exemptions, and short ways to drive a connector."""
+
+    exempt: ClassVar[dict[str, str]] = {}
+
+    def make_harness(self, tmp_path: Path) -> Harness:
+        raise NotImplementedError("give the suite its harness")
+
+    @pytest.fixture
+    async def harness(self, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
+        reason = self.exempt.get(request.node.originalname)
+        if reason is not None:
+            pytest.skip(reason)
+        harness = self.make_harness(tmp_path)
+        await harness.start()
+        try:
+            yield harness
+        finally:
+            await harness.stop()
+
+    @pytest.fixture
+    async def connector(self, harness: Harness) -> AsyncIterator[Any]:
+        connector = harness.connector()
+        await connector.connect()
+        try:
+            yield connector
+        finally:
+            await connector.close()
+
+
+class ConnectorContract(Suite):
+    """`Connector`: constructing, connecting, closing, probing."""
+
+    async def test_constructing_does_no_io(self, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            raise AssertionError("a constructor opened a connection")
+
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+        monkeypatch.setattr(socket, "getaddrinfo", refuse)
+        harness.connector()
+
+    async def test_closes_without_having_connected(self, harness: Harness) -> None:
+        await harness.connector().close()
+
+    async def test_connects_twice(self, harness: Harness) -> None:
+        connector = harness.connector()
+        await connector.connect()
+        await connector.connect()
+        assert (await connector.probe()).health is not Health.DOWN
+        await connector.close()
+
+    async def test_probes_always(self, harness: Harness) -> None:
+        """Before connect, connected, when the system is gone, after close: never raises, says why it isn't well."""
+        connector = harness.connector()
+        await self._probe(connector)
+        await connector.connect()
+        assert (await self._probe(connector)).health is not Health.DOWN
+        await harness.kill()
+        await _until(lambda: self._unwell(connector), harness.patience_s)
+        await connector.close()
+        await self._probe(connector)
+
+    async def test_says_when_nobody_is_there_and_recovers(self, harness: Harness) -> None:
+        await harness.kill()
+        connector = harness.connector()
+        try:
+            await connector.connect()
+        except RetryableError:
+            pass
+        else:
+            assert await self._unwell(connector), "connect found nobody and said nothing"
+        await harness.restart()
+        await _connected(connector, harness.patience_s)
+        assert (await self._probe(connector)).health is not Health.DOWN
+        await connector.close()
+
+    async def _unwell(self, connector: Connector) -> bool:
+        return (await self._probe(connector)).health is not Health.OK
+
+    async def _probe(self, connector: Connector) -> Probe:
+        probe = await asyncio.wait_for(connector.probe(), 2)
+        assert probe.health is Health.OK or probe.reason, "a connector that isn't well says why"
+        return probe
+
+
+class SourceContract(Suite):
+    """`Source`: hears what the system says, survives its bad items and its outages."""
+
+    async def test_hears_what_the_system_says(self, harness: Harness, connector: Source) -> None:
+        async with _Ear(harness, connector) as ear:
+            said = await harness.say(3)
+            await ear.hears(said)
+            system = harness.connector()
+            for message in ear.messages:
+                assert (message.object, message.verb) in system.offers, f"{message.object} {message.verb} isn't offered"
+                assert message.occurred.tzinfo is not None
+                assert message.id
+                assert message.body is not None
+
+    async def test_a_bad_item_stops_nobody(self, harness: Harness, connector: Source) -> None:
+        async with _Ear(harness, connector) as ear:
+            await harness.say_badly()
+            await ear.hears(await harness.say(1))
+            assert ear.faults, "the bad item was dropped without a word"
+            assert all(fault.reason and fault.place for fault in ear.faults)
+
+    async def test_goes_on_from_its_bookmark(self, harness: Harness, connector: Source) -> None:
+        """What was said while nobody listened is heard from the bookmark on, by a new connector."""
+        async with _Ear(harness, connector) as ear:
+            await ear.hears(await harness.say(2))
+            bookmark = ear.bookmark
+        await connector.close()
+        said = await harness.say(2)
+        again = harness.connector()
+        await again.connect()
+        async with _Ear(harness, again, bookmark) as ear:
+            await ear.hears(said)
+        await again.close()
+
+    async def test_hears_again_after_an_outage(self, harness: Harness, connector: Source) -> None:
+        async with _Ear(harness, connector) as ear:
+            await ear.hears(await harness.say(1))
+            await harness.kill()
+            await ear.lost(harness.patience_s)
+            bookmark = ear.bookmark
+        await harness.restart()
+        await _connected(connector, harness.patience_s)
+        async with _Ear(harness, connector, bookmark) as ear:
+            await ear.hears(await harness.say(1))
+            if harness.tells_gaps:
+                assert ear.gaps, "an outage was passed over in silence"
+                assert all(gap.until is None or gap.since <= gap.until for gap in ear.gaps)
+
+
+class SinkContract(Suite):
+    """`Sink`: one result per message in order, one effect per message, whatever happens in between."""
+
+    async def test_accepts_what_it_writes(self, harness: Harness) -> None:
+        accepts = harness.connector().accepts
+        message = harness.good(1)[0]
+        assert (message.object, message.verb) in accepts
+
+    async def test_answers_each_message_in_order(self, harness: Harness, connector: Sink) -> None:
+        first, last = harness.good(2)
+        results = await _write(connector, [first, harness.bad(), last])
+        assert isinstance(results[0], Receipt), results[0]
+        assert isinstance(results[1], PermanentError), results[1]
+        assert str(results[1])
+        assert isinstance(results[2], Receipt), results[2]
+        assert [await harness.effects(message) for message in (first, last)] == [1, 1]
+
+    async def test_finds_what_took_effect_and_nothing_else(self, harness: Harness, connector: Sink) -> None:
+        done, never = harness.good(2)
+        assert await connector.find(done) == Absent()
+        await _write(connector, [done])
+        assert isinstance(await connector.find(done), Receipt)
+        assert await connector.find(never) == Absent()
+
+    async def test_recognises_a_message_it_had(self, harness: Harness, connector: Sink) -> None:
+        """For IDEMPOTENT sinks, and for FINDABLE ones that recognise it as well."""
+        message = harness.good(1)[0]
+        await _write(connector, [message])
+        await _write(connector, [message])
+        assert await harness.effects(message) == 1
+
+    async def test_an_outage_loses_nothing_and_doubles_nothing(self, harness: Harness, connector: Sink) -> None:
+        message = harness.good(1)[0]
+        await harness.kill()
+        try:
+            result = (await connector.write([message]))[0]
+        except NotConnected as error:
+            result = error
+        assert isinstance(result, RetryableError | OutcomeUnknown), result
+        with pytest.raises((NotConnected, OutcomeUnknown)):
+            await connector.find(message)
+        await harness.restart()
+        await _connected(connector, harness.patience_s)
+        if isinstance(await connector.find(message), Absent):
+            assert isinstance((await connector.write([message]))[0], Receipt)
+        assert await harness.effects(message) == 1
+
+    async def test_an_answer_that_got_lost_is_looked_up(self, harness: Harness, connector: Sink) -> None:
+        message = harness.good(1)[0]
+        await harness.swallow_next_reply()
+        result = (await connector.write([message]))[0]
+        assert isinstance(result, OutcomeUnknown), result
+        await _connected(connector, harness.patience_s)
+        assert isinstance(await connector.find(message), Receipt)
+        assert await harness.effects(message) == 1
+
+
+class _Ear:
+    """Reads a source in a task and collects what it says, as the hub would."""
+
+    def __init__(self, harness: Harness, source: Source, bookmark: str | None = None) -> None:
+        self.messages: list[Message] = []
+        self.gaps: list[Gap] = []
+        self.faults: list[Any] = []
+        self.bookmark = bookmark
+        self._marks: set[str] = set()
+        self._harness, self._source = harness, source
+        self._news = asyncio.Event()
+
+    async def __aenter__(self) -> _Ear:
+        self._task = asyncio.create_task(self._listen())
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        async for item in self._source.read(self.bookmark):
+            self.messages += [message for message in item.messages if isinstance(message, Message)]
+            self.gaps += [gap for gap in item.messages if isinstance(gap, Gap)]
+            self.faults += item.faults
+            self._marks.update(self._harness.heard(item))
+            self.bookmark = item.bookmark or self.bookmark
+            if item.settle is not None:
+                await item.settle(_taken(item))
+            self._news.set()
+
+    async def hears(self, said: Sequence[str]) -> None:
+        """Wait until all of it was heard."""
+        async with asyncio.timeout(self._harness.patience_s):
+            while missing := set(said) - self._marks:
+                if self._task.done():
+                    self._task.result()
+                    raise AssertionError(f"read ended and never said {sorted(missing)}")
+                self._news.clear()
+                waiting = asyncio.create_task(self._news.wait())
+                await asyncio.wait((waiting, self._task), return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+
+    async def lost(self, within_s: float) -> None:
+        """Wait until reading says that the connection is gone."""
+        with pytest.raises(NotConnected):
+            await asyncio.wait_for(self._task, within_s)
+
+
+def _taken(item: Item) -> list[Any]:
+    from connectors.connector import Outcome  # noqa: PLC0415 - only items that settle need it
+
+    return [Outcome(m.id, m.key, accepted=True) for m in item.messages if isinstance(m, Message)]
+
+
+async def _write(sink: Sink, messages: Sequence[Message]) -> list[Receipt | ConnectorError]:
+    """Write in the batches the sink accepts; every call must answer each of its messages."""
+    results: list[Receipt | ConnectorError] = []
+    batch = min(
+        accept.batch for offer, accept in sink.accepts.items() if offer in {(m.object, m.verb) for m in messages}
+    )
+    for start in range(0, len(messages), batch):
+        part = messages[start : start + batch]
+        answers = await sink.write(part)
+        assert len(answers) == len(part), f"{len(answers)} results for {len(part)} messages"
+        results += answers
+    return results
+
+
+async def _connected(connector: Connector, within_s: float) -> None:
+    """Connect as the hub does: again and again until it works."""
+    async with asyncio.timeout(within_s):
+        while True:
+            try:
+                await connector.connect()
+            except RetryableError:
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+
+async def _until(condition: Callable[[], Any], within_s: float) -> None:
+    async with asyncio.timeout(within_s):
+        while not await condition():  # noqa: ASYNC110 - a probe has no event to wait for
+            await asyncio.sleep(0.1)
