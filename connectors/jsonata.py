@@ -1,0 +1,238 @@
+"""JSONata expressions, compiled once and evaluated within limits.
+
+The engine works on JSON: decimals and times are text in it, as in canonical bodies, so `$number(body.quantity)` is
+needed to calculate. Integers beyond 2^53 would lose digits there and are text too. An expression gives the same answer
+for the same data: `$now`, `$millis`, `$random`, `$shuffle` and `$eval` are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import jsonatapy
+
+if TYPE_CHECKING:
+    from canonical.message import Message
+
+MAX_TEXT = 20_000
+"""The longest expression, in characters."""
+TIMEOUT_MS = 200
+"""How long one evaluation may take."""
+MAX_STACK = 200
+"""How deep functions may call each other, and how deep data may be nested."""
+MAX_SEQUENCE = 100_000
+"""How many elements a sequence, or a result in all, may have."""
+MAX_RESULT_TEXT = 4_000_000
+"""How many characters the texts of a result may have in all."""
+EXACT_INTEGER = 2**53 - 1
+"""Beyond this the engine's numbers skip integers."""
+
+ENVIRONMENT = ("object", "verb", "action", "source", "site", "key", "occurred", "by", "posting", "body")
+"""The names that `when` and `map` of a route can use."""
+
+_CODE = re.compile(r"\b([STDU]\d{4})\b: ?(.*)", re.DOTALL)
+_UNEXPECTED_END = frozenset({"S0203", "S0207"})
+_SYMBOLS = {
+    "LeftParen": "(", "RightParen": ")", "LeftBracket": "[", "RightBracket": "]", "LeftBrace": "{", "RightBrace": "}",
+    "Comma": ",", "Colon": ":", "Semicolon": ";", "Pipe": "|", "Caret": "^", "Hash": "#", "At": "@", "Dot": ".",
+}  # fmt: skip
+_SYMBOL = re.compile(rf"\b(?:{'|'.join(_SYMBOLS)})\b")
+_UNREPEATABLE = ("now", "millis", "random", "shuffle", "eval")
+
+
+class ExpressionError(ValueError):
+    """An expression that can't be compiled, or can't be evaluated on this data.
+
+    `position` is the 0-based offset of the mistake in the text, None when it lies in the data or can't be told.
+    `code` is JSONata's error code (S syntax, T types, D evaluation), empty when the limits here were exceeded.
+    """
+
+    def __init__(self, reason: str, text: str, position: int | None = None, code: str = "") -> None:
+        self.reason, self.text, self.position, self.code = reason, text, position, code
+        super().__init__(f"{reason}{self._place()} in the expression: {_shortened(text)}")
+
+    def _place(self) -> str:
+        if self.position is None:
+            return ""
+        before = self.text[: self.position]
+        line = before.count("\n") + 1
+        column = self.position - (before.rfind("\n") + 1) + 1
+        return f" at column {column}" if "\n" not in self.text.strip() else f" at line {line}, column {column}"
+
+
+class Expression:
+    """A compiled expression. Threads may share it: the engine's own object stays in the thread that made it."""
+
+    def __init__(self, text: str) -> None:
+        """Use `compile`."""
+        self.text = text
+        self._engines = threading.local()
+        self._engine()
+
+    def __repr__(self) -> str:
+        return f"Expression({self.text!r})"
+
+    def evaluate(self, data: Any) -> Any:
+        """The result on `data`: JSON values, None when nothing matches.
+
+        `data` holds JSON values, decimals, dates and times. Raises ExpressionError when the expression fails on it,
+        takes longer than TIMEOUT_MS, recurses deeper than MAX_STACK or gives more than the limits allow, when the
+        result is no JSON (NaN, infinity), and when the data isn't.
+        """
+        try:
+            result = self._engine().evaluate(
+                _plain(data, MAX_STACK),
+                timeout=TIMEOUT_MS,
+                max_stack_depth=MAX_STACK,
+                max_sequence_length=MAX_SEQUENCE,
+            )
+        except (ValueError, TypeError) as failure:
+            code, reason = _reason(failure)
+            raise ExpressionError(reason, self.text, code=code) from None
+        self._check_size(result)
+        return result
+
+    def _engine(self) -> jsonatapy.JsonataExpression:
+        compiled: jsonatapy.JsonataExpression | None = getattr(self._engines, "compiled", None)
+        if compiled is None:
+            compiled = self._engines.compiled = _compiled(self.text)
+        return compiled
+
+    def _check_size(self, result: Any) -> None:
+        """Refuse what is too large to be a message or is no JSON."""
+        elements, characters, pending = 0, 0, [result]
+        while pending:
+            value = pending.pop()
+            elements += 1
+            if isinstance(value, str):
+                characters += len(value)
+            elif isinstance(value, dict):
+                characters += sum(map(len, value))
+                pending.extend(value.values())
+            elif isinstance(value, list):
+                pending.extend(value)
+            elif isinstance(value, float) and not math.isfinite(value):
+                raise ExpressionError("the result is not a finite number (a division by zero?)", self.text)
+            if elements > MAX_SEQUENCE or characters > MAX_RESULT_TEXT:
+                raise ExpressionError(
+                    f"the result is larger than {MAX_SEQUENCE} elements or {MAX_RESULT_TEXT} characters", self.text
+                )
+
+
+def compile(text: str) -> Expression:  # noqa: A001 - the engine's own word
+    """Compile an expression. Raises ExpressionError with the position of the mistake."""
+    if len(text) > MAX_TEXT:
+        raise ExpressionError(f"the expression is longer than {MAX_TEXT} characters", text, MAX_TEXT)
+    if not text.strip():
+        raise ExpressionError("the expression is empty", text, 0)
+    return Expression(text)
+
+
+def environment(message: Message) -> dict[str, Any]:
+    """What a route's expressions see of a message. `body` is None for a tombstone and a get of everything."""
+    return {
+        "object": message.object,
+        "verb": message.verb.value,
+        "action": message.action.value if message.action else None,
+        "source": message.source,
+        "site": message.site,
+        "key": message.key,
+        "occurred": message.occurred.isoformat(),
+        "by": message.by,
+        "posting": message.posting.isoformat() if message.posting else None,
+        "body": json.loads(message.content) if message.content else None,
+    }
+
+
+def _compiled(text: str) -> jsonatapy.JsonataExpression:
+    try:
+        engine = jsonatapy.compile(text)
+        for name in _UNREPEATABLE:
+            engine.register_override(name, _refusal(name))
+        return engine.register_override("pad", _pad)
+    except ValueError as failure:
+        code, reason = _reason(failure)
+        raise ExpressionError(reason, text, _position(text, code), code) from None
+
+
+def _refusal(name: str) -> Any:
+    def refuse(*_: Any) -> NoReturn:
+        raise ValueError(f"${name} gives another answer each time; use what the message says, such as occurred")
+
+    return refuse
+
+
+def _pad(text: str | None, width: float, filler: str | None = None) -> str | None:
+    """The built-in one allocates any width, however long that takes."""
+    if text is None:
+        return None
+    if abs(width) > MAX_TEXT:
+        raise ValueError(f"$pad to a width over {MAX_TEXT}")
+    missing = max(0, int(abs(width)) - len(text))
+    padding = ((filler or " ") * missing)[:missing]
+    return text + padding if width >= 0 else padding + text
+
+
+def _reason(failure: Exception) -> tuple[str, str]:
+    """The engine's error as (code, words)."""
+    text = str(failure)
+    found = _CODE.search(text)
+    if not found:
+        return "", text.removeprefix("host function raised ValueError: ").removeprefix("TypeError: ")
+    code, words = found.groups()
+    if code == "S0101":
+        words = "a text isn't closed by its quotation mark"
+    words = _SYMBOL.sub(lambda symbol: f"'{_SYMBOLS[symbol[0]]}'", words.removeprefix("Syntax error: "))
+    words = re.sub(r"\b(?:Identifier|Variable|String|Number)\((.*?)\)", r"\1", words)
+    return code, f"unexpected {words}" if code == "S0201" else _decapitalised(words.rstrip("."))
+
+
+def _position(text: str, code: str) -> int:
+    """Where the mistake is: the engine doesn't say, but every shorter text that still holds it fails the same way."""
+    end = len(text.rstrip())
+    if code in _UNEXPECTED_END:
+        return end
+    while end > 1 and _code_of(text[: end - 1]) == code:
+        end -= 1
+    return end - 1
+
+
+def _code_of(text: str) -> str:
+    try:
+        jsonatapy.compile(text)
+    except ValueError as failure:
+        return _reason(failure)[0]
+    return ""
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """As the engine takes it: JSON values only, exact numbers only."""
+    if isinstance(value, str | bool | float | None):
+        return value
+    if isinstance(value, int | Decimal):
+        exact = isinstance(value, int) and abs(value) <= EXACT_INTEGER
+        return value if exact else format(Decimal(value), "f")
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if depth == 0:
+        raise ValueError(f"the data is nested deeper than {MAX_STACK}")
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner, depth - 1) for name, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return [_plain(inner, depth - 1) for inner in value]
+    raise ValueError(f"the data holds a {type(value).__name__}, which is no JSON value")
+
+
+def _decapitalised(words: str) -> str:
+    return words[:1].lower() + words[1:] if words[1:2].islower() else words
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}…"
