@@ -1,0 +1,15 @@
+"""What the exit codes of `mombus` mean, in every command."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes; the last two are those of sysexits.h."""
+
+    OK = 0
+    FINDINGS = 1
+    """It worked, and found something that needs a person: findings, stale files, a failed proof."""
+    USAGE = 64
+    """The command line can't be understood."""
+    CONFIG = 78
+    """routes.yaml can't be used as it is."""

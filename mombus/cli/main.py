@@ -1,0 +1,102 @@
+"""The command `mombus`: a table of commands, each in a module of its own that is imported when it is used."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from mombus import __version__
+from mombus.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Row(NamedTuple):
+    """One command: its module in `mombus.cli`, the name in it (a Typer app or a function), its line in the help."""
+
+    module: str
+    name: str
+    help: str
+
+
+COMMANDS: dict[str, Row] = {
+    "check": Row("check", "check", "Check routes.yaml and every file it names."),
+    "connectors": Row("connectors", "connectors", "List the kinds of connectors and their fields."),
+    "schema": Row("schema", "schema", "Print the JSON Schema of routes.yaml or of a data object."),
+    "docs": Row("docs", "docs", "Write the reference pages in docs/, or check them."),
+    "b2mml": Row("b2mml", "app", "Read, write and check B2MML documents."),
+}
+"""Every command. A function gets one command, a Typer app as many as it has."""
+
+
+class LazyGroup(TyperGroup):
+    """Lists the table without importing what it names; imports a command when it is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands.update({name: TyperCommand(name, help=row.help) for name, row in COMMANDS.items()})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command itself instead of its line in the table."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return (name, _loaded(name), rest) if name else (name, None, rest)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    name="mombus",
+    help="The ISA-95 bus between the systems of a factory.",
+    epilog="Start with `mombus check`. Exit codes: 0 ok, 1 findings, 64 usage, 78 bad configuration.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mombus {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _mombus(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit. A command returns its exit code, None for 0."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args, prog_name="mombus", standalone_mode=False)
+    except typer.Abort:
+        sys.exit(130)
+    except typer.TyperException as error:
+        error.show()  # type: ignore[attr-defined]
+        sys.exit(Exit.USAGE)
+    sys.exit(code if isinstance(code, int) else Exit.OK)
+
+
+def _loaded(name: str) -> Any:
+    row = COMMANDS[name]
+    found = getattr(import_module(f"mombus.cli.{row.module}"), row.name)
+    if not isinstance(found, typer.Typer):
+        single = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+        single.command(name)(found)
+        found = single
+    return _named(name, typer.main.get_command(found))
+
+
+def _named(name: str, command: Any) -> Any:
+    command.name = name
+    return command
