@@ -9,17 +9,23 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsAny
 
 from canonical.isa95.resources import Equipment
 from canonical.isa95.work import WorkCalendar
 from connectors.connector import ConnectorConfig, Level
+from mombus.config.duration import duration
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 """A system's name: it is a token of subjects and a label of metrics."""
+
+
+def one_or_many(value: Any) -> Any:
+    """A single name where a list is taken."""
+    return (value,) if isinstance(value, str) else value
 
 
 class Section(BaseModel):
@@ -47,19 +53,25 @@ class Plant(Section):
 
 
 class Bus(Section):
-    """Where messages are kept: a broker (`embedded` or a NATS URL) and a journal (`embedded` or a database URL)."""
+    """Where messages are kept: a broker and a journal, both embedded in the hub unless told otherwise."""
 
-    broker: str = "embedded"
-    store: str = "embedded"
-    folder: Path = Path(".mombus")
-    """Where the embedded broker and journal keep their files."""
+    broker: str = Field(default="embedded", description="`embedded`, or the broker's URL such as nats://10.0.0.5:4222.")
+    store: str = Field(
+        default="embedded", description="The journal: `embedded`, or a database URL such as postgresql://db/mombus."
+    )
+    folder: Path = Field(default=Path(".mombus"), description="Where the embedded broker and journal keep their files.")
+    credentials: Path | None = Field(default=None, description="NATS credentials file (.creds) for an external broker.")
+    token: SecretStr | None = Field(default=None, description="NATS token for an external broker.")
 
 
 class Http(Section):
     """The hub's one HTTP server: pages, metrics, and what hosted connectors listen on."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, le=65535)
+    host: str = Field(default="127.0.0.1", description="Address to listen on. Any but loopback needs TLS and a token.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    token: SecretStr | None = Field(default=None, description="Bearer token that pages and commands ask for.")
+    certificate: Path | None = Field(default=None, description="TLS certificate chain, PEM.")
+    private_key: Path | None = Field(default=None, description="TLS private key, PEM.")
 
 
 class System(Section):
@@ -79,11 +91,13 @@ class System(Section):
 class Ownership(Section):
     """Who owns one data object, in one scope: the whole site, or an equipment subtree or storage area."""
 
-    object: str
-    owner: Name
-    process_owner: str | None = None
-    scope: str | None = None
-    references: References = References.WARN
+    object: str = Field(description="A name of the catalogue (docs/objects.md).")
+    owner: Name = Field(description="The system of record: only it may state the object.")
+    process_owner: str | None = Field(default=None, description="The person or team that decides in a disagreement.")
+    scope: str | None = Field(default=None, description="Equipment or storage id whose subtree this is for; none: all.")
+    references: References = Field(
+        default=References.WARN, description="What happens to a message that names an unknown one."
+    )
 
 
 class Route(Section):
@@ -93,13 +107,20 @@ class Route(Section):
     once a target has a thing, it gets every later revision. `start` says where a new route begins.
     """
 
-    object: str
-    to: tuple[Name, ...]
-    effect: Level = Level.ACCEPTED
-    within: timedelta | None = None
-    when: str | None = None
-    map: str | None = None
-    start: Literal["now", "snapshot"] | datetime = "snapshot"
+    object: str = Field(description="A name of the catalogue; it comes from its owner.")
+    to: Annotated[tuple[Name, ...], BeforeValidator(one_or_many)] = Field(
+        min_length=1, description="The target system, or a list of them."
+    )
+    effect: Level = Field(default=Level.ACCEPTED, description="How far it must get to be done.")
+    within: Annotated[timedelta | None, BeforeValidator(duration)] = Field(
+        default=None, description="The promise: done within this time, such as 30s, 15m, 1h30m. Later is shown as late."
+    )
+    when: str | None = Field(default=None, description="JSONata; the target gets things for which it is true.")
+    map: str | None = Field(default=None, description="JSONata; its result is the body that the target gets.")
+    start: Literal["now", "snapshot"] | datetime = Field(
+        default="snapshot", description="Where a new route begins: with what happens from now on, with the latest of "
+        "everything, or with what happened since a time.",
+    )  # fmt: skip
 
 
 class Config(Section):
