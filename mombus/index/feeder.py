@@ -1,0 +1,144 @@
+"""Reads the stream of business messages into the index, from where it stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import delete, func, insert, select
+
+from canonical.objects import UnknownObjectError
+from canonical.references import references
+from canonical.wire import HeaderError, from_headers
+from mombus.bus.streams import MOM
+from mombus.index.tables import messages, read_from, refs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from nats.aio.msg import Msg
+    from nats.js import JetStreamContext
+    from sqlalchemy import Connection
+
+    from canonical.message import Message
+    from mombus.journal.journal import Journal
+
+BATCH = 500
+IDLE_S = 1.0
+AGAIN_S = 1.0
+
+log = structlog.get_logger()
+
+
+class Feeder:
+    """Feeds one index. `seen` is called with every message once it is indexed."""
+
+    def __init__(self, js: JetStreamContext, index: Journal, seen: Callable[[Message, datetime], None]) -> None:
+        self._js = js
+        self._index = index
+        self._seen = seen
+
+    async def run(self) -> None:
+        """Read for ever; an outage of the broker is waited out, then reading goes on where it stopped."""
+        from nats.errors import Error  # noqa: PLC0415 - the client is imported where it is used
+
+        while True:
+            try:
+                await self._read()
+            except (Error, ConnectionError, TimeoutError) as error:
+                log.debug("index paused", reason=str(error) or type(error).__name__)
+            await asyncio.sleep(AGAIN_S)
+
+    async def _read(self) -> None:
+        from nats.errors import TimeoutError as NothingYet  # noqa: PLC0415
+        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy  # noqa: PLC0415
+
+        created = (await self._js.stream_info(MOM)).created
+        if created is None:
+            raise ConnectionError("the broker doesn't tell when the stream was created")
+        last = await self._index.write(lambda connection: _resume(connection, created))
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=last + 1, ack_policy=AckPolicy.NONE,
+            inactive_threshold=60.0,
+        )  # fmt: skip
+        consumer = await self._js.pull_subscribe("", stream=MOM, config=config)
+        try:
+            while True:
+                try:
+                    batch = await consumer.fetch(BATCH, timeout=IDLE_S)
+                except NothingYet:
+                    await consumer.consumer_info()
+                    continue
+                await self._store(batch)
+        finally:
+            await asyncio.shield(_unsubscribed(consumer))
+
+    async def _store(self, batch: Sequence[Msg]) -> None:
+        entries = [entry for entry in map(_read_one, batch) if entry is not None]
+        rows = [_row(message, seq, stored) for message, seq, stored in entries]
+        named = [ref for message, seq, _ in entries for ref in _refs(message, seq)]
+        await self._index.write(lambda connection: _insert(connection, rows, named))
+        for message, _, stored in entries:
+            self._seen(message, stored)
+
+
+async def _unsubscribed(consumer: Any) -> None:
+    from nats.errors import Error  # noqa: PLC0415
+
+    try:
+        await consumer.unsubscribe()
+    except (Error, ConnectionError) as error:
+        log.debug("index consumer already gone", reason=str(error))
+
+
+def _resume(connection: Connection, created: datetime) -> int:
+    """Where to read on; a stream made anew empties the index first."""
+    known = connection.execute(select(read_from.c.created).where(read_from.c.stream == MOM)).scalar()
+    if known != created:
+        for table in (messages, refs, read_from):
+            connection.execute(delete(table))
+        connection.execute(insert(read_from).values(stream=MOM, created=created))
+    return connection.execute(select(func.max(messages.c.seq))).scalar() or 0
+
+
+def _read_one(msg: Msg) -> tuple[Message, int, datetime] | None:
+    try:
+        message = from_headers(msg.headers or {}, msg.data)
+    except HeaderError as error:
+        log.warning("not indexed", subject=msg.subject, reason=str(error))
+        return None
+    return message, msg.metadata.sequence.stream, msg.metadata.timestamp
+
+
+def _row(message: Message, seq: int, stored: datetime) -> dict[str, Any]:
+    return {
+        "seq": seq, "id": message.id, "object": message.object, "verb": message.verb, "action": message.action,
+        "source": message.source, "recipient": message.to, "key": message.key, "lane": message.lane,
+        "revision": message.revision, "occurred": message.occurred, "recorded": message.recorded, "stored": stored,
+        "correlation": message.correlation, "document": message.document, "reason": message.reason,
+    }  # fmt: skip
+
+
+def _refs(message: Message, seq: int) -> list[dict[str, Any]]:
+    """What the message is about and names, each once."""
+    found = {(message.object, message.key)} if message.key else set()
+    if message.document:
+        found.add(("document", message.document))
+    try:
+        if message.content:
+            own_id = getattr(message.body, "id", None)
+            if own_id:
+                found.add((message.object, own_id))
+            found.update((named, value) for named, value, _ in references(message.body))
+    except (ValueError, UnknownObjectError) as error:
+        log.warning("references not indexed", id=message.id, reason=str(error))
+    return [{"object": named, "value": value[:250], "seq": seq} for named, value in found]
+
+
+def _insert(connection: Connection, rows: list[dict[str, Any]], named: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(messages), rows)
+    if named:
+        connection.execute(insert(refs), named)

@@ -1,0 +1,114 @@
+"""Journeys: every message about one order, lot or piece of equipment, and what became of it in each target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from mombus.index.tables import messages, refs
+from mombus.journal.deliveries import Outcome, deliveries
+from mombus.journal.waiting import waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from mombus.journal.journal import Journal
+
+MOST = 5000
+"""Messages of a journey at most; an order with more is read by time from the pages."""
+
+START = ("production_order", "maintenance_order", "inspection_order", "transfer_order", "job_order", "material_lot",
+         "handling_unit", "equipment", "maintenance_request", "downtime", "document")  # fmt: skip
+"""What somebody may mean by a number, in this order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One step: a message stored by the bus, or its arrival in a target.
+
+    `delay_s` is the time since the step before it: from occurred to stored, or from stored to the target's outcome.
+    """
+
+    at: datetime
+    message_id: str
+    object: str
+    verb: str
+    action: str | None
+    key: str
+    source: str
+    target: str | None
+    state: str
+    delay_s: float
+    document: str | None = None
+    reason: str | None = None
+
+
+async def journey(index: Journal, journal: Journal, number: str) -> list[Hop]:
+    """Every hop of what `number` names, in time order; empty when nothing is known by that number."""
+    rows = await index.read(lambda connection: _messages_of(connection, number))
+    by_id = {row["id"]: row for row in rows}
+    arrivals = await journal.read(lambda connection: _arrivals(connection, list(by_id)))
+    hops = [_stored(row) for row in rows] + [_arrived(by_id[arrival["message_id"]], arrival) for arrival in arrivals]
+    return sorted(hops, key=lambda hop: hop.at)
+
+
+def _messages_of(connection: Connection, number: str) -> list[dict[str, Any]]:
+    """Messages that name the number, the lots made for it, and the replies to any of them."""
+    named = select(refs.c.seq).where(refs.c.object.in_(START), refs.c.value == number)
+    seqs = set(connection.execute(named.limit(MOST)).scalars())
+    lots = (
+        select(refs.c.value)
+        .join(messages, messages.c.seq == refs.c.seq)
+        .where(refs.c.object == "material_lot", messages.c.object == "production_response", refs.c.seq.in_(named))
+    )
+    about_lots = select(refs.c.seq).where(refs.c.object == "material_lot", refs.c.value.in_(lots))
+    seqs.update(connection.execute(about_lots.limit(MOST)).scalars())
+    found = _by_seq(connection, seqs)
+    replies = select(messages).where(messages.c.correlation.in_([row["id"] for row in found]))
+    known = {row["seq"] for row in found}
+    found += [dict(row) for row in connection.execute(replies).mappings() if row["seq"] not in known]
+    return found
+
+
+def _by_seq(connection: Connection, seqs: Iterable[int]) -> list[dict[str, Any]]:
+    rows = connection.execute(select(messages).where(messages.c.seq.in_(sorted(seqs)[:MOST])).order_by(messages.c.seq))
+    return [dict(row) for row in rows.mappings()]
+
+
+def _arrivals(connection: Connection, ids: list[str]) -> list[dict[str, Any]]:
+    """What the targets' journals and waiting rooms say of these messages."""
+    found: list[dict[str, Any]] = []
+    d, w = deliveries.c, waiting.c
+    for start in range(0, len(ids), 400):
+        part = ids[start : start + 400]
+        done = select(d.message_id, d.target, d.outcome.label("state"), d.at, d.document, d.reason).where(
+            d.message_id.in_(part), d.outcome != Outcome.INTENT
+        )
+        held = select(w.message_id, w.target, w.kind.label("state"), w.since.label("at"), w.reason).where(
+            w.message_id.in_(part)
+        )
+        for statement in (done, held):
+            found += [dict(row) for row in connection.execute(statement).mappings()]
+    return found
+
+
+def _stored(row: dict[str, Any]) -> Hop:
+    return Hop(
+        at=row["stored"], message_id=row["id"], object=row["object"], verb=row["verb"], action=row["action"],
+        key=row["key"], source=row["source"], target=None, state="stored", document=row["document"],
+        reason=row["reason"], delay_s=max(0.0, (row["stored"] - row["occurred"]).total_seconds()),
+    )  # fmt: skip
+
+
+def _arrived(message: dict[str, Any], arrival: dict[str, Any]) -> Hop:
+    return Hop(
+        at=arrival["at"], message_id=message["id"], object=message["object"], verb=message["verb"],
+        action=message["action"], key=message["key"], source=message["source"], target=arrival["target"],
+        state=str(arrival["state"]), document=arrival.get("document"), reason=arrival["reason"],
+        delay_s=max(0.0, (arrival["at"] - message["stored"]).total_seconds()),
+    )  # fmt: skip

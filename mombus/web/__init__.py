@@ -1,0 +1,1 @@
+"""What people and monitors see over HTTP: one page, the API behind it, probes and metrics."""

@@ -1,0 +1,139 @@
+"""The hub's HTTP application: page, API, probes, metrics, and the doors of hosted connectors."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from jinja2 import Environment, PackageLoader
+from starlette.datastructures import MutableHeaders
+from starlette.staticfiles import StaticFiles
+
+from mombus import __version__
+from mombus.web.words import age, clock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from mombus.web.desk import Desk
+
+REFRESH_S = 1.0
+SECURITY = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+
+
+def make_app(desk: Desk, doors: Mapping[str, ASGIApp]) -> FastAPI:
+    """The application; `doors` are the hosted connectors' applications by path."""
+    app = FastAPI(title="mombus", version=__version__, docs_url=None, redoc_url=None)
+    app.add_middleware(Secured)
+    _probes(app, desk)
+    _api(app, desk)
+    _pages(app, desk)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    for path, door in doors.items():
+        app.mount(path, door)
+    return app
+
+
+class Secured:
+    """Adds the security headers to every answer that doesn't set them itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def secured(event: Message) -> None:
+            if event["type"] == "http.response.start":
+                headers = MutableHeaders(scope=event)
+                for name, value in SECURITY.items():
+                    headers.setdefault(name, value)
+            await send(event)
+
+        await self._app(scope, receive, secured)
+
+
+def _probes(app: FastAPI, desk: Desk) -> None:
+    @app.get("/livez", tags=["probes"])
+    async def live() -> Response:
+        """The process answers."""
+        return Response("ok\n", media_type="text/plain")
+
+    @app.get("/readyz", tags=["probes"])
+    @app.get("/healthz", tags=["probes"])
+    async def ready(verbose: str | None = Query(None)) -> Response:
+        """The hub can do its work; 503 with a line per dependency that keeps it from that."""
+        wrong = await desk.ready()
+        lines = [f"[-] {name}: {reason}" for name, reason in wrong.items()] or ["[+] ready"]
+        text = "\n".join(lines) if verbose is not None or wrong else "ok"
+        return Response(text + "\n", status_code=503 if wrong else 200, media_type="text/plain")
+
+    @app.get("/metrics", tags=["probes"])
+    async def metrics() -> Response:
+        """Prometheus metrics."""
+        return Response(desk.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _api(app: FastAPI, desk: Desk) -> None:
+    @app.get("/api/status", tags=["api"])
+    async def status() -> JSONResponse:
+        """Systems, flows, what waits, the last messages."""
+        return JSONResponse(dict(await desk.status()))
+
+    @app.get("/api/journey/{number:path}", tags=["api"])
+    async def journey(number: str) -> JSONResponse:
+        """Every hop of an order, lot or document, in time order."""
+        return JSONResponse(list(await desk.journey(number)))
+
+    @app.get("/api/waiting", tags=["api"])
+    async def waiting() -> JSONResponse:
+        """What waits, with reason and age."""
+        return JSONResponse(list(await desk.waiting()))
+
+    @app.get("/api/disagreements", tags=["api"])
+    async def disagreements() -> JSONResponse:
+        """Open disagreements: who says what, since when."""
+        return JSONResponse(list(await desk.disagreements()))
+
+
+def _pages(app: FastAPI, desk: Desk) -> None:
+    pages = Environment(loader=PackageLoader("mombus.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    pages.filters.update(age=age, clock=clock)
+
+    async def render(name: str) -> str:
+        status = await desk.status()
+        now = datetime.fromisoformat(status["at"])
+        return pages.get_template(name).render(status=status, now=now)
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> HTMLResponse:
+        return HTMLResponse(await render("page.html"))
+
+    @app.get("/live", include_in_schema=False)
+    async def live(request: Request) -> StreamingResponse:
+        return StreamingResponse(_events(request, lambda: render("flows.html")), media_type="text/event-stream")
+
+
+async def _events(request: Request, render: Callable[[], Awaitable[str]]) -> AsyncIterator[str]:
+    """The page's live part as server-sent events, whenever it has changed."""
+    before = ""
+    while not await request.is_disconnected():
+        text = await render()
+        if text != before:
+            before = text
+            yield "".join(f"data: {line}\n" for line in text.splitlines()) + "\n"
+        else:
+            yield ": still here\n\n"
+        await asyncio.sleep(REFRESH_S)

@@ -1,0 +1,41 @@
+"""Prometheus metrics: counters fed by what the hub observes, gauges set when somebody asks."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+DELAYS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600)
+
+
+class Metrics:
+    """The hub's metrics. Labels are objects and systems, never keys: their number stays small."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.received = self._counter("received", "Messages read from systems.", "system", "object")
+        self.outcomes = self._counter(
+            "intake", "What became of them at the owner check.", "system", "object", "outcome"
+        )
+        self.handovers = self._counter(
+            "handovers", "What became of them at their targets.", "target", "object", "state"
+        )
+        self.gaps = self._counter("gaps", "Stretches in which a source may have missed things.", "system")
+        self.delay = Histogram(
+            "mombus_handover_delay_seconds", "From recorded to delivered.", ["target", "object"],
+            registry=self.registry, buckets=DELAYS_S,
+        )  # fmt: skip
+        self.waiting = self._gauge("waiting", "Messages in the waiting room.", "target", "kind")
+        self.lag = self._gauge("lag", "Messages stored for a target that it hasn't read yet.", "target")
+        self.oldest = self._gauge("oldest_waiting_seconds", "Age of what waits longest.", "target")
+        self.system_up = self._gauge("system_up", "1 when a system's connector is well.", "system", "kind")
+        self.broker_up = self._gauge("broker_up", "1 while the broker answers.")
+
+    def text(self) -> bytes:
+        """Everything in Prometheus text format."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(f"mombus_{name}", meaning, labels, registry=self.registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(f"mombus_{name}", meaning, labels, registry=self.registry)

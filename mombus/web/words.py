@@ -1,0 +1,26 @@
+"""How times read to people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+def age(since: str | datetime | None, now: datetime) -> str:
+    """How long ago, in the two largest units that matter: `4 s`, `12 min`, `3 h 5 min`, `2 d 4 h`; `-` for never."""
+    if since is None:
+        return "-"
+    then = datetime.fromisoformat(since) if isinstance(since, str) else since
+    seconds = max(0, int((now - then).total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if days:
+        return f"{days} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def clock(at: str | datetime | None) -> str:
+    """The time of day to the second, `-` for none."""
+    if at is None:
+        return "-"
+    return (datetime.fromisoformat(at) if isinstance(at, str) else at).strftime("%H:%M:%S")
