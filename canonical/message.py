@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Self
 
 from canonical.objects import DataObject, Kind, data_object
-from canonical.subjects import Address, subject
+from canonical.subjects import ROOT, SIGNAL_ROOT, Address, subject
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -173,8 +173,10 @@ class Message:
     @property
     def subject(self) -> str:
         """Where it is published: states by key, so that each has a latest; facts and signals by lane."""
-        key = self.key if self.row.kind is Kind.STATE else ""
-        return subject(Address(self.site, self.object, self.verb, self.source, self.lane, key))
+        kind = self.row.kind
+        key = self.key if kind is Kind.STATE else ""
+        root = SIGNAL_ROOT if kind is Kind.SIGNAL else ROOT
+        return subject(Address(self.site, self.object, self.verb, self.source, self.lane, key), root)
 
     @property
     def body(self) -> Element:

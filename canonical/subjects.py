@@ -2,6 +2,9 @@
 
 The broker inserts the partition of the lane before the lane when it stores:
 `mom.<site>.<object>.<verb>.<system>.<partition>.<lane>.<key>`.
+
+Signals have a root of their own, `sig`, and otherwise the same tokens: no filter on business messages meets them.
+What each owner says now is kept at `latest.<site>.<object>.<system>.<key>`, without the lane, which may change.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 ROOT = "mom"
+SIGNAL_ROOT = "sig"
+LATEST_ROOT = "latest"
 NO_KEY = "_"
 MAX_TOKEN = 200
 PARTITIONS = 16
@@ -65,16 +70,23 @@ def untoken(encoded: str) -> str:
     return raw.decode("utf-8", "surrogatepass")
 
 
-def subject(address: Address) -> str:
-    """The subject to publish on. An empty key becomes `_`."""
+def subject(address: Address, root: str = ROOT) -> str:
+    """The subject to publish on. An empty key becomes `_`; `root` is SIGNAL_ROOT for signals."""
     site, object_, verb, system, lane, key = address
-    return f"{ROOT}.{token(site)}.{object_}.{verb}.{token(system)}.{token(lane)}.{token(key) if key else NO_KEY}"
+    return f"{root}.{token(site)}.{object_}.{verb}.{token(system)}.{token(lane)}.{token(key) if key else NO_KEY}"
+
+
+def latest_subject(site: str, object: str, system: str | None, key: str | None) -> str:
+    """Where the last statement about one thing is kept; None for any system or any key."""
+    return (
+        f"{LATEST_ROOT}.{token(site)}.{object}.{token(system) if system else '*'}.{'*' if key is None else token(key)}"
+    )
 
 
 def stored(text: str) -> tuple[Address, int]:
     """Read a stored subject: its address and the lane's partition. Raises ValueError for other subjects."""
     parts = text.split(".")
-    if len(parts) != 8 or parts[0] != ROOT:
+    if len(parts) != 8 or parts[0] not in (ROOT, SIGNAL_ROOT):
         raise ValueError(f"'{text}' is no subject of the bus")
     _, site, object_, verb, system, partition, lane, key = parts
     return Address(
@@ -84,12 +96,12 @@ def stored(text: str) -> tuple[Address, int]:
 
 def filter_subject(
     *, site: str | None = None, object: str | None = None, verb: str | None = None, system: str | None = None,
-    partition: int | None = None, lane: str | None = None, key: str | None = None,
+    partition: int | None = None, lane: str | None = None, key: str | None = None, root: str = ROOT,
 ) -> str:  # fmt: skip
-    """A filter on stored subjects; what isn't given matches everything."""
+    """A filter on stored subjects; what isn't given matches everything. `root` is SIGNAL_ROOT for signals."""
     lane_token = token(lane) if lane is not None else "*"
     key_token = ("*" if key is None else token(key)) if key != "" else NO_KEY
     return ".".join((
-        ROOT, token(site) if site else "*", object or "*", verb or "*", token(system) if system else "*",
+        root, token(site) if site else "*", object or "*", verb or "*", token(system) if system else "*",
         "*" if partition is None else str(partition), lane_token, key_token,
     ))  # fmt: skip

@@ -1,0 +1,58 @@
+"""What can go wrong between the hub and its broker.
+
+BusError
+├── BrokerError        the embedded broker can't be started or doesn't stay up
+├── NotReachable       nobody answers at the broker's address
+├── NotPermitted       the broker's account may not publish there
+├── StreamGone         a stream that should be there isn't: deleted, or its store was wiped
+├── StreamFull         the stream's limit is reached and the deadline passed while waiting for room
+├── NotStored          the deadline passed before the broker confirmed; it may still have been stored
+├── TooLarge           the message is over the broker's max_payload
+└── Conflict           somebody else wrote that key first (compare-and-set)
+"""
+
+from __future__ import annotations
+
+
+class BusError(Exception):
+    """Something went wrong between the hub and its broker. Use one of the errors below."""
+
+
+class BrokerError(BusError):
+    """The embedded broker can't be started or doesn't stay up; the text has its last words."""
+
+
+class NotReachable(BusError):  # noqa: N818
+    """Nobody answers at the broker's address."""
+
+
+class NotPermitted(BusError):  # noqa: N818
+    """The account may not publish on that subject; asking again won't help."""
+
+
+class StreamGone(BusError):  # noqa: N818
+    """The stream doesn't exist any more: it was deleted, or the broker's store was wiped."""
+
+
+class StreamFull(BusError):  # noqa: N818
+    """The stream has reached its limit and refuses new messages until there is room."""
+
+
+class NotStored(BusError):  # noqa: N818
+    """No confirmation before the deadline. It may have been stored: publish it again with the same id."""
+
+
+class TooLarge(BusError):  # noqa: N818
+    """The message with its headers is `size` bytes, the broker takes `limit`."""
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        super().__init__(
+            f"{what} is {size} bytes with its headers, the broker takes {limit}: "
+            "split the document, or raise max_payload of the broker"
+        )
+        self.size = size
+        self.limit = limit
+
+
+class Conflict(BusError):  # noqa: N818
+    """Another message was stored for that key since it was read: read again and decide again."""

@@ -1,0 +1,114 @@
+"""The state of the connection to the broker: up or not, since when and why, and what was denied."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mombus.bus.errors import NotPermitted, NotReachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DENIED = re.compile(r"permissions violation for publish to \"(?P<subject>[^\"]*)\"", re.IGNORECASE)
+
+
+class Link:
+    """Up or down, with the reason. `observe` is told in a sentence when that changes."""
+
+    def __init__(self, observe: Callable[[str], None] | None = None) -> None:
+        self._observe = observe or (lambda _text: None)
+        self._up = asyncio.Event()
+        self._denials: dict[str, list[asyncio.Future[None]]] = {}
+        """By subject in lower case, as the client reports it."""
+        self.lost: asyncio.Future[None] = _silent()
+        """Fails when the connection is lost: who waits for an answer need not wait longer."""
+        self.since = datetime.now(UTC)
+        self.reason = "not connected yet"
+        self.reconnects = 0
+
+    @property
+    def up(self) -> bool:
+        """True while the broker answers."""
+        return self._up.is_set()
+
+    async def wait_up(self, timeout_s: float | None) -> bool:
+        """Wait until connected; False when that takes longer than `timeout_s`."""
+        if self._up.is_set():
+            return True
+        try:
+            await asyncio.wait_for(self._up.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def connected(self) -> None:
+        """The connection stands."""
+        self._change("connected")
+        self._up.set()
+
+    async def disconnected(self) -> None:
+        """The client lost its connection and tries to get it back."""
+        if self._up.is_set():
+            self._up.clear()
+            self._change("the broker doesn't answer; connecting again")
+            lost, self.lost = self.lost, _silent()
+            lost.set_exception(ConnectionError("the connection to the broker was lost"))
+
+    async def reconnected(self) -> None:
+        """The client is connected again."""
+        self.reconnects += 1
+        self._change("connected again")
+        self._up.set()
+
+    async def closed(self) -> None:
+        """The client has given up, or was asked to end: who waits for the connection is woken and told."""
+        self._change(f"closed ({self.reason})")
+        if not self.lost.done():
+            self.lost.set_exception(NotReachable(f"the connection to the broker is closed: {self.reason}"))
+        self._up.set()
+
+    async def failed(self, error: Exception) -> None:
+        """The client reports an error; a denied publish is told to who waits for it."""
+        text = str(error) or type(error).__name__
+        if denied := _DENIED.search(text):
+            reason = NotPermitted(
+                f"the broker's account may not publish on {denied['subject']}: grant it, or check who owns the object"
+            )
+            for waiting in self._denials.pop(denied["subject"].lower(), []):
+                if not waiting.done():
+                    waiting.set_exception(reason)
+        self.note(text.removeprefix("nats: "))
+
+    def note(self, text: str) -> None:
+        """Remember the latest trouble as the reason; the same one again is not reported twice."""
+        if text != self.reason:
+            self.reason = text
+            self._observe(text)
+
+    def expect_denial(self, subject: str) -> asyncio.Future[None]:
+        """A future that fails with NotPermitted if a publish on `subject` is denied."""
+        future = _silent()
+        self._denials.setdefault(subject.lower(), []).append(future)
+        return future
+
+    def forget_denial(self, subject: str, future: asyncio.Future[None]) -> None:
+        """The publish was answered."""
+        waiting = self._denials.get(subject.lower())
+        if waiting and future in waiting:
+            waiting.remove(future)
+            if not waiting:
+                del self._denials[subject.lower()]
+
+    def _change(self, reason: str) -> None:
+        self.since = datetime.now(UTC)
+        self.note(reason)
+
+
+def _silent() -> asyncio.Future[Any]:
+    """A future whose error nobody needs to fetch."""
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future

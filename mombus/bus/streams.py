@@ -1,0 +1,122 @@
+"""The streams: what is kept, for how long, and what happens when one is full.
+
+MOM      states and facts, by age; when its size limit is reached new messages wait (discard new): nothing is lost
+LATEST   the last statement per thing, sourced from MOM, no age limit
+SIGNALS  level 2, by age and size; the oldest make room
+RAW      documents and webhooks as they came, by age and size; the oldest make room
+DEAD     notification copies of what was parked, by age and size; the oldest make room
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from canonical.objects import CATALOGUE, Kind
+from canonical.subjects import LATEST_ROOT, PARTITIONS, ROOT, SIGNAL_ROOT
+
+if TYPE_CHECKING:
+    from nats.js import JetStreamContext
+    from nats.js.api import StreamConfig
+
+MOM = "MOM"
+LATEST = "LATEST"
+SIGNALS = "SIGNALS"
+RAW = "RAW"
+DEAD = "DEAD"
+
+RAW_ROOT = "raw"
+DEAD_ROOT = "dead"
+
+_DAY_S = 86_400.0
+_GIB = 1024**3
+_NAME_IN_USE = 10058
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much is kept. Ages in seconds, sizes in bytes, -1 for no limit.
+
+    `dedup_window_s` is how long the broker recognises a message's id; versions and journals decide beyond it.
+    """
+
+    mom_age_s: float = 90 * _DAY_S
+    mom_bytes: int = -1
+    signals_age_s: float = 7 * _DAY_S
+    signals_bytes: int = 4 * _GIB
+    raw_age_s: float = 90 * _DAY_S
+    raw_bytes: int = 16 * _GIB
+    dead_age_s: float = 365 * _DAY_S
+    dead_bytes: int = _GIB
+    dedup_window_s: float = 600.0
+    replicas: int = 1
+
+
+async def ensure_streams(js: JetStreamContext, limits: Limits = Limits()) -> None:
+    """Create the streams that are missing and bring the limits of the others up to date."""
+    from nats.js.errors import BadRequestError  # noqa: PLC0415 - the client is imported where it is used
+
+    for config in _configs(limits):
+        try:
+            await js.add_stream(config)
+        except BadRequestError as error:
+            if error.err_code != _NAME_IN_USE:
+                raise
+            await js.update_stream(config)
+
+
+def _configs(limits: Limits) -> list[StreamConfig]:
+    from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig  # noqa: PLC0415
+
+    shared = StreamConfig(
+        retention=RetentionPolicy.LIMITS, storage=StorageType.FILE, num_replicas=limits.replicas, allow_direct=True,
+        duplicate_window=limits.dedup_window_s, max_msgs=-1, max_bytes=-1,
+    )  # fmt: skip
+    old, new = DiscardPolicy.OLD, DiscardPolicy.NEW
+    return [
+        shared.evolve(
+            name=MOM, subjects=[f"{ROOT}.*.*.*.*.*.*"], subject_transform=_partitioned(ROOT), allow_atomic=True,
+            max_age=limits.mom_age_s, max_bytes=limits.mom_bytes, discard=new,
+        ),
+        shared.evolve(name=LATEST, sources=_statements(), max_msgs_per_subject=1, discard=old),
+        shared.evolve(
+            name=SIGNALS, subjects=[f"{SIGNAL_ROOT}.*.*.*.*.*.*"], subject_transform=_partitioned(SIGNAL_ROOT),
+            allow_atomic=True, max_age=limits.signals_age_s, max_bytes=limits.signals_bytes, discard=old,
+        ),
+        shared.evolve(
+            name=RAW, subjects=[f"{RAW_ROOT}.>"], max_age=limits.raw_age_s, max_bytes=limits.raw_bytes, discard=old
+        ),
+        shared.evolve(
+            name=DEAD, subjects=[f"{DEAD_ROOT}.>"], max_age=limits.dead_age_s, max_bytes=limits.dead_bytes, discard=old
+        ),
+    ]  # fmt: skip
+
+
+def _partitioned(root: str) -> object:
+    """Insert the lane's partition before the lane: consumers can be split by lane, order within a lane stays."""
+    from nats.js.api import SubjectTransform  # noqa: PLC0415
+
+    before = ".".join(f"{{{{wildcard({n})}}}}" for n in range(1, 5))
+    return SubjectTransform(
+        src=f"{root}.*.*.*.*.*.*",
+        dest=f"{root}.{before}.{{{{partition({PARTITIONS},5)}}}}.{{{{wildcard(5)}}}}.{{{{wildcard(6)}}}}",
+    )
+
+
+def _statements() -> list[object]:
+    """One source per state object: facts have no latest, and one source for all would name them all in each header."""
+    from nats.js.api import StreamSource, SubjectTransform  # noqa: PLC0415
+
+    return [
+        StreamSource(
+            name=MOM,
+            subject_transforms=[
+                SubjectTransform(
+                    src=f"{ROOT}.*.{row.name}.sync.*.*.*.*",
+                    dest=f"{LATEST_ROOT}.{{{{wildcard(1)}}}}.{row.name}.{{{{wildcard(2)}}}}.{{{{wildcard(5)}}}}",
+                )
+            ],
+        )
+        for row in CATALOGUE.values()
+        if row.kind is Kind.STATE
+    ]
