@@ -1,0 +1,1 @@
+"""The wires that connectors share; they know no factory words."""
