@@ -1,0 +1,57 @@
+"""Addresses that a configuration must not hold: credentials in plain sight, and doors to a cloud's inside."""
+
+from __future__ import annotations
+
+import re
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_METADATA = frozenset({"metadata.google.internal", "metadata", "instance-data", "100.100.100.200", "fd00:ec2::254"})
+
+
+class Fault(NamedTuple):
+    """What is wrong with an address, and what to write instead. Holds nothing of the credentials."""
+
+    message: str
+    hint: str
+
+
+def address_fault(text: str) -> Fault | None:
+    """What is wrong with `text` if it is a URL; None for good ones and for other texts."""
+    if not _URL.fullmatch(text):
+        return None
+    try:
+        parts = urlsplit(text)
+        host, credentials = parts.hostname or "", parts.username is not None or parts.password is not None
+        _ = parts.port
+    except ValueError as error:
+        return Fault(f"this is no URL: {error}", "write scheme://host:port/path")
+    if credentials:
+        return Fault(
+            "the URL holds credentials", "use the connector's user, password or token fields, with ${secret:…}"
+        )
+    if host.lower().rstrip(".") in _METADATA or _link_local(host):
+        return Fault(f"'{host}' is a link-local or metadata address, not a system", "name the system's own address")
+    return None
+
+
+def _link_local(host: str) -> bool:
+    address = _address(host.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return address is not None and address.is_link_local
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a client would use for a numeric host, also spelt 0xA9FEA9FE or 2852039166."""
+    try:
+        return ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return ip_address(socket.inet_aton(host)) if host[:1].isdigit() else None
+    except (OSError, ValueError):
+        return None

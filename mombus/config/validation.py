@@ -1,0 +1,250 @@
+"""From nodes to models: every mistake of a table becomes a finding at its own place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from mombus.config.address import address_fault
+from mombus.config.document import Items, Node, Scalar, Table
+from mombus.config.finding import Findings, Mark, did_you_mean
+from mombus.config.substitution import Substitution, SubstitutionError, refers, refers_to_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic_core import ErrorDetails
+
+Model = TypeVar("Model", bound=BaseModel)
+Place = tuple[str | int, ...]
+
+_EXPRESSIONS = frozenset({"when", "map"})
+_EXPECTED = {
+    "bool_parsing": "true or false", "bool_type": "true or false", "int_parsing": "a whole number",
+    "int_type": "a whole number", "float_parsing": "a number", "float_type": "a number", "string_type": "text",
+    "tuple_type": "a list", "list_type": "a list", "dict_type": "keys and values", "model_type": "keys and values",
+    "model_attributes_type": "keys and values", "set_type": "a list", "frozen_set_type": "a list",
+}  # fmt: skip
+
+
+class Validation:
+    """Makes models from tables and notes what is wrong with them."""
+
+    def __init__(self, findings: Findings, substitution: Substitution) -> None:
+        self._findings, self._substitution = findings, substitution
+
+    def model(
+        self, model: type[Model], table: Table, path: str, known: Mapping[str, Any] | None = None
+    ) -> Model | None:
+        """The model that the table describes, or None after noting all that is wrong with it.
+
+        `known` are values that don't stand in the table, such as the key that it stands under.
+        """
+        data = self._values(table, path)
+        if data is None:
+            return None
+        data = {**data, **(known or {})}
+        errors = self._errors(model, data)
+        if any(error["type"] == "string_type" for error in errors):
+            for error in errors:
+                _take_as_text(error, table, data)
+            errors = self._errors(model, data)
+        spelling = list(self._misspelt(model, table, path))
+        for error in errors:
+            self._note(error, model, table, path, spelling)
+        if errors or spelling:
+            return None
+        made = model.model_validate(data)
+        self._check_secrets(made, table, path)
+        return made
+
+    def _errors(self, model: type[BaseModel], data: Any) -> list[ErrorDetails]:
+        try:
+            model.model_validate(data)
+        except ValidationError as invalid:
+            return invalid.errors(include_url=False)
+        return []
+
+    def _values(self, table: Table, path: str) -> Any:
+        """The table as Python values, references replaced; None when one of them leads nowhere."""
+        failed = False
+
+        def value(node: Node, place: str) -> Any:
+            nonlocal failed
+            if isinstance(node, Table):
+                return {key: value(inner, f"{place}.{key}") for key, inner in node.nodes.items()}
+            if isinstance(node, Items):
+                return [value(inner, f"{place}[{index}]") for index, inner in enumerate(node.nodes)]
+            if place.rpartition(".")[2] in _EXPRESSIONS or not isinstance(node.value, str):
+                return node.value
+            try:
+                text = self._substitution(node.text)
+            except SubstitutionError as error:
+                self._findings.error(node.mark, place, str(error), error.hint)
+                failed = True
+                return node.text
+            failed |= self._refused_address(text, node, place)
+            return text
+
+        values = value(table, path)
+        return None if failed else values
+
+    def _refused_address(self, text: str, node: Scalar, path: str) -> bool:
+        fault = address_fault(text)
+        if fault:
+            self._findings.error(node.mark, path, fault.message, fault.hint)
+        return fault is not None
+
+    def _misspelt(self, model: type[BaseModel], table: Table, path: str) -> Iterator[Mark]:
+        """Texts where true, false or a number is meant: `no` and `010` are texts in YAML 1.2."""
+        for name, info in model.model_fields.items():
+            node, place = table.nodes.get(info.alias or name), f"{path}.{name}"
+            inner = _model_in(info.annotation)
+            if isinstance(node, Table) and inner:
+                yield from self._misspelt(inner, node, place)
+            elif isinstance(node, Scalar) and isinstance(node.value, str) and not refers(node.text):
+                expected = _expected(info.annotation)
+                if expected:
+                    hint = "write true or false" if expected == "true or false" else "write it without quotes or zeros"
+                    self._findings.error(node.mark, place, f"expected {expected}, not the text '{node.text}'", hint)
+                    yield node.mark
+
+    def _note(self, error: ErrorDetails, model: type[BaseModel], table: Table, path: str, noted: list[Mark]) -> None:
+        place = error["loc"]
+        found = locate(table, place)
+        if error["type"] == "missing":
+            self._findings.error(found.mark, path, f"'{_dotted('', place)}' is missing", _describes(model, place))
+        elif error["type"] == "extra_forbidden":
+            key, owner = str(place[-1]), _model_at(model, place[:-1])
+            hint = did_you_mean(key, [info.alias or name for name, info in owner.model_fields.items()] if owner else [])
+            self._findings.error(found.key, _dotted(path, place[:-1]), f"there is no key '{key}'", hint)
+        elif found.mark not in noted:
+            message = self._scrubbed(_message(error))
+            self._findings.error(found.mark, _dotted(path, found.path), message, _describes(model, place))
+
+    def _scrubbed(self, message: str) -> str:
+        for value in self._substitution.resolved:
+            message = message.replace(value, "***")
+        return message
+
+    def _check_secrets(self, made: BaseModel, table: Table, path: str) -> None:
+        """Secrets only where they are kept secret, and nothing secret in plain sight."""
+        for place, node in _scalars(table):
+            value = _at(made, place)
+            if isinstance(value, SecretStr) and not refers(node.text):
+                self._findings.warning(
+                    node.mark, _dotted(path, place), "a secret stands here for all to read",
+                    f"write ${{secret:{str(place[-1]).upper()}}} and keep it outside of this file",
+                )  # fmt: skip
+            elif refers_to_secret(node.text) and not isinstance(value, SecretStr):
+                self._findings.error(
+                    node.mark, _dotted(path, place), "a secret would be shown wherever this value is",
+                    "use a field that is kept secret, such as token or password",
+                )  # fmt: skip
+
+
+class Found:
+    """Where a place of a model stands in the text, as far as it can be followed."""
+
+    __slots__ = ("key", "mark", "node", "path")
+
+    def __init__(self, node: Node, key: Mark, path: Place) -> None:
+        self.node, self.mark, self.key, self.path = node, node.mark, key, path
+
+
+def locate(node: Node, place: Place) -> Found:
+    """Follow `place` into the nodes; names that no key stands for (parts of unions) are passed over."""
+    key, followed = node.mark, []
+    for part in place:
+        if isinstance(node, Table) and part in node.nodes:
+            key, node = node.keys[str(part)], node.nodes[str(part)]
+        elif isinstance(node, Items) and isinstance(part, int) and part < len(node.nodes):
+            node = node.nodes[part]
+            key = node.mark
+        else:
+            continue
+        followed.append(part)
+    return Found(node, key, tuple(followed))
+
+
+def _take_as_text(error: ErrorDetails, table: Table, data: Any) -> None:
+    """A plain `1.10` is a number until text is asked for; then it is what stands there."""
+    found = locate(table, error["loc"])
+    if error["type"] != "string_type" or not isinstance(found.node, Scalar) or found.node.value is None:
+        return
+    for part in found.path[:-1]:
+        data = data[part]
+    if found.path and isinstance(data, dict | list):
+        data[found.path[-1]] = found.node.text  # type: ignore[index]
+
+
+def _message(error: ErrorDetails) -> str:
+    expected = _EXPECTED.get(error["type"])
+    if expected:
+        return "a value is missing" if error["input"] is None else f"expected {expected}"
+    message = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
+    return message.removeprefix("Input ").removesuffix(".")[:300]
+
+
+def _describes(model: type[BaseModel], place: Place) -> str:
+    """What the field is for."""
+    owner, name = _model_at(model, place[:-1]), str(place[-1]) if place else ""
+    info = owner.model_fields.get(name) if owner else None
+    return (info.description or "").rstrip(".") if info else ""
+
+
+def _model_at(model: type[BaseModel], place: Place) -> type[BaseModel] | None:
+    at: type[BaseModel] | None = model
+    for part in place:
+        info = at.model_fields.get(str(part)) if at else None
+        if info is not None:
+            at = _model_in(info.annotation)
+    return at
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The one model that an annotation holds, however wrapped."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [inner for inner in map(_model_in, get_args(annotation)) if inner]
+    return found[0] if len(found) == 1 else None
+
+
+def _expected(annotation: Any) -> str | None:
+    """The word for an annotation that takes no text, None for one that does."""
+    kinds = {kind for kind in (get_args(annotation) or (annotation,)) if kind is not type(None)}
+    if kinds == {bool}:
+        return "true or false"
+    return "a number" if kinds and kinds <= {int, float} else None
+
+
+def _scalars(node: Node, place: Place = ()) -> Iterator[tuple[Place, Scalar]]:
+    if isinstance(node, Scalar):
+        yield place, node
+        return
+    inner = node.nodes.items() if isinstance(node, Table) else enumerate(node.nodes)
+    for part, child in inner:
+        yield from _scalars(child, (*place, part))
+
+
+def _at(value: Any, place: Place) -> Any:
+    """The model's value at a place, None where it keeps it under another name."""
+    for part in place:
+        if isinstance(part, str) and isinstance(value, BaseModel):
+            value = getattr(value, part, None)
+        elif isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list | tuple) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
+
+
+def _dotted(path: str, place: Place) -> str:
+    for part in place:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path
