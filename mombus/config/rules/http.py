@@ -1,0 +1,38 @@
+"""The hub's HTTP server: on loopback, or with TLS and a token."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mombus.config.draft import Draft
+    from mombus.config.finding import Findings
+
+
+def open_doors_are_locked(draft: Draft, findings: Findings) -> None:
+    """Whoever can reach the server can release orders: other machines only with TLS and a token."""
+    http = draft.http
+    if http is None or _is_loopback(http.host) or (http.token and http.certificate and http.private_key):
+        return
+    missing = [name for name in ("token", "certificate", "private_key") if getattr(http, name) is None]
+    message = f"host '{http.host}' can be reached from other machines"
+    hint = f"set http.{', http.'.join(missing)}, or listen on 127.0.0.1 behind a reverse proxy"
+    findings.error(draft.mark("http", "host"), "http.host", message, hint)
+
+
+def certificate_has_its_key(draft: Draft, findings: Findings) -> None:
+    """TLS needs both files."""
+    http = draft.http
+    if http and (http.certificate is None) != (http.private_key is None):
+        findings.error(draft.mark("http"), "http", "TLS needs both certificate and private_key", "name both files")
+
+
+RULES = (open_doors_are_locked, certificate_has_its_key)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,148 @@
+"""One owner for each object and scope, and each system doing its own job."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import combinations
+from typing import TYPE_CHECKING, get_args
+
+from pydantic import BaseModel
+
+from canonical.element import References
+from canonical.objects import CATALOGUE, Kind
+from mombus.config.finding import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mombus.config.draft import Draft
+    from mombus.config.finding import Findings
+    from mombus.config.model import Ownership
+
+FAMILIES = frozenset({"erp", "mes", "plc", "scada", "historian", "cmms", "qms", "wms", "bi"})
+"""Kinds of systems of which it is known what their job is."""
+
+
+def owner_is_declared(draft: Draft, findings: Findings) -> None:
+    """An owner is a system of this file."""
+    for ownership, place in draft.objects:
+        if ownership.owner not in draft.declared:
+            message = f"the owner '{ownership.owner}' is no declared system"
+            hint = did_you_mean(ownership.owner, draft.declared)
+            findings.error(draft.mark(*place, "owner"), f"objects.{ownership.object}", message, hint)
+
+
+def scope_is_known(draft: Draft, findings: Findings) -> None:
+    """A scope is a piece of the plant's equipment."""
+    known = draft.scopes()
+    for ownership, place in draft.objects:
+        if ownership.scope is not None and known and ownership.scope not in known:
+            message = f"the scope '{ownership.scope}' is not in the equipment file"
+            hint = did_you_mean(ownership.scope, known)
+            findings.error(draft.mark(*place, "scope"), f"objects.{ownership.object}", message, hint)
+
+
+def scopes_are_disjoint(draft: Draft, findings: Findings) -> None:
+    """No two owners of one object in one place."""
+    above = draft.scopes()
+    for (one, first), (two, second) in combinations(draft.objects, 2):
+        if one.object == two.object and _overlap(one, two, above):
+            line = draft.mark(*first).line
+            message = f"{two.owner} and {one.owner} would both own {_where(one, two)}; the other one is in line {line}"
+            hint = "one owner per object and scope: give each a scope of its own"
+            findings.error(draft.mark(*second), f"objects.{one.object}", message, hint)
+
+
+def owner_does_its_own_job(draft: Draft, findings: Findings) -> None:
+    """A system owns what its kind usually decides."""
+    for ownership, place in draft.objects:
+        family, usual = draft.family(ownership.owner), CATALOGUE[ownership.object].owner
+        if family in FAMILIES and family not in usual:
+            message = (
+                f"'{ownership.owner}' is a {family}: {ownership.object} is usually {' or '.join(usual)}'s to decide"
+            )
+            findings.warning(draft.mark(*place, "owner"), f"objects.{ownership.object}", message)
+
+
+def owner_can_say_it(draft: Draft, findings: Findings) -> None:
+    """An owner that never states its object leaves everybody waiting."""
+    for ownership, place in draft.objects:
+        owner = ownership.owner
+        said = {offer.object for offer in (*draft.offers(owner), *draft.accepts(owner))}
+        if owner in draft.connectors and ownership.object not in said:
+            kind = draft.systems[owner].kind
+            message = f"'{owner}' ({kind}) neither states {ownership.object} nor takes requests for it"
+            hint = f"`mombus connectors {kind}` lists what it does"
+            findings.warning(draft.mark(*place, "owner"), f"objects.{ownership.object}", message, hint)
+
+
+def statements_are_the_owners(draft: Draft, findings: Findings) -> None:
+    """What a system states about others' objects is refused; what nobody owns, too."""
+    if not draft.complete:
+        return
+    for name in draft.connectors:
+        for offered in sorted({offer.object for offer in draft.offers(name)} - {"gap"}):
+            owners = draft.owners(offered)
+            stated = any(offer.verb.states for offer in draft.offers(name) if offer.object == offered)
+            if not owners:
+                message = f"it offers {offered}, which nobody owns: all of it will be refused"
+                findings.warning(draft.key("systems", name), f"systems.{name}", message, f"declare objects.{offered}")
+            elif stated and name not in owners:
+                message = f"it states {offered}, which is {owners[0]}'s: what differs becomes a disagreement"
+                findings.warning(draft.key("systems", name), f"systems.{name}", message)
+
+
+def somebody_consumes_it(draft: Draft, findings: Findings) -> None:
+    """An object that is owned, but neither routed, nor asked for, nor named by others."""
+    if not draft.complete:
+        return
+    routed = {route.object for route, _ in draft.routes}
+    asked = {offer.object for name in draft.connectors for offer in draft.offers(name) if offer.verb.asks}
+    for object_ in dict.fromkeys(ownership.object for ownership, _ in draft.objects):
+        row = CATALOGUE[object_]
+        if object_ not in routed | asked | _referenced() and row.kind is not Kind.SIGNAL:
+            findings.warning(
+                draft.key("objects", object_), f"objects.{object_}", "nobody gets it: no route has it",
+                "add a route, or leave the object out",
+            )  # fmt: skip
+
+
+RULES = (
+    owner_is_declared, scope_is_known, scopes_are_disjoint, owner_does_its_own_job, owner_can_say_it,
+    statements_are_the_owners, somebody_consumes_it,
+)  # fmt: skip
+
+
+def _overlap(one: Ownership, two: Ownership, above: dict[str, tuple[str, ...]]) -> bool:
+    if one.scope is None or two.scope is None or one.scope == two.scope:
+        return True
+    return one.scope in above.get(two.scope, ()) or two.scope in above.get(one.scope, ())
+
+
+def _where(one: Ownership, two: Ownership) -> str:
+    scopes = [scope for scope in (one.scope, two.scope) if scope]
+    return f"it in {scopes[-1]}" if scopes else "it"
+
+
+@cache
+def _referenced() -> frozenset[str]:
+    """Objects that bodies of others name: master data has its use without a route."""
+    seen: set[type[BaseModel]] = set()
+    found: set[str] = set()
+    pending: list[object] = [row.body for row in CATALOGUE.values()]
+    while pending:
+        annotation = pending.pop()
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            if annotation not in seen:
+                seen.add(annotation)
+                fields = annotation.model_fields.values()
+                pending += [part for info in fields for part in (info.annotation, *info.metadata)]
+        elif isinstance(annotation, References):
+            found.add(annotation.object)
+        else:
+            pending += _parts(annotation)
+    return frozenset(found)
+
+
+def _parts(annotation: object) -> Iterator[object]:
+    yield from get_args(annotation)
