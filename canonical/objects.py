@@ -81,15 +81,20 @@ def _part(name: str, body: Element, alternatives: str) -> str:
             return NOTHING
         values = _values(body, path)
         if values:
-            return _escaped(values[0])
+            return key_part(values[0])
     raise KeyMissingError(f"{name} has no {alternatives.replace('|', ' nor ')}: its key is unknown")
 
 
-def _escaped(value: str) -> str:
-    """Keep `/` and `-` unambiguous within a key."""
+def key_part(value: str) -> str:
+    """An id as a part of a key: `/` and `-` stay unambiguous."""
     if value == NOTHING:
         return "%2D"
     return value.replace("%", "%25").replace("/", "%2F")
+
+
+def id_of(part: str) -> str:
+    """The id that `key_part` made a part of a key of."""
+    return part.replace("%2D", "-").replace("%2F", "/").replace("%25", "%")
 
 
 def _values(body: object, path: str) -> list[str]:

@@ -1,0 +1,152 @@
+"""Open requests: closed by the first answer, or by their expiry, which is an answer too."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from canonical.message import Action, Message, Verb
+from canonical.subjects import filter_subject
+from canonical.wire import HeaderError, from_headers, to_headers
+from mombus.bus.errors import BusError
+from mombus.bus.streams import MOM
+from mombus.journal import requests as table
+from mombus.journal.requests import Asked, OpenRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nats.aio.msg import Msg
+    from nats.js import JetStreamContext
+
+    from mombus.bus.connection import Bus
+    from mombus.journal.journal import Journal
+    from mombus.ownership.decision import Request
+
+DURABLE = "requests"
+ANSWERS = (Verb.ACKNOWLEDGE, Verb.RESPOND, Verb.CONFIRM, Verb.SHOW)
+_LOOK_S = 1.0
+_BATCH = 100
+
+
+class Requests:
+    """Records requests, closes them with their answers, and rejects those that nobody answered in time.
+
+    All of it survives a restart: the rows are in the journal, and the answers are read by a durable consumer.
+    """
+
+    def __init__(self, bus: Bus, journal: Journal, *, observe: Callable[[str], None] | None = None) -> None:
+        self._bus = bus
+        self._journal = journal
+        self._observe = observe or (lambda _text: None)
+        self._more = asyncio.Event()
+
+    async def record(self, request: Request, now: datetime) -> None:
+        """Keep an open request, before it is published. One that is known already keeps its expiry."""
+        message = request.message
+        row = OpenRequest(
+            id=message.id, asker=message.source, owner=request.owner, object=message.object, verb=message.verb,
+            key=message.key, site=message.site, lanes=to_headers(message)["ce-lanes"], asked=now,
+            expires=now + request.expiry,
+        )  # fmt: skip
+        await self._journal.write(lambda c: table.record(c, row))
+        self._more.set()
+
+    async def find(self, id: str | None) -> OpenRequest | None:
+        """The request with that id."""
+        return None if id is None else await self._journal.read(lambda c: table.find(c, id))
+
+    async def is_over(self, id: str) -> bool:
+        """True when a request has expired: its asker was told Rejected, so that its owner must not act on it."""
+        found = await self.find(id)
+        return found is not None and found.state is Asked.EXPIRED
+
+    async def run(self) -> None:
+        """Close and expire, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._read_answers(), name="answers")
+            tasks.create_task(self._expire_in_time(), name="expiry")
+
+    async def expire(self, now: datetime) -> int:
+        """Reject what nobody answered until `now`; returns how many that were.
+
+        The row is closed first, so that no answer can come after; a kill before the asker is told is made up for later.
+        """
+        await self._journal.write(lambda c: table.expire(c, now))
+        late = await self._journal.read(table.untold)
+        for request in late:
+            await self._bus.publish(_expired(request, now))
+            await self._journal.write(partial(table.told, id=request.id, now=now))
+            asked = f"{request.verb} {request.object} {request.key}"
+            self._observe(f"{asked} of {request.asker} expired: {request.owner} didn't answer")
+        return len(late)
+
+    async def _expire_in_time(self) -> None:
+        while True:
+            self._more.clear()
+            try:
+                await self.expire(datetime.now(UTC))
+                upcoming = await self._journal.read(table.next_expiry)
+            except BusError as error:
+                self._observe(f"open requests can't be expired: {error}")
+                upcoming = None
+            left_s = 60.0 if upcoming is None else (upcoming - datetime.now(UTC)).total_seconds()
+            try:
+                await asyncio.wait_for(self._more.wait(), min(60.0, max(0.01, left_s)))
+            except TimeoutError:
+                continue
+
+    async def _read_answers(self) -> None:
+        from nats.errors import Error  # noqa: PLC0415
+        from nats.js.errors import APIError  # noqa: PLC0415
+
+        reader = None
+        while True:
+            try:
+                reader = reader or await _subscribe(self._bus.js)
+                for delivery in await reader.fetch(_BATCH, timeout=5):
+                    await self._answered(delivery)
+            except TimeoutError:
+                continue
+            except (Error, APIError) as error:
+                self._observe(f"answers can't be read: {error}; trying again")
+                reader = None
+                await asyncio.sleep(_LOOK_S)
+
+    async def _answered(self, delivery: Msg) -> None:
+        try:
+            reply = from_headers(delivery.headers or {}, delivery.data)
+        except HeaderError:
+            await delivery.ack()
+            return
+        if reply.correlation is not None:
+            await self._journal.write(partial(
+                table.answer, id=reply.correlation, action=reply.action, reason=reply.reason,
+                document=reply.document, now=datetime.now(UTC),
+            ))  # fmt: skip
+        await delivery.ack()
+
+
+async def _subscribe(js: JetStreamContext) -> JetStreamContext.PullSubscription:
+    from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy  # noqa: PLC0415
+
+    config = ConsumerConfig(
+        durable_name=DURABLE, ack_policy=AckPolicy.EXPLICIT, deliver_policy=DeliverPolicy.ALL, ack_wait=30,
+        filter_subjects=[filter_subject(verb=verb) for verb in ANSWERS], max_ack_pending=1000,
+    )  # fmt: skip
+    await js.add_consumer(MOM, config)
+    return await js.pull_subscribe_bind(DURABLE, MOM)
+
+
+def _expired(request: OpenRequest, now: datetime) -> Message:
+    """What the asker is told. It is the owner's silence, so it comes from the owner, by the hub."""
+    return Message(
+        id=f"{request.id}:expired", object=request.object, verb=Verb.ACKNOWLEDGE, action=Action.REJECTED,
+        source=request.owner, site=request.site, key=request.key,
+        lanes=tuple(unquote(lane) for lane in request.lanes.split(",")), occurred=now, recorded=now, revision=0,
+        by="mombus", correlation=request.id, to=request.asker,
+        reason=f"expired: {request.owner} did not answer until {request.expires.isoformat(timespec='seconds')}",
+    )  # fmt: skip

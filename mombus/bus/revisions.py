@@ -1,0 +1,61 @@
+"""The newest version of each thing, remembered within bounds and looked up in the broker otherwise."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from mombus.ownership.decision import digest
+from mombus.ownership.versions import Version
+
+if TYPE_CHECKING:
+    from canonical.message import Message
+    from mombus.bus.connection import Bus
+
+REMEMBERED = 100_000
+
+
+class Revisions:
+    """Knows what was said last about a thing: from memory, else from its subject in MOM and from LATEST.
+
+    LATEST has what MOM has already dropped by age, and what was said in another lane or by an earlier owner; the
+    subject in MOM gives the sequence to compare with when publishing.
+    """
+
+    def __init__(self, bus: Bus, size: int = REMEMBERED) -> None:
+        self._bus = bus
+        self._size = size
+        self._known: OrderedDict[tuple[str, str, str], Version] = OrderedDict()
+
+    async def known(self, message: Message) -> Version | None:
+        """The newest version of the message's thing; its `seq` is the last one on the message's own subject, or 0."""
+        thing, subject = _thing(message), message.subject
+        remembered = self._known.get(thing)
+        if remembered is not None and remembered.subject == subject:
+            self._known.move_to_end(thing)
+            return remembered
+        last = await self._bus.last_statement(message)
+        seq = last[0] if last else 0
+        said = [last[1]] if last else []
+        if (latest := await self._bus.latest(message.object, message.key, site=message.site)) is not None:
+            said.append(latest)
+        versions = [Version(one.revision or 0, digest(one), subject, seq) for one in said]
+        if remembered is not None:
+            versions.append(remembered._replace(subject=subject, seq=seq))
+        return max(versions, key=lambda version: version.revision, default=None)
+
+    def remember(self, message: Message, seq: int) -> None:
+        """The message is stored at `seq`: it is the newest version now."""
+        thing = _thing(message)
+        self._known[thing] = Version(message.revision or 0, digest(message), message.subject, seq)
+        self._known.move_to_end(thing)
+        if len(self._known) > self._size:
+            self._known.popitem(last=False)
+
+    def forget(self, message: Message) -> None:
+        """Somebody else wrote about that thing: look it up again."""
+        self._known.pop(_thing(message), None)
+
+
+def _thing(message: Message) -> tuple[str, str, str]:
+    return message.site, message.object, message.key

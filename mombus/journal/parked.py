@@ -1,0 +1,137 @@
+"""What came in and could not become a message on the bus, kept whole with its reason until a person acts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text, func, select, update
+
+from canonical.wire import from_headers, to_headers
+from mombus.journal.tables import Instant, metadata
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection, RowMapping
+
+    from canonical.message import Message
+
+
+class Parked(StrEnum):
+    """Why it is kept here."""
+
+    FAULT = "fault"
+    """A part of a document that can't be read."""
+    ALIAS = "alias"
+    """It names something by an id that isn't in the system's table."""
+    BEHIND = "behind"
+    """Something before it in its lane waits for an alias."""
+    REFUSED = "refused"
+    """The system may not say that, or contradicts what was said before."""
+    TOO_LARGE = "too large"
+    """The broker doesn't take a message of that size."""
+
+
+parked = Table(
+    "parked", metadata,
+    Column("id", String(64), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("system", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("place", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("headers", Text),
+    Column("content", LargeBinary, nullable=False),
+    Column("missing_object", String(64)),
+    Column("missing_id", Text),
+    Column("since", Instant, nullable=False),
+    Column("closed", Instant),
+    Column("how", Text),
+    Index("parked_open", "closed", "system", "number"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedItem:
+    """One kept thing. `content` is the fault's bytes, or the body of `message` as the system said it.
+
+    `place` says where it stood in its document, or which message it is; `missing` the (object, native id) it waits for.
+    """
+
+    id: str
+    system: str
+    kind: Parked
+    place: str
+    reason: str
+    message: Message | None
+    content: bytes
+    missing: tuple[str, str] | None
+    since: datetime
+    closed: datetime | None = None
+    how: str | None = None
+
+
+def keep(connection: Connection, item: ParkedItem) -> bool:
+    """Keep it; False when it is kept already: an item that is read again changes nothing, not even once closed."""
+    p = parked.c
+    if connection.execute(select(p.id).where(p.id == item.id)).first() is not None:
+        return False
+    number = (connection.execute(select(func.max(p.number))).scalar() or 0) + 1
+    missing_object, missing_id = item.missing or (None, None)
+    connection.execute(parked.insert().values(
+        id=item.id, number=number, system=item.system, kind=item.kind, place=item.place, reason=item.reason,
+        headers=json.dumps(to_headers(item.message)) if item.message else None, content=item.content,
+        missing_object=missing_object, missing_id=missing_id, since=item.since,
+    ))  # fmt: skip
+    return True
+
+
+def rows(
+    connection: Connection, *, system: str | None = None, kinds: tuple[Parked, ...] = (), closed: bool = False,
+    limit: int | None = None,
+) -> list[ParkedItem]:  # fmt: skip
+    """What is kept, in the order it came."""
+    p = parked.c
+    statement = select(parked).where(p.closed.is_not(None) if closed else p.closed.is_(None))
+    statement = statement.order_by(p.number).limit(limit)
+    if system is not None:
+        statement = statement.where(p.system == system)
+    if kinds:
+        statement = statement.where(p.kind.in_(kinds))
+    return [_row(row) for row in connection.execute(statement).mappings()]
+
+
+def find(connection: Connection, id: str) -> ParkedItem | None:
+    """The kept thing with that id."""
+    row = connection.execute(select(parked).where(parked.c.id == id)).mappings().first()
+    return None if row is None else _row(row)
+
+
+def change(connection: Connection, id: str, *, kind: Parked, reason: str, missing: tuple[str, str] | None) -> None:
+    """It was tried again and waits for something else now."""
+    missing_object, missing_id = missing or (None, None)
+    connection.execute(update(parked).where(parked.c.id == id).values(
+        kind=kind, reason=reason, missing_object=missing_object, missing_id=missing_id
+    ))  # fmt: skip
+
+
+def close(connection: Connection, id: str, *, how: str, now: datetime) -> bool:
+    """It is dealt with; False when it was before."""
+    p = parked.c
+    done = connection.execute(
+        update(parked).where(p.id == id, p.closed.is_(None)).values(closed=now, how=how)
+    )  # fmt: skip
+    return done.rowcount == 1
+
+
+def _row(row: RowMapping) -> ParkedItem:
+    message = from_headers(json.loads(row["headers"]), row["content"]) if row["headers"] else None
+    missing = (row["missing_object"], row["missing_id"]) if row["missing_object"] else None
+    return ParkedItem(
+        id=row["id"], system=row["system"], kind=Parked(row["kind"]), place=row["place"], reason=row["reason"],
+        message=message, content=row["content"], missing=missing, since=row["since"], closed=row["closed"],
+        how=row["how"],
+    )  # fmt: skip

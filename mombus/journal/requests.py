@@ -1,0 +1,143 @@
+"""Open requests: who asked whom for what, until when; so that answers find their asker after a restart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Column, Index, String, Table, Text, select, update
+
+from mombus.journal.tables import Instant, metadata
+from mombus.journal.upsert import upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, RowMapping
+
+
+class Asked(StrEnum):
+    """What became of a request."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    EXPIRED = "expired"
+    """Nobody answered in time: the asker was told Rejected, and the owner must not act on it any more."""
+
+
+requests = Table(
+    "requests", metadata,
+    Column("id", String(200), primary_key=True),
+    Column("asker", String(32), nullable=False),
+    Column("owner", String(32), nullable=False),
+    Column("object", String(64), nullable=False),
+    Column("verb", String(16), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("site", String(64), nullable=False),
+    Column("lanes", Text, nullable=False),
+    Column("asked", Instant, nullable=False),
+    Column("expires", Instant, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("answer", String(16)),
+    Column("reason", Text),
+    Column("document", Text),
+    Column("ended", Instant),
+    Column("told", Instant),
+    Index("requests_open", "state", "expires"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRequest:
+    """One request. `lanes` is as in the message's header; `answer` is the reply's action, `ended` when it came.
+
+    `told` is when the asker of an expired request was told.
+    """
+
+    id: str
+    asker: str
+    owner: str
+    object: str
+    verb: str
+    key: str
+    site: str
+    lanes: str
+    asked: datetime
+    expires: datetime
+    state: Asked = Asked.OPEN
+    answer: str | None = None
+    reason: str | None = None
+    document: str | None = None
+    ended: datetime | None = None
+    told: datetime | None = None
+
+
+_COLUMNS = [column.name for column in requests.c]
+
+
+def record(connection: Connection, request: OpenRequest) -> None:
+    """Keep a request; one that is known already stays what it is."""
+    row = {name: getattr(request, name) for name in _COLUMNS}
+    if find(connection, request.id) is None:
+        upsert(connection, requests, [row])
+
+
+def find(connection: Connection, id: str) -> OpenRequest | None:
+    """The request with that id."""
+    row = connection.execute(select(requests).where(requests.c.id == id)).mappings().first()
+    return None if row is None else _request(row)
+
+
+def answer(
+    connection: Connection, id: str, *, action: str | None, reason: str | None, document: str | None, now: datetime
+) -> bool:
+    """Close an open request with its answer; False when it is unknown or closed already: the first answer wins."""
+    r = requests.c
+    done = connection.execute(
+        update(requests).where(r.id == id, r.state == Asked.OPEN)
+        .values(state=Asked.ANSWERED, answer=action, reason=reason, document=document, ended=now)
+    )  # fmt: skip
+    return done.rowcount == 1
+
+
+def expire(connection: Connection, now: datetime) -> None:
+    """Close the open requests whose time is over; `untold` lists those whose asker doesn't know it yet."""
+    r = requests.c
+    connection.execute(
+        update(requests).where(r.state == Asked.OPEN, r.expires <= now)
+        .values(state=Asked.EXPIRED, ended=now, reason="nobody answered in time")
+    )  # fmt: skip
+
+
+def untold(connection: Connection, limit: int = 100) -> list[OpenRequest]:
+    """Expired requests whose asker is still to be told, the oldest first."""
+    r = requests.c
+    statement = select(requests).where(r.state == Asked.EXPIRED, r.told.is_(None)).order_by(r.expires).limit(limit)
+    return [_request(row) for row in connection.execute(statement).mappings()]
+
+
+def told(connection: Connection, id: str, now: datetime) -> None:
+    """The asker's Rejected reply is stored."""
+    connection.execute(update(requests).where(requests.c.id == id).values(told=now))
+
+
+def next_expiry(connection: Connection) -> datetime | None:
+    """When the next open request expires."""
+    r = requests.c
+    return connection.execute(
+        select(r.expires).where(r.state == Asked.OPEN).order_by(r.expires).limit(1)
+    ).scalar()  # fmt: skip
+
+
+def rows(connection: Connection, *, state: Asked | None = None, limit: int = 200) -> Sequence[OpenRequest]:
+    """Requests, the newest first."""
+    statement = select(requests).order_by(requests.c.asked.desc()).limit(limit)
+    if state is not None:
+        statement = statement.where(requests.c.state == state)
+    return [_request(row) for row in connection.execute(statement).mappings()]
+
+
+def _request(row: RowMapping) -> OpenRequest:
+    return OpenRequest(**{**row, "state": Asked(row["state"])})
