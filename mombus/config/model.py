@@ -98,6 +98,7 @@ class Ownership(Section):
     references: References = Field(
         default=References.WARN, description="What happens to a message that names an unknown one."
     )
+    kept_for: str | None = Field(default=None, description="Why a fact that no route has is wanted, such as: journeys.")
 
 
 class Route(Section):

@@ -129,6 +129,9 @@ class Reading:
         except ConfigError as error:
             found = locate(table, tuple(error.field.split(".")) if error.field else ())
             self._findings.error(found.mark, ".".join((path, *map(str, found.path))), str(error))
+        except Exception as broken:  # noqa: BLE001 - one connector's bug must not hide the findings about the others
+            message = f"connector '{common.connector}' can't be made: {type(broken).__name__}: {broken}"
+            self._findings.error(table.mark, path, message, "this is a mistake in the connector; tell its maintainer")
 
     def _surroundings(self, name: str) -> Surroundings:
         plant = self._draft.plant

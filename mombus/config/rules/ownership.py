@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import combinations
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
-
-from canonical.element import References
 from canonical.objects import CATALOGUE, Kind
 from mombus.config.finding import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mombus.config.draft import Draft
     from mombus.config.finding import Findings
     from mombus.config.model import Ownership
@@ -77,39 +71,43 @@ def owner_can_say_it(draft: Draft, findings: Findings) -> None:
 
 
 def statements_are_the_owners(draft: Draft, findings: Findings) -> None:
-    """What a system states about others' objects is refused; what nobody owns, too."""
-    if not draft.complete:
-        return
+    """What a system states about others' objects is at best an echo."""
     for name in draft.connectors:
-        for offered in sorted({offer.object for offer in draft.offers(name)} - {"gap"}):
+        for offered in sorted({offer.object for offer in draft.offers(name) if offer.verb.states}):
             owners = draft.owners(offered)
-            stated = any(offer.verb.states for offer in draft.offers(name) if offer.object == offered)
-            if not owners:
-                message = f"it offers {offered}, which nobody owns: all of it will be refused"
-                findings.warning(draft.key("systems", name), f"systems.{name}", message, f"declare objects.{offered}")
-            elif stated and name not in owners:
+            if owners and name not in owners:
                 message = f"it states {offered}, which is {owners[0]}'s: what differs becomes a disagreement"
                 findings.warning(draft.key("systems", name), f"systems.{name}", message)
 
 
+def what_others_could_use_is_owned(draft: Draft, findings: Findings) -> None:
+    """What nobody owns is refused: a handover that both ends are ready for was probably forgotten."""
+    for name in draft.connectors if draft.complete else ():
+        for offered in sorted({offer.object for offer in draft.offers(name)} - {"gap"}):
+            takers = [taker for taker in draft.connectors if taker != name and _takes(draft, taker, offered)]
+            if takers and not draft.owners(offered):
+                message = f"it offers {offered} and {takers[0]} could take it, but nobody owns it: it will be refused"
+                hint = f"add `{offered}: {{owner: …}}` to objects"
+                findings.warning(draft.key("systems", name), f"systems.{name}", message, hint)
+
+
 def somebody_consumes_it(draft: Draft, findings: Findings) -> None:
-    """An object that is owned, but neither routed, nor asked for, nor named by others."""
+    """A fact that is owned, but neither routed nor asked for. States can be looked up and are kept for that."""
     if not draft.complete:
         return
     routed = {route.object for route, _ in draft.routes}
     asked = {offer.object for name in draft.connectors for offer in draft.offers(name) if offer.verb.asks}
-    for object_ in dict.fromkeys(ownership.object for ownership, _ in draft.objects):
-        row = CATALOGUE[object_]
-        if object_ not in routed | asked | _referenced() and row.kind is not Kind.SIGNAL:
+    for object_ in dict.fromkeys(ownership.object for ownership, _ in draft.objects if not ownership.kept_for):
+        if object_ not in routed | asked and CATALOGUE[object_].kind is Kind.FACT:
             findings.warning(
                 draft.key("objects", object_), f"objects.{object_}", "nobody gets it: no route has it",
-                "add a route, or leave the object out",
+                "add a route, or say with `kept_for` why it is wanted",
             )  # fmt: skip
 
 
 RULES = (
     owner_is_declared, scope_is_known, scopes_are_disjoint, owner_does_its_own_job, owner_can_say_it,
-    statements_are_the_owners, somebody_consumes_it,
+    statements_are_the_owners, what_others_could_use_is_owned, somebody_consumes_it,
 )  # fmt: skip
 
 
@@ -124,25 +122,5 @@ def _where(one: Ownership, two: Ownership) -> str:
     return f"it in {scopes[-1]}" if scopes else "it"
 
 
-@cache
-def _referenced() -> frozenset[str]:
-    """Objects that bodies of others name: master data has its use without a route."""
-    seen: set[type[BaseModel]] = set()
-    found: set[str] = set()
-    pending: list[object] = [row.body for row in CATALOGUE.values()]
-    while pending:
-        annotation = pending.pop()
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            if annotation not in seen:
-                seen.add(annotation)
-                fields = annotation.model_fields.values()
-                pending += [part for info in fields for part in (info.annotation, *info.metadata)]
-        elif isinstance(annotation, References):
-            found.add(annotation.object)
-        else:
-            pending += _parts(annotation)
-    return frozenset(found)
-
-
-def _parts(annotation: object) -> Iterator[object]:
-    yield from get_args(annotation)
+def _takes(draft: Draft, system: str, object: str) -> bool:
+    return any(offer.object == object for offer in draft.accepts(system))
