@@ -1,0 +1,370 @@
+"""One call and its answer: capped in size and time, never to a strange host; and what each failure means."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from html import unescape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from connectors.connector import (
+    ConfigError,
+    ConnectorError,
+    Halted,
+    MappingError,
+    NotConnected,
+    OutcomeUnknown,
+    Rejected,
+    RetryableError,
+)
+from connectors.protocols.rest.mapping import evaluate
+from connectors.strict_json import StrictJsonError, read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+    from connectors.protocols.rest.settings import Endpoint
+
+MAX_REASON = 500
+MAX_REDIRECTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the system answered. `reason` is set when its body says what went wrong."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    reason: str | None = None
+
+    @property
+    def good(self) -> bool:
+        """True for a status 2xx."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """The body, decimals exact, None when it is empty. Raises MappingError for anything but strict JSON."""
+        if not self.content.strip():
+            return None
+        try:
+            return read_json(self.content, len(self.content))
+        except StrictJsonError as error:
+            kind = self.headers.get("content-type", "no content type")
+            raise MappingError(f"the answer is no JSON ({kind}): {error}: {_words(self.content)}") from None
+
+
+class ForeignHostError(Exception):
+    """An answer leads to another host than the configured one."""
+
+
+class TooLargeError(Exception):
+    """An answer is larger than allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call. `repeatable`: nothing changes when it is made twice. `error`, if given, replaces the system's own."""
+
+    method: str = "GET"
+    url: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+    repeatable: bool = True
+    error: str | None = None
+    timeout_s: float | None = None
+
+
+class Exchange:
+    """The connection to one system; several tasks may call at once.
+
+    `error` is the expression that finds what is wrong in the body of an answer with a good status.
+    """
+
+    def __init__(self, endpoint: Endpoint, folder: str, error: str | None = None) -> None:
+        self._endpoint = endpoint
+        self._folder = Path(folder)
+        self._error = error
+        self._client: httpx.AsyncClient | None = None
+        self._calls: Counter[httpx.AsyncClient] = Counter()
+        self.answered_at: float | None = None
+        """Monotonic time of the last answer."""
+        self.trouble: str | None = None
+        """Why the last call got no answer, None when it got one."""
+
+    def open(self) -> None:
+        """Make the client. Raises ConfigError for certificate files that can't be used."""
+        if self._client is None:
+            self._client = self._new_client()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def send(self, call: Call) -> Reply:
+        """Call, and return a good answer. Raises what `translated` makes of anything else."""
+        reply = await self.attempt(call)
+        if not reply.good:
+            raise self.refused(call, reply)
+        return reply
+
+    async def attempt(self, call: Call) -> Reply:
+        """Call, and return the answer, good or not; raises what `translated` makes of there being none."""
+        try:
+            async with asyncio.timeout(call.timeout_s or self._endpoint.timeout_s):
+                reply = await self._called(call)
+        except ConnectorError:
+            raise
+        except Exception as cause:
+            raise self._failed(call, cause) from cause
+        self.answered_at, self.trouble = time.monotonic(), None
+        error = self._error if call.error is None else call.error
+        return _as_its_body_says(call, reply, error) if error and reply.good else reply
+
+    def refused(self, call: Call, reply: Reply) -> ConnectorError:
+        """The error that an answer is."""
+        return self._scrubbed(translated(reply, repeatable=call.repeatable))
+
+    def _failed(self, call: Call, cause: Exception) -> ConnectorError:
+        error = self._scrubbed(translated(cause, repeatable=call.repeatable))
+        self.trouble = str(error)
+        return error
+
+    async def _called(self, call: Call) -> Reply:
+        self.open()
+        client = self._client
+        assert client is not None  # noqa: S101 - open() has made it
+        self._calls[client] += 1
+        try:
+            return await self._answer(client, call)
+        except asyncio.CancelledError:  # a cancelled call may keep its slot of the pool: that client takes no new ones
+            if self._client is client:
+                self._client = None
+            raise
+        finally:
+            self._calls[client] -= 1
+            if not self._calls[client]:
+                del self._calls[client]
+                if client is not self._client:
+                    await client.aclose()
+
+    async def _answer(self, client: httpx.AsyncClient, call: Call) -> Reply:
+        import httpx  # noqa: PLC0415 - only a connector that runs needs its client
+
+        target = httpx.URL(self._endpoint.url + "/").join(call.url) if "://" in call.url else self._below(call.url)
+        if call.query:
+            target = target.copy_merge_params(dict(call.query))
+        for _ in range(MAX_REDIRECTS + 1):
+            self._at_home(target)
+            async with client.stream(call.method, target, content=call.content, headers=dict(call.headers)) as response:
+                reply = Reply(response.status_code, response.headers, await self._body(response))
+            if call.method != "GET" or not response.has_redirect_location:
+                break
+            target = response.url.join(response.headers["location"])
+        return reply
+
+    def _below(self, url: str) -> httpx.URL:
+        """An address below the base URL, which may have a path of its own; links may start at the host's root."""
+        import httpx  # noqa: PLC0415 - see _answer
+
+        if url.startswith("?"):
+            return httpx.URL(f"{self._endpoint.url}{url}")
+        return httpx.URL(f"{self._endpoint.url}/{url.removeprefix('/')}")
+
+    def _at_home(self, target: httpx.URL) -> None:
+        import httpx  # noqa: PLC0415 - see _answer
+
+        home = httpx.URL(self._endpoint.url)
+        if (target.scheme, target.host, target.port) != (home.scheme, home.host, home.port):
+            raise ForeignHostError(f"{target.scheme}://{target.netloc.decode('ascii', 'replace')}")
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > self._endpoint.max_response_bytes:
+                raise TooLargeError(f"over {self._endpoint.max_response_bytes} bytes")
+            parts.append(part)
+        return b"".join(parts)
+
+    def _new_client(self) -> httpx.AsyncClient:
+        import httpx  # noqa: PLC0415 - see _answer
+
+        endpoint = self._endpoint
+        headers = {"accept": "application/json", "user-agent": "mombus"}
+        if endpoint.token is not None:
+            token = endpoint.token.get_secret_value()
+            headers[endpoint.token_header or "authorization"] = token if endpoint.token_header else f"Bearer {token}"
+        password = endpoint.password.get_secret_value() if endpoint.password else ""
+        return httpx.AsyncClient(
+            headers=headers,
+            auth=httpx.BasicAuth(endpoint.user, password) if endpoint.user else None,
+            verify=self._tls(),
+            timeout=httpx.Timeout(endpoint.timeout_s, connect=endpoint.connect_timeout_s),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        endpoint = self._endpoint
+        if not endpoint.url.startswith("https"):
+            return True
+        try:
+            context = ssl.create_default_context(cafile=self._file(endpoint.ca_file))
+            if endpoint.client_cert:
+                context.load_cert_chain(str(self._file(endpoint.client_cert)), self._file(endpoint.client_key))
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"the certificate files can't be used: {error}", "ca_file") from error
+        return context
+
+    def _file(self, name: str | None) -> str | None:
+        return None if name is None else str(self._folder / name)
+
+    def _scrubbed(self, error: ConnectorError) -> ConnectorError:
+        """An error page may echo the request: no secret goes on in a reason."""
+        for secret in (self._endpoint.token, self._endpoint.password):
+            if secret is not None and len(value := secret.get_secret_value()) >= 4:
+                error.args = tuple(str(argument).replace(value, "***") for argument in error.args)
+        return error
+
+
+def readable(call: Call, reply: Reply) -> Any:
+    """The JSON of a good answer. One that can't be read, often a login or maintenance page, is no answer.
+
+    Raises RetryableError, and OutcomeUnknown when the call isn't repeatable.
+    """
+    try:
+        return reply.json()
+    except MappingError as error:
+        raise (RetryableError if call.repeatable else OutcomeUnknown)(str(error)) from error
+
+
+def _as_its_body_says(call: Call, reply: Reply, error: str) -> Reply:
+    """The reply with the status and reason that its body gives; 422 where it gives a reason only."""
+    match evaluate(error, readable(call, reply)):
+        case None | False | "":
+            return reply
+        case {"status": int(status), **rest}:
+            return replace(reply, status=status, reason=str(rest.get("reason") or f"status {status} in the answer"))
+        case {"reason": reason} | reason:
+            return replace(reply, status=422, reason=str(reason))
+
+
+def translated(cause: Exception | Reply, *, repeatable: bool) -> ConnectorError:  # noqa: PLR0911 - a row each
+    """What a failed call or an answer of status 3xx, 4xx or 5xx means.
+
+    A call that isn't `repeatable` and may have been carried out is OutcomeUnknown: an answer that was lost, and the
+    statuses with which servers and gateways give up on work they have begun (500, 502, 504 and other 5xx but 503).
+    """
+    import httpx  # noqa: PLC0415 - see Exchange
+
+    match cause:
+        case Reply():
+            return _meant(cause, repeatable)
+        case httpx.ConnectError() if _is_tls(cause):
+            return Halted(f"the server's certificate isn't accepted: {cause}; see ca_file")
+        case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError():
+            return NotConnected(f"no connection: {cause or type(cause).__name__}")
+        case httpx.PoolTimeout():
+            return RetryableError("all connections are busy")
+        case ForeignHostError():
+            return Rejected(f"the answer leads to another host, {cause}: that isn't followed")
+        case httpx.InvalidURL() | httpx.UnsupportedProtocol() | httpx.LocalProtocolError() | httpx.CookieConflict():
+            return MappingError(f"the call can't be made: {cause}")
+        case TimeoutError() | httpx.TimeoutException():
+            return _lost("no answer in time", repeatable)
+        case TooLargeError():
+            return Rejected(f"the answer is too large: {cause}") if repeatable else _lost(str(cause), repeatable)
+        case httpx.TransportError() | httpx.StreamError() | httpx.DecodingError() | httpx.HTTPError() | OSError():
+            return _lost(f"the connection broke: {cause or type(cause).__name__}", repeatable)
+        case _:
+            return _lost(f"{type(cause).__name__}: {cause}", repeatable)
+
+
+def _lost(reason: str, repeatable: bool) -> ConnectorError:
+    return NotConnected(reason) if repeatable else OutcomeUnknown(f"{reason}; it may have been carried out")
+
+
+def _meant(reply: Reply, repeatable: bool) -> ConnectorError:
+    text = f"HTTP {reply.status}: {reply.reason or reason_of(reply)}"
+    match reply.status:
+        case 401 | 403 | 407:
+            return Halted(f"{text}; check the credentials")
+        case 408 | 423 | 425 | 429 | 503:
+            return RetryableError(text, retry_after_s(reply.headers))
+        case status if status >= 500:
+            return RetryableError(text, retry_after_s(reply.headers)) if repeatable else OutcomeUnknown(text)
+        case status if 300 <= status < 400:
+            return Rejected(f"{text}; it moved to {reply.headers.get('location', 'nowhere')}: put that into url")
+        case _:
+            return Rejected(text)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """When the server said to come back: seconds, or a date (RFC 9110, 10.2.3)."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit() and len(text) < 8:
+        return float(text)
+    try:
+        due = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (due.replace(tzinfo=due.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def reason_of(reply: Reply) -> str:
+    """The reason in an error's body: where JSON APIs put it, or the words of a page."""
+    try:
+        document = reply.json()
+    except MappingError:
+        return _words(reply.content)
+    return (_said(document) or _words(reply.content) or "no reason given")[:MAX_REASON]
+
+
+def _said(document: Any) -> str | None:
+    match document:
+        case str():
+            return document
+        case [first, *_]:
+            return _said(first)
+        case dict():
+            names = (
+                "reason",
+                "message",
+                "detail",
+                "errorMessages",
+                "errorMessage",
+                "error",
+                "Error",
+                "errors",
+                "title",
+            )
+            return next((said for name in names if (said := _said(document.get(name)))), None)
+    return None
+
+
+def _words(content: bytes) -> str:
+    text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", content[:20_000].decode("utf-8", "replace"))
+    return " ".join(unescape(text).split())[:200]
+
+
+def _is_tls(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)

@@ -1,0 +1,64 @@
+"""What native items say: messages, and faults for those that can't be understood."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from connectors.connector import ConfigError, Fault, MappingError
+from connectors.protocols.rest.mapping import changed, evaluate, exact_json, message_of, with_offset
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from canonical.message import Message
+    from connectors.connector import Surroundings
+    from connectors.protocols.rest.settings import Lookup, Pushed, Read
+
+
+class Hearing:
+    """Understands the items of one system."""
+
+    def __init__(self, surroundings: Surroundings, timezone: str | None) -> None:
+        """Raises ConfigError when there is no such time zone."""
+        self._surroundings = surroundings
+        try:
+            self._local = with_offset(ZoneInfo(timezone) if timezone else surroundings.timezone)
+        except (LookupError, ValueError, OSError):
+            raise ConfigError(f"there is no time zone '{timezone}', such as Europe/Paris", "timezone") from None
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """What expressions see where there is neither item nor message."""
+        return {"system": self._surroundings.system, "site": self._surroundings.site}
+
+    def understood(
+        self, declared: Read | Pushed, items: Sequence[Any], place: str, *, every: bool = False
+    ) -> tuple[list[Message], list[Fault]]:
+        """What items say, and those that can't be understood. With `every`, one that nothing fits is a fault too."""
+        messages: list[Message] = []
+        faults: list[Fault] = []
+        recorded = datetime.now(UTC)
+        for number, item in enumerate(items, 1):
+            try:
+                said = self._said(declared, item, recorded)
+                if every and not said:
+                    raise MappingError("nothing that is declared fits this item")
+                messages += said
+            except MappingError as error:
+                faults.append(Fault(f"{place}[{number}]", str(error), exact_json(item)))
+        return messages, faults
+
+    def answer(self, lookup: Lookup, item: Any, get: Message) -> Message | None:
+        """The show that an item is to a get, None when `when` leaves it out. Raises MappingError."""
+        says = lookup.says
+        item = changed(item, lookup.local_times, self._local)
+        if says.when is not None and evaluate(says.when, item) is not True:
+            return None
+        return message_of(says, item, self._surroundings, datetime.now(UTC), correlation=get.id, to=get.source)
+
+    def _said(self, declared: Read | Pushed, item: Any, recorded: datetime) -> list[Message]:
+        item = changed(item, declared.local_times, self._local)
+        fitting = [says for says in declared.says if says.when is None or evaluate(says.when, item) is True]
+        return [message_of(says, item, self._surroundings, recorded) for says in fitting]

@@ -1,0 +1,121 @@
+"""The door a system posts to: locked, size-capped, strict, and answered only after the hub has stored what came."""
+
+from __future__ import annotations
+
+import hmac
+import math
+from typing import TYPE_CHECKING, Any
+
+from connectors.connector import ConnectorError, Item, MappingError, PermanentError, RetryableError
+from connectors.protocols.rest.mapping import items_of
+from connectors.strict_json import StrictJsonError, read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from pydantic import SecretStr
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from connectors.connector import Fault, Outcome
+    from connectors.protocols.rest.hearing import Hearing
+    from connectors.protocols.rest.settings import Pushed
+
+    Deliver = Callable[[Item], Awaitable[Sequence[Outcome]]]
+
+RETRY_S = 5
+
+
+class _RefusedError(Exception):
+    """What came isn't taken: the status and reason of the answer."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Door:
+    """The ASGI application of one system's posts."""
+
+    def __init__(self, pushed: Pushed, hearing: Hearing, token: SecretStr, max_bytes: int) -> None:
+        self._pushed = pushed
+        self._hearing = hearing
+        self._token = token.get_secret_value().encode()
+        self._max_bytes = max_bytes
+
+    def app(self, deliver: Deliver) -> ASGIApp:
+        """The application; `deliver` returns once everything is stored."""
+        from starlette.requests import Request  # noqa: PLC0415 - only where a system posts
+        from starlette.responses import JSONResponse  # noqa: PLC0415
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            request = Request(scope, receive)
+            try:
+                response = await self._taken(request, deliver)
+            except _RefusedError as refused:
+                headers = {"allow": "POST"} if refused.status == 405 else {}
+                headers |= {"www-authenticate": "Bearer"} if refused.status == 401 else {}
+                response = JSONResponse({"reason": str(refused)}, refused.status, headers)
+            await response(scope, receive, send)
+
+        return answer
+
+    async def _taken(self, request: Request, deliver: Deliver) -> JSONResponse:
+        from starlette.responses import JSONResponse  # noqa: PLC0415 - see app
+
+        self._let_in(request)
+        raw = await self._body(request)
+        messages, faults = self._understood(raw)
+        item = Item(messages=tuple(messages), faults=tuple(faults), raw=raw)
+        try:
+            outcomes = await deliver(item)
+        except RetryableError as error:
+            wait_s = math.ceil(error.retry_after_s or RETRY_S)
+            return JSONResponse({"reason": f"{error}; send it again"}, 503, {"retry-after": str(wait_s)})
+        except PermanentError as error:
+            raise _RefusedError(422, str(error)) from error
+        except ConnectorError as error:
+            raise _RefusedError(503, f"{error}; send it again") from error
+        return JSONResponse(*_said(outcomes, faults))
+
+    def _let_in(self, request: Request) -> None:
+        """Check who posts and what. Raises _RefusedError."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self._token):
+            raise _RefusedError(401, "this door opens with its bearer token")
+        if request.method != "POST":
+            raise _RefusedError(405, "this door takes POST")
+        kind, _, parameters = request.headers.get("content-type", "").partition(";")
+        if not (kind.strip().lower() == "application/json" or kind.strip().lower().endswith("+json")):
+            raise _RefusedError(415, f"application/json is expected, this is '{kind[:100] or 'nothing'}'")
+        name, _, charset = parameters.strip().partition("=")
+        if name.lower() == "charset" and charset.strip('"').lower() not in {"utf-8", "utf8", "us-ascii"}:
+            raise _RefusedError(400, f"JSON is UTF-8, not {charset[:40]}")
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise _RefusedError(415, "compressed bodies aren't taken")
+
+    async def _body(self, request: Request) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > self._max_bytes:
+                raise _RefusedError(413, f"over {self._max_bytes} bytes: send less at once")
+            parts.append(part)
+        return b"".join(parts)
+
+    def _understood(self, raw: bytes) -> tuple[Sequence[Any], Sequence[Fault]]:
+        try:
+            items = items_of(read_json(raw, self._max_bytes), self._pushed.items)
+        except (StrictJsonError, MappingError) as error:
+            raise _RefusedError(400, str(error)) from error
+        return self._hearing.understood(self._pushed, items, self._pushed.items or "item", every=True)
+
+
+def _said(outcomes: Sequence[Outcome], faults: Sequence[Fault]) -> tuple[dict[str, Any], int]:
+    """What the system is told: 202 when all of it was taken, 422 with the reasons for what wasn't."""
+    refused = [{"key": it.key, "reason": it.reason} for it in outcomes if not it.accepted]
+    refused += [{"place": fault.place, "reason": fault.reason} for fault in faults]
+    taken = [it.key for it in outcomes if it.accepted]
+    return {"accepted": taken, "refused": refused}, 422 if refused else 202

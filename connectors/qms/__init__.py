@@ -1,0 +1,1 @@
+"""Quality systems and laboratories."""
