@@ -70,9 +70,18 @@ class Served:
         server, task = self._running
         self._running = None
         server.force_exit = server.should_exit = True
-        for connection in list(server.server_state.connections):
-            connection.transport.abort()
+        _cut(server)
         await task
+
+    def cut(self) -> None:
+        """Break every open connection, and go on listening."""
+        if self._running is not None:
+            _cut(self._running[0])
+
+
+def _cut(server: _Server) -> None:
+    for connection in list(server.server_state.connections):
+        connection.transport.abort()
 
 
 def allowed(request: Request, header: str, token: str | None) -> bool:
