@@ -21,7 +21,6 @@ import aiomqtt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 RECONNECT_S = 0.2
 
@@ -33,17 +32,16 @@ class Refusal(Exception):  # noqa: N818 - what the MES says, not what went wrong
 class HostLink:
     """Talks to the broker for ever once started. `take(object, verb, document)` applies what arrives.
 
-    `take` returns the MES's own number for it, if it has one, and raises Refusal. With a `memory`, answers and unsent
-    messages survive a restart of the MES.
+    `take` returns the MES's own number for it, if it has one, and raises Refusal.
     """
 
     def __init__(
         self, broker_url: str, take: Callable[[str, str, dict[str, Any]], str | None], *, prefix: str = "mes",
-        user: str | None = None, password: str | None = None, memory: Path | None = None,
+        user: str | None = None, password: str | None = None,
     ) -> None:  # fmt: skip
         parts = urlsplit(broker_url)
         self._address = parts.hostname or "127.0.0.1", parts.port or 1883
-        self._take, self._prefix, self._memory = take, prefix, memory
+        self._take, self._prefix = take, prefix
         self._user, self._password = user, password
         self._outbox: deque[tuple[str, str, bool]] = deque()
         self._answers: dict[str, dict[str, Any]] = {}
@@ -70,7 +68,6 @@ class HostLink:
 
     def _queue(self, topic: str, text: str, *, retain: bool) -> None:
         self._outbox.append((topic, text, retain))
-        self._remember()
         self._sent.clear()
         self._news.set()
 
@@ -79,11 +76,7 @@ class HostLink:
         await self._sent.wait()
 
     async def start(self) -> None:
-        """Begin to talk; what was remembered is sent first."""
-        if self._memory is not None and self._memory.exists():
-            state = json.loads(self._memory.read_text("utf-8"))
-            self._answers.update(state["answers"])
-            self._outbox.extend((topic, text, retain) for topic, text, retain in state["outbox"])
+        """Begin to talk."""
         self._task = asyncio.create_task(self._talk())
 
     async def stop(self) -> None:
@@ -129,7 +122,6 @@ class HostLink:
                 topic, text, retain = self._outbox[0]
                 await client.publish(topic, text.encode(), qos=1, retain=retain)
                 self._outbox.popleft()
-                self._remember()
             self._sent.set()
             await self._news.wait()
 
@@ -158,14 +150,7 @@ class HostLink:
         except (KeyError, ValueError, ArithmeticError, TypeError) as mistake:
             return {"msgId": message, "status": "REJECTED", "reason": f"{type(mistake).__name__}: {mistake}"}
         self._answers[message] = {"msgId": message, "status": "ACCEPTED", "docNo": number}
-        self._remember()
         return self._answers[message]
-
-    def _remember(self) -> None:
-        if self._memory is not None:
-            draft = self._memory.with_suffix(".draft")
-            draft.write_text(json.dumps({"answers": self._answers, "outbox": list(self._outbox)}), "utf-8")
-            draft.replace(self._memory)
 
 
 def _text(value: object) -> str:

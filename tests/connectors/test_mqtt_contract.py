@@ -21,7 +21,8 @@ NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 
 def order(id: str) -> Message:
     made = MaterialRequirement(
-        id="1", material_definition_id="FG-1000", material_use="Produced", quantity=Quantity(value="240", unit_of_measure="H87")
+        id="1", material_definition_id="FG-1000", material_use="Produced",
+        quantity=Quantity(value="240", unit_of_measure="H87"),
     )  # fmt: skip
     body = OperationsRequest(id=id, segment_requirement=(SegmentRequirement(id="0010", material_requirement=(made,)),))
     return Message.of("production_order", body, source="erp", site="lyon", occurred=NOW, recorded=NOW, revision=1)
