@@ -14,10 +14,10 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.received = self._counter("received", "Messages read from systems.", "system", "object")
         self.outcomes = self._counter(
-            "intake", "What became of them at the owner check.", "system", "object", "outcome"
+            "intake", "What the owner check said of them.", "system", "object", "outcome"
         )
         self.handovers = self._counter(
-            "handovers", "What became of them at their targets.", "target", "object", "state"
+            "handovers", "What became of them at targets.", "target", "object", "state"
         )
         self.gaps = self._counter("gaps", "Stretches in which a source may have missed things.", "system")
         self.delay = Histogram(

@@ -1,0 +1,76 @@
+"""Asks the running hub, over its own bus."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mombus.cli.exits import Exit
+from mombus.hub.note import NoHub, find
+
+FOLDERS = (Path(".mombus"), Path(".mombus/demo"))
+TIMEOUT_S = 10.0
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--folder", envvar="MOMBUS_FOLDER", help="The hub's folder. Default: .mombus, then .mombus/demo"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class HubError(Exception):
+    """The hub answered that it can't."""
+
+
+def ask(folder: Path | None, name: str, **question: Any) -> Any:
+    """The hub's answer to a command. Prints why and exits with 1 when there is none."""
+    try:
+        note = _first(folder)
+        return asyncio.run(_asked(note.broker, note.site, name, question))
+    except (NoHub, HubError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.FINDINGS) from None
+
+
+def whoami() -> str:
+    """Who is recorded for what is done from this command line."""
+    return getpass.getuser()
+
+
+def _first(folder: Path | None) -> Any:
+    errors: list[NoHub] = []
+    for candidate in (folder,) if folder else FOLDERS:
+        try:
+            return find(candidate)
+        except NoHub as error:
+            errors.append(error)
+    raise errors[0]
+
+
+async def _asked(broker: str, site: str, name: str, question: dict[str, Any]) -> Any:
+    import nats  # noqa: PLC0415 - heavy, only who asks needs it
+    from nats.errors import Error  # noqa: PLC0415
+
+    async def quiet(_error: Exception) -> None:
+        """Errors are raised where they belong."""
+
+    try:
+        client = await nats.connect(broker, allow_reconnect=False, connect_timeout=3, error_cb=quiet)
+    except (Error, OSError) as error:
+        raise HubError(f"the hub's broker doesn't answer: {error or type(error).__name__}") from None
+    try:
+        subject = f"mombus.command.{site}.{name}"
+        reply = await client.request(subject, json.dumps(question).encode(), timeout=TIMEOUT_S)
+    except Error as error:
+        raise HubError(f"the hub doesn't answer: {error or type(error).__name__}; `mombus status` tells more") from None
+    finally:
+        await client.close()
+    answer = json.loads(reply.data)
+    if "error" in answer:
+        raise HubError(answer["error"])
+    return answer["result"]

@@ -1,0 +1,45 @@
+"""`mombus journey`: one order through every system, in time order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from mombus.cli.asking import Folder, Json, ask
+from mombus.cli.exits import Exit
+from mombus.cli.showing import length, print_json, print_table
+
+
+def journey(
+    number: Annotated[str, typer.Argument(help="An order, lot, job, request, equipment or document number.")],
+    folder: Folder = None,
+    as_json: Json = False,
+) -> int:
+    """Show every hop of an order or lot in time order, with delays.
+
+    Exit code 0: found; 1: nothing is known by that number.
+    """
+    hops = ask(folder, "journey", number=number)
+    if as_json:
+        print_json(hops)
+    else:
+        rows = (
+            (_clock(hop["at"]), hop["object"], _what(hop), hop["key"], hop["source"], hop["target"] or "bus",
+             hop["state"], length(hop["delay_s"]), hop["document"] or hop["reason"] or "")
+            for hop in hops
+        )  # fmt: skip
+        print_table(
+            ("time", "object", "verb", "key", "from", "to", "state", "delay", "document or reason"), rows,
+            empty=f"Nothing is known by the number {number}. `mombus status` shows the last messages.",
+        )  # fmt: skip
+    return Exit.OK if hops else Exit.FINDINGS
+
+
+def _what(hop: dict[str, str]) -> str:
+    return f"{hop['verb']} {hop['action']}" if hop["action"] else hop["verb"]
+
+
+def _clock(at: str) -> str:
+    return datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S.%f")[:-3]

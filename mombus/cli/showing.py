@@ -1,0 +1,51 @@
+"""Tables for people, JSON for programs: stdout is for data."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def print_json(data: Any) -> None:
+    """JSON on stdout."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> None:
+    """A table that fits the terminal; plain columns where there is none. `empty` is said when there are no rows."""
+    found = [list(row) for row in rows]
+    if not found:
+        sys.stdout.write(f"{empty}\n")
+        return
+    if not sys.stdout.isatty():
+        widths = [max(len(str(row[i])) for row in [columns, *found]) for i in range(len(columns))]
+        for row in [columns, *found]:
+            line = "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True))
+            sys.stdout.write(line.rstrip() + "\n")
+        return
+    from rich.console import Console  # noqa: PLC0415 - only terminals need it
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in found:
+        table.add_row(*map(str, row))
+    Console().print(table)
+
+
+def length(seconds: float) -> str:
+    """A length of time as people say it: `12 ms`, `3.4 s`, `5 min`, `2 h 10 min`, `3 d 4 h`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h {minutes % 60} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"

@@ -1,0 +1,58 @@
+"""The note a running hub leaves in its folder, so that commands find it: where its broker and its pages are."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+NAME = "hub.json"
+
+
+class NoHub(LookupError):  # noqa: N818 - what it says
+    """No hub left a note in that folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Where a hub is. `broker` holds credentials: the file is for its owner's eyes only."""
+
+    site: str
+    broker: str
+    pages: str
+    pid: int
+
+
+def leave(folder: Path, note: Note) -> None:
+    """Write the note, readable for this user only."""
+    path = folder / NAME
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(asdict(note), file)
+
+
+def take_away(folder: Path) -> None:
+    """The hub stops."""
+    (folder / NAME).unlink(missing_ok=True)
+
+
+def find(folder: Path) -> Note:
+    """The note of the hub that runs in `folder`. Raises NoHub."""
+    try:
+        note = Note(**json.loads((folder / NAME).read_text("utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoHub(f"no hub runs in {folder}: start one with `mombus run` or `mombus demo`") from None
+    if not _lives(note.pid):
+        raise NoHub(f"the hub in {folder} has ended without saying goodbye: start it again with `mombus run`")
+    return note
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

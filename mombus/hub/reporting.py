@@ -1,0 +1,133 @@
+"""What the hub says of itself: one plain status for pages, commands and monitors."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mombus import __version__
+from mombus.hub.session import Condition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from connectors.connector import Probe
+    from mombus.config.model import Config
+    from mombus.delivery.target import Status
+    from mombus.hub.session import Session
+    from mombus.index.flows import Flow, Flows
+    from mombus.journal.waiting import Waiting
+
+SHOWN = 20
+
+PERSON = frozenset({"parked", "in doubt", "held"})
+"""Waiting kinds that only a person ends."""
+
+
+def system_row(session: Session, probe: Probe, status: Status | None, flows: Flows) -> dict[str, Any]:
+    """One system: how it is and why, when it last said something, how much goes in and out per minute."""
+    now = datetime.now(UTC)
+    health, reason = _health(session, probe, status)
+    heard = [time for time in (session.last_data, probe.last_data) if time]
+    return {
+        "name": session.system, "kind": session.kind, "health": health, "reason": reason,
+        "since": session.since.isoformat(), "last_data": max(heard).isoformat() if heard else None,
+        "in_per_minute": _sum(flows.incoming, session.system, now),
+        "out_per_minute": _sum(flows.outgoing, session.system, now),
+        "lag": status.lag if status else 0, "waiting": dict(status.waiting) if status else {},
+        "last_delivery": _iso(status.last_delivery) if status else None,
+        "oldest_waiting": _iso(status.oldest_waiting) if status else None,
+    }  # fmt: skip
+
+
+def _health(session: Session, probe: Probe, status: Status | None) -> tuple[str, str]:
+    if session.condition is Condition.HALTED or (status and status.condition == "halted"):
+        return "halted", session.reason or (status.reason if status else "")
+    if session.condition is Condition.DOWN:
+        return "down", session.reason
+    if status and status.condition in {"reconnecting", "failing", "paused"}:
+        return "down", f"{status.condition}: {status.reason}"
+    return probe.health.value, probe.reason
+
+
+def _sum(flows: Mapping[tuple[str, str], Flow], system: str, now: datetime) -> int:
+    return sum(flow.rate.per_minute(now) for (_, name), flow in flows.items() if name == system)
+
+
+def flow_rows(config: Config, flows: Flows, waiting: Iterable[Waiting]) -> list[dict[str, Any]]:
+    """One row per declared handover, and per flow that was seen without one (requests, replies, signals)."""
+    owner = {ownership.object: ownership.owner for ownership in config.objects}
+    declared = {(route.object, target): None for route in config.routes for target in route.to}
+    stuck: dict[tuple[str, str], int] = {}
+    for row in waiting:
+        stuck[row.object, row.target] = stuck.get((row.object, row.target), 0) + 1
+    shown = {**declared, **dict.fromkeys(flows.outgoing)}
+    rows = [
+        _flow_row(name, owner.get(name, "-"), target, flows.outgoing.get((name, target)), stuck.get((name, target), 0))
+        for name, target in shown
+    ]
+    routed = {name for name, _ in shown}
+    rows += [
+        _flow_row(name, source, None, flow, 0) for (name, source), flow in flows.incoming.items() if name not in routed
+    ]
+    return rows
+
+
+def _flow_row(object: str, source: str, target: str | None, flow: Flow | None, waiting: int) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    return {
+        "object": object, "source": source, "target": target,
+        "per_minute": flow.rate.per_minute(now) if flow else 0, "total": flow.rate.total if flow else 0,
+        "last": _iso(flow.last) if flow else None, "state": flow.state if flow else "",
+        "reason": flow.reason if flow else None, "waiting": waiting,
+    }  # fmt: skip
+
+
+def waiting_row(row: Waiting, now: datetime) -> dict[str, Any]:
+    """One waiting message."""
+    return {
+        "target": row.target, "id": row.message_id, "object": row.object, "key": row.key, "lanes": list(row.lanes),
+        "kind": str(row.kind), "reason": row.reason, "since": row.since.isoformat(), "attempts": row.attempts,
+        "due": _iso(row.due), "deadline": _iso(row.deadline), "late": row.late(now),
+        "age_s": round((now - row.since).total_seconds(), 1),
+    }  # fmt: skip
+
+
+def message_rows(flows: Flows) -> list[dict[str, Any]]:
+    """The last messages, newest first, with how they went."""
+    return [
+        {
+            "at": seen.at.isoformat(), "id": seen.message_id, "object": seen.object, "verb": seen.verb,
+            "key": seen.key, "source": seen.source, "lane": seen.lane,
+            "arrivals": dict(flows.arrivals.get(seen.message_id, {})),
+        }
+        for seen in list(flows.last)[: -SHOWN - 1 : -1]
+    ]  # fmt: skip
+
+
+def trouble(
+    systems: Sequence[Mapping[str, Any]], waiting: Sequence[Mapping[str, Any]], *, broker: str | None,
+    disagreements: int, kept: int,
+) -> list[str]:  # fmt: skip
+    """What a person should look at, one sentence each, the worst first."""
+    lines = [f"the broker: {broker}"] if broker else []
+    lines += [f"{row['name']} is {row['health']}: {row['reason']}" for row in systems if row["health"] != "ok"]
+    for row in waiting:
+        if row["kind"] in PERSON:
+            lines.append(f"{row['object']} {row['key']} to {row['target']} is {row['kind']}: {row['reason']}")
+        elif row["late"]:
+            lines.append(f"{row['object']} {row['key']} to {row['target']} is late: {row['reason']}")
+    if disagreements:
+        lines.append(f"{disagreements} open disagreement{'' if disagreements == 1 else 's'}: `mombus disagreements`")
+    if kept:
+        lines.append(f"{kept} item{'' if kept == 1 else 's'} that could not be taken in: `mombus kept`")
+    return lines
+
+
+def summary(site: str, **parts: Any) -> dict[str, Any]:
+    """The whole status."""
+    return {"at": datetime.now(UTC).isoformat(), "site": site, "version": __version__, **parts}
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None

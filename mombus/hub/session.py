@@ -1,0 +1,81 @@
+"""One system's connection, shared by its source and its sink: who finds it lost first opens it again for both."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from connectors.connector import Connector
+
+
+class Condition(StrEnum):
+    """How a system's connection is."""
+
+    STARTING = "starting"
+    OK = "ok"
+    DOWN = "down"
+    HALTED = "halted"
+    """Nothing works until a person acts."""
+
+
+class Session:
+    """The connection of one system.
+
+    `condition` and `reason` are what people see; `since` is when the condition began, `last_data` when it last said
+    something.
+    """
+
+    def __init__(self, system: str, kind: str, connector: Connector) -> None:
+        self.system = system
+        self.kind = kind
+        self.connector = connector
+        self.condition = Condition.STARTING
+        self.reason = "not connected yet"
+        self.since = datetime.now(UTC)
+        self.last_data: datetime | None = None
+        self.resumed = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._opened = 0
+
+    @property
+    def opened(self) -> int:
+        """How often the connection was opened: give it to `connect` to open it only if nobody else has since."""
+        return self._opened
+
+    async def connect(self, seen: int) -> None:
+        """Open the connection, unless it was opened again since it was `seen`. Raises as Connector.connect."""
+        async with self._lock:
+            if seen != self._opened:
+                return
+            try:
+                await self.connector.connect()
+            except Exception as error:
+                self.mark(Condition.DOWN, str(error) or type(error).__name__)
+                raise
+            self._opened += 1
+            self.mark(Condition.OK, "")
+
+    def mark(self, condition: Condition, reason: str) -> None:
+        """Note how the connection is."""
+        if condition is not self.condition:
+            self.since = datetime.now(UTC)
+        self.condition, self.reason = condition, reason
+
+    def heard(self) -> None:
+        """The system said something."""
+        self.last_data = datetime.now(UTC)
+        if self.condition is not Condition.HALTED:
+            self.mark(Condition.OK, "")
+
+    async def halt(self, reason: str) -> None:
+        """Wait until a person lets the system work again."""
+        self.mark(Condition.HALTED, reason)
+        self.resumed.clear()
+        await self.resumed.wait()
+
+    def resume(self) -> None:
+        """A person says that it may work again."""
+        self.resumed.set()
