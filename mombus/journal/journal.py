@@ -20,31 +20,41 @@ MAX_GROUP = 500
 """Works that share a commit at most: an fsync for each would be 7k/s, for 500 it is 132k/s."""
 
 
-class Journal:
-    """The journal of one hub. `write` returns once its work is on disk."""
+class JournalClosed(RuntimeError):  # noqa: N818 - a fact, not a fault
+    """The journal was closed: what was asked for now is not done."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+
+class Journal:
+    """The journal of one hub. `write` returns once its work is on disk.
+
+    Writes run one after the other, in the order they were asked for. Reads have a thread of their own and see what is
+    committed, so that looking something up never waits for an fsync.
+    """
+
+    def __init__(self, writing: Engine, reading: Engine) -> None:
+        self._writing = writing
+        self._reading = reading
+        self._writer_thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._reader_thread = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
         self._pending: list[tuple[Callable[[Connection], Any], asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._closed = False
 
     @classmethod
     async def open(cls, url: str) -> Journal:
         """Open the journal at a SQLAlchemy URL and make its missing tables."""
-        engine = create_engine(url)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _durable)
-        journal = cls(engine)
-        await journal._in_thread(metadata.create_all, engine)
+        journal = cls(_engine(url, "BEGIN IMMEDIATE"), _engine(url, "BEGIN"))
+        await journal._in_thread(journal._writer_thread, metadata.create_all, journal._writing)
         return journal
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in a transaction and return its result once committed.
+        """Run `work` in a transaction and return its result once committed. Raises JournalClosed after `close`.
 
         Works that arrive while a commit runs share the next one. Each has a savepoint of its own: one that raises is
-        undone alone, and its error is raised here.
+        undone alone, and its error is raised here. A caller that is cancelled doesn't cancel the work.
         """
+        if self._closed:
+            raise JournalClosed("the journal is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._pending.append((work, future))
         if self._writer is None or self._writer.done():
@@ -52,26 +62,31 @@ class Journal:
         return await future
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` on what is committed and return its result."""
+        """Run `work` on what is committed and return its result. Raises JournalClosed after `close`."""
+        if self._closed:
+            raise JournalClosed("the journal is closed")
 
         def run() -> T:
-            with self._engine.connect() as connection:
+            with self._reading.connect() as connection:
                 return work(connection)
 
-        return await self._in_thread(run)
+        return await self._in_thread(self._reader_thread, run)
 
     async def close(self) -> None:
-        """Finish what was asked for, then close."""
+        """Finish what was asked for, refuse what comes after, close."""
+        self._closed = True
         if self._writer is not None:
             await asyncio.wait([self._writer])
-        self._thread.shutdown()
-        self._engine.dispose()
+        for thread in (self._writer_thread, self._reader_thread):
+            await asyncio.to_thread(thread.shutdown)
+        self._writing.dispose()
+        self._reading.dispose()
 
     async def _drain(self) -> None:
         while self._pending:
             group, self._pending = self._pending[:MAX_GROUP], self._pending[MAX_GROUP:]
             try:
-                results = await self._in_thread(self._commit, [work for work, _ in group])
+                results = await self._in_thread(self._writer_thread, self._commit, [work for work, _ in group])
             except Exception as error:  # noqa: BLE001 - the commit failed for all of them; each caller is told
                 results = [error] * len(group)
             for (_, future), result in zip(group, results, strict=True):
@@ -83,8 +98,11 @@ class Journal:
                     future.set_result(result)
 
     def _commit(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
+        if len(works) == 1:
+            with self._writing.begin() as connection:
+                return [works[0](connection)]
         results: list[Any] = []
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             for work in works:
                 try:
                     with connection.begin_nested():
@@ -93,12 +111,26 @@ class Journal:
                     results.append(error)
         return results
 
-    async def _in_thread(self, call: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
+    @staticmethod
+    async def _in_thread(thread: ThreadPoolExecutor, call: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(thread, call, *args)
+
+
+def _engine(url: str, begin: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _durable)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
 
 
 def _durable(connection: Any, _record: Any) -> None:
-    """WAL with an fsync per commit: a committed outcome survives a power cut."""
+    """WAL with an fsync per commit: a committed outcome survives a power cut.
+
+    The driver's own transactions are switched off: it would begin one only at the first change, so that a savepoint
+    released before would be a commit of its own.
+    """
+    connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA busy_timeout=5000")

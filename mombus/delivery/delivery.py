@@ -1,0 +1,109 @@
+"""Delivery: an inbox per target, run side by side; a target that stands still stops no other."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mombus.delivery.commands import Command, Done
+from mombus.delivery.inbox import Inbox
+from mombus.delivery.target import Patience
+from mombus.journal import waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nats.js import JetStreamContext
+
+    from mombus.delivery.target import Hop, Observe, Prepare, Publish, Status, Target
+    from mombus.journal.journal import Journal
+    from mombus.journal.waiting import Wait, Waiting
+
+
+class UnknownTargetError(LookupError):
+    """No target has that name."""
+
+
+def _unobserved(_hop: Hop) -> None:
+    """Nobody listens."""
+
+
+class Delivery:
+    """Everything that is written to systems.
+
+    `publish` stores replies; `prepare` puts a message in a target's words (outbound aliases, references) or says what
+    is missing; `observe` is told of every hop. Sinks are connected by the caller before `run`.
+    """
+
+    def __init__(
+        self, *, js: JetStreamContext, journal: Journal, site: str, targets: Sequence[Target], publish: Publish,
+        observe: Observe = _unobserved, prepare: Prepare | None = None, patience: Patience | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:  # fmt: skip
+        self._journal = journal
+        self._inboxes = {
+            target.system: Inbox(
+                target, js=js, journal=journal, site=site, publish=publish, observe=observe, prepare=prepare,
+                patience=patience or Patience(), clock=clock,
+            )
+            for target in targets
+        }  # fmt: skip
+
+    async def run(self) -> None:
+        """Deliver until drained or cancelled. Raises OtherStream when the broker's stream isn't the journal's."""
+        runs = [asyncio.create_task(inbox.run(), name=f"inbox {name}") for name, inbox in self._inboxes.items()]
+        try:
+            await asyncio.gather(*runs)
+        finally:
+            for run in runs:
+                run.cancel()
+            await asyncio.gather(*runs, return_exceptions=True)
+
+    def drain(self) -> None:
+        """Read no more and finish what is being written; `run` returns when that is done."""
+        for inbox in self._inboxes.values():
+            inbox.drain()
+
+    async def close(self) -> None:
+        """Let go at once. What was in hand comes again after the next start."""
+        await asyncio.gather(*(inbox.close() for inbox in self._inboxes.values()))
+
+    async def status(self) -> list[Status]:
+        """How every target is."""
+        return [await inbox.status() for inbox in self._inboxes.values()]
+
+    async def waiting(
+        self, *, target: str | None = None, kind: Wait | None = None, lane: str | None = None, limit: int | None = None
+    ) -> list[Waiting]:
+        """What waits, in the order it came, with reason and since when."""
+        return await self._journal.read(
+            lambda connection: waiting.rows(connection, target=target, kind=kind, lane=lane, limit=limit)
+        )
+
+    async def do(
+        self, command: Command, target: str, message_id: str, *, who: str, why: str, document: str | None = None
+    ) -> Done:
+        """Do what a person decided about a waiting message. Raises UnknownTargetError."""
+        return await self._inbox(target).commands.do(command, message_id, who=who, why=why, document=document)
+
+    async def arrived(self, object: str, id: str, target: str | None = None) -> None:
+        """`object` `id` is known now (at `target`, or everywhere): what waits for it is looked at again."""
+        for name, inbox in self._inboxes.items():
+            if target in {None, name}:
+                await inbox.commands.arrived(object, id)
+
+    def pause(self, target: str, reason: str) -> None:
+        """Write nothing to a target until `resume`. Raises UnknownTargetError."""
+        self._inbox(target).pause(reason)
+
+    def resume(self, target: str) -> None:
+        """Go on after a pause, or after a halt whose cause is gone. Raises UnknownTargetError."""
+        self._inbox(target).resume()
+
+    def _inbox(self, target: str) -> Inbox:
+        try:
+            return self._inboxes[target]
+        except KeyError:
+            known = ", ".join(sorted(self._inboxes))
+            raise UnknownTargetError(f"'{target}' is no target; the targets are {known}") from None

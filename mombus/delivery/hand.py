@@ -1,0 +1,113 @@
+"""What a target has in hand: entries, their lanes, whose turn it is, and how far everything is settled."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from mombus.delivery.lanes import Entry, Lanes, Phase
+from mombus.journal.waiting import Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    from connectors.connector import Offer
+
+K = TypeVar("K", bound="Hashable")
+V = TypeVar("V")
+RECENT = 20_000
+
+
+class Recent(Generic[K, V]):
+    """The last things remembered: bridges the moment between a look-up in the journal and what was committed since."""
+
+    def __init__(self, most: int = RECENT) -> None:
+        self._most = most
+        self._values: OrderedDict[K, V] = OrderedDict()
+
+    def put(self, key: K, value: V) -> None:
+        """Remember, and forget the oldest."""
+        self._values[key] = value
+        self._values.move_to_end(key)
+        if len(self._values) > self._most:
+            self._values.popitem(last=False)
+
+    def get(self, key: K) -> V | None:
+        """What is remembered."""
+        return self._values.get(key)
+
+
+class Hand:
+    """The entries of one target that aren't dealt with, live or in the waiting room."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.entries: dict[str, Entry] = {}
+        self.lanes = Lanes()
+        self.newest: dict[tuple[str, str], Entry] = {}
+        self.ready: dict[Offer, deque[Entry]] = {}
+        self.to_load: deque[Entry] = deque()
+        self.recent: Recent[str, bool] = Recent()
+        self.recent_revisions: Recent[tuple[str, str], int] = Recent()
+        self.recent_entered: Recent[tuple[str, str], bool] = Recent()
+        self.unsettled: set[int] = set()
+        self.read = 0
+        """The highest stream sequence read so far, without a hole before it."""
+        self.caught_up = False
+        """False until everything that was in hand at a stop has come again: what waits keeps its place behind it."""
+
+    @property
+    def live(self) -> int:
+        """How many messages are held unacknowledged."""
+        return len(self.unsettled)
+
+    def add(self, entry: Entry) -> None:
+        """Take an entry in, in its lanes. Its turn is asked for apart."""
+        self.entries[entry.id] = entry
+        self.lanes.add(entry)
+        if entry.revision is not None:
+            self.newest[entry.thing] = entry
+
+    def drop(self, entry: Entry) -> None:
+        """It is dealt with: forget it and give their turn to those behind it."""
+        entry.phase = Phase.GONE
+        del self.entries[entry.id]
+        if self.newest.get(entry.thing) is entry:
+            del self.newest[entry.thing]
+        self.recent.put(entry.id, value=True)
+        for freed in self.lanes.remove(entry):
+            self.turn(freed)
+
+    def turn(self, entry: Entry) -> None:
+        """Let an entry go on if it is first in its lanes and nothing else holds it."""
+        if not self.lanes.is_first(entry):
+            return
+        if entry.phase is Phase.QUEUED and entry.offer is not None:
+            self.ready.setdefault(entry.offer, deque()).append(entry)
+        elif entry.phase is Phase.STORED and self.caught_up and self._released(entry):
+            self.to_load.append(entry)
+
+    def again(self, entries: Iterable[Entry]) -> None:
+        """Entries whose write didn't happen go first again."""
+        for entry in reversed(list(entries)):
+            entry.phase = Phase.QUEUED
+            if entry.offer is not None:
+                self.ready.setdefault(entry.offer, deque()).appendleft(entry)
+
+    def catch_up(self) -> None:
+        """Everything older has come: what waits may go."""
+        if not self.caught_up:
+            self.caught_up = True
+            for entry in list(self.lanes.firsts()):
+                if entry.phase is Phase.STORED:
+                    self.turn(entry)
+
+    def settled_through(self, own: Iterable[int]) -> int:
+        """Up to where all is settled once `own` is: the journal's position for the next start."""
+        open_ones = self.unsettled.difference(own)
+        return min(open_ones) - 1 if open_ones else self.read
+
+    def _released(self, entry: Entry) -> bool:
+        if entry.kind is Wait.BEHIND:
+            return True
+        return entry.kind is not None and entry.kind.by_time and (entry.due is None or entry.due <= self._now())

@@ -1,0 +1,118 @@
+"""Where an inbox begins: the journal's position, the beginnings of new routes, and what waited at the stop."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+
+from canonical.objects import Kind, data_object
+from connectors.connector import Offer
+from mombus.delivery.intake import Beginning
+from mombus.delivery.lanes import Entry, Phase
+from mombus.delivery.reader import STREAM, OtherStream
+from mombus.journal import deliveries, waiting
+from mombus.journal.deliveries import starts
+from mombus.journal.upsert import upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
+
+    from mombus.delivery.reader import Reader
+    from mombus.delivery.routing import Routing
+    from mombus.delivery.target import Rule
+    from mombus.journal.journal import Journal
+
+
+async def open_reading(
+    journal: Journal, reader: Reader, target: str, routing: Routing
+) -> tuple[dict[str, Beginning], int]:
+    """Note new routes and return every route's beginning and the sequence to read after.
+
+    A route that is gone is forgotten: declared again, it begins anew. Raises OtherStream when the
+    stream isn't the one the journal's sequences belong to.
+    """
+    last, created = await reader.facts()
+
+    def work(connection: Connection) -> tuple[dict[str, Beginning], int]:
+        other = deliveries.same_stream(connection, STREAM, created)
+        if other is not None:
+            raise OtherStream(_other_stream(other, created))
+        settled = deliveries.position(connection, target)
+        known = _known(connection, target)
+        begin = _begin(routing.beginnings(), known, last, settled)
+        after = min([b.from_seq - 1 for name, b in begin.items() if name not in known] + _settled(settled))
+        _remember(connection, target, begin, gone=set(known) - set(begin))
+        deliveries.settle(connection, target, after)
+        return begin, after
+
+    return await journal.write(work)
+
+
+async def waiting_entries(journal: Journal, target: str, now: datetime) -> tuple[list[Entry], set[str]]:
+    """What waits for a target, as entries without their bodies, and the messages whose write had begun."""
+    rows, intents = await journal.read(
+        lambda connection: (waiting.rows(connection, target=target), deliveries.open_intents(connection, target))
+    )
+    loop_now = asyncio.get_running_loop().time()
+    return [_entry(row, row.message_id in intents, now, loop_now) for row in rows], intents
+
+
+def _entry(row: waiting.Waiting, open: bool, now: datetime, loop_now: float) -> Entry:
+    due = None if row.due is None else loop_now + max(0.0, (row.due - now).total_seconds())
+    return Entry(
+        id=row.message_id, seq=row.seq, object=row.object, key=row.key, lanes=row.lanes, revision=row.revision,
+        roomed=True, phase=Phase.STORED, kind=row.kind, due=due, attempts=row.attempts, since=row.since,
+        deadline=row.deadline, waived=row.waived, open=open, missing=row.missing, offer=Offer(row.object),
+    )  # fmt: skip
+
+
+def _begin(
+    wanted: Mapping[str, Rule], known: Mapping[str, Beginning], last: int, settled: int | None
+) -> dict[str, Beginning]:
+    """The beginnings: a new route's by its rule, an old one's no further back than what is settled."""
+    done = settled or 0
+    return {
+        name: Beginning(max(known[name].from_seq, done + 1), known[name].from_time) if name in known
+        else _beginning(rule, last)
+        for name, rule in wanted.items()
+    }  # fmt: skip
+
+
+def _beginning(rule: Rule, last: int) -> Beginning:
+    if isinstance(rule.start, datetime):
+        return Beginning(1, rule.start)
+    if rule.start == "snapshot" and data_object(rule.object).kind is Kind.STATE:
+        return Beginning(1, None)
+    return Beginning(last + 1, None)
+
+
+def _settled(settled: int | None) -> list[int]:
+    return [] if settled is None else [settled]
+
+
+def _known(connection: Connection, target: str) -> dict[str, Beginning]:
+    s = starts.c
+    rows = connection.execute(select(s.what, s.from_seq, s.from_time).where(s.target == target))
+    return {row[0]: Beginning(row[1], row[2]) for row in rows}
+
+
+def _remember(connection: Connection, target: str, begin: Mapping[str, Beginning], gone: set[str]) -> None:
+    rows = [
+        {"target": target, "what": name, "from_seq": b.from_seq, "from_time": b.from_time} for name, b in begin.items()
+    ]
+    upsert(connection, starts, rows)
+    for name in gone:
+        connection.execute(delete(starts).where(starts.c.target == target, starts.c.what == name))
+
+
+def _other_stream(known: datetime, found: datetime) -> str:
+    return (
+        f"the broker's stream {STREAM} was created {found.isoformat()}, the journal belongs to one of "
+        f"{known.isoformat()}: the broker's store was replaced or wiped. Restore the broker's store, or start with a "
+        "new journal if you accept that what was in flight is unknown"
+    )

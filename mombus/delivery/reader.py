@@ -1,0 +1,123 @@
+"""Reading a target's messages from the stream: one durable consumer, whose position is the journal's."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from nats.aio.msg import Msg
+    from nats.js import JetStreamContext
+
+    from mombus.delivery.target import Patience
+
+STREAM = "MOM"
+BATCH = 500
+
+
+class Place(NamedTuple):
+    """Where a delivered message stands: in the stream, among the consumer's deliveries, and how many come after."""
+
+    seq: int
+    number: int
+    stored_ns: int
+    pending: int
+
+
+class ReadingLost(Exception):  # noqa: N818 - a fact to act on
+    """The consumer is gone, or deliveries were lost on the way: read again from the journal's position."""
+
+
+class OtherStream(Exception):  # noqa: N818 - a fact to act on
+    """The stream isn't the one the journal knows."""
+
+
+def place(reply: str) -> Place:
+    """Read a place from an acknowledgement subject, `$JS.ACK.…`, of a server with or without a domain."""
+    parts = reply.split(".")
+    first = 5 if len(parts) == 9 else 7
+    return Place(*(int(part) for part in parts[first : first + 4]))
+
+
+class Reader:
+    """One target's durable consumer.
+
+    Opening makes it anew at the given position, so that what was in hand when the hub stopped comes again at once and
+    in order; what is done of it meets the journal. A hole in the consumer's numbering is a delivery lost on the way:
+    going on would let later messages overtake it, so it is ReadingLost.
+    """
+
+    def __init__(self, js: JetStreamContext, name: str, patience: Patience, stream: str = STREAM) -> None:
+        self._js = js
+        self._name = name
+        self._patience = patience
+        self._stream = stream
+        self._subscription: JetStreamContext.PullSubscription | None = None
+        self._number = 0
+
+    async def open(self, filters: list[str], after: int) -> None:
+        """Read `filters` from the first message after stream sequence `after`."""
+        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy  # noqa: PLC0415 - heavy
+        from nats.js.errors import NotFoundError  # noqa: PLC0415
+
+        await self.close()
+        with suppress(NotFoundError):
+            await self._js.delete_consumer(self._stream, self._name)
+        config = ConsumerConfig(
+            durable_name=self._name, filter_subjects=filters, deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=after + 1, ack_policy=AckPolicy.EXPLICIT, ack_wait=self._patience.ack_wait_s,
+            max_deliver=-1, max_ack_pending=2 * self._patience.window,
+        )  # fmt: skip
+        await self._js.add_consumer(self._stream, config)
+        self._subscription = await self._js.pull_subscribe_bind(self._name, self._stream)
+        self._number = 0
+
+    async def fetch(self, most: int) -> list[tuple[Place, Msg]]:
+        """Up to `most` messages, none after `idle_s` without any. Raises ReadingLost, and OSError without a broker."""
+        from nats.errors import Error  # noqa: PLC0415 - heavy
+        from nats.errors import TimeoutError as NatsTimeoutError  # noqa: PLC0415
+
+        if self._subscription is None:
+            raise ReadingLost("not open")
+        try:
+            fetched = await self._subscription.fetch(min(most, BATCH), timeout=self._patience.idle_s)
+        except (NatsTimeoutError, TimeoutError):
+            await self._check()
+            return []
+        except Error as error:
+            raise ReadingLost(str(error) or type(error).__name__) from error
+        return [self._next(message) for message in fetched]
+
+    async def facts(self) -> tuple[int, datetime]:
+        """The stream's last sequence and creation time."""
+        info = await self._js.stream_info(self._stream)
+        if info.created is None:
+            raise OtherStream(f"the broker doesn't say when stream {self._stream} was created")
+        return info.state.last_seq, info.created
+
+    async def close(self) -> None:
+        """Stop reading. The durable stays, so that the broker keeps its interest."""
+        if self._subscription is not None:
+            with suppress(Exception):
+                await self._subscription.unsubscribe()
+        self._subscription = None
+
+    def _next(self, message: Msg) -> tuple[Place, Msg]:
+        where = place(message.reply)
+        if where.number != self._number + 1:
+            raise ReadingLost(f"deliveries {self._number + 1} to {where.number - 1} didn't arrive")
+        self._number = where.number
+        return where, message
+
+    async def _check(self) -> None:
+        from nats.errors import Error  # noqa: PLC0415 - heavy
+        from nats.js.errors import NotFoundError  # noqa: PLC0415
+
+        try:
+            await self._js.consumer_info(self._stream, self._name)
+        except NotFoundError as error:
+            raise ReadingLost(f"consumer {self._name} was deleted") from error
+        except Error as error:
+            raise ConnectionError(f"the broker doesn't answer: {type(error).__name__}") from error

@@ -1,0 +1,255 @@
+"""Writing a group of messages to a target: in its words, intents first, one verdict each."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from canonical.message import Verb
+from connectors.connector import (
+    Absent,
+    Accept,
+    Effect,
+    Level,
+    MappingError,
+    Offer,
+    OutcomeUnknown,
+    PermanentError,
+    Receipt,
+    RetryableError,
+)
+from mombus.delivery import replies
+from mombus.delivery.routing import mapped
+from mombus.delivery.settling import Ending, Settlement
+from mombus.delivery.target import Missing
+from mombus.delivery.verdict import Done, Refused, Stop, ToWait, back_off, text, verdict
+from mombus.journal import deliveries
+from mombus.journal.deliveries import Outcome
+from mombus.journal.waiting import Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
+
+    from canonical.message import Message
+    from mombus.delivery.lanes import Entry
+    from mombus.delivery.settling import Settling
+    from mombus.delivery.target import Patience, Prepare, Publish, Target
+
+ANSWERS = Accept(effect=Effect.IDEMPOTENT)
+_LEVELS = list(Level)
+
+Answer = Receipt | BaseException
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One message about to be written: the entry, and what is sent for it once it is in the target's words."""
+
+    entry: Entry
+    said: Message | None = None
+    answer: Answer | Missing | None = None
+    intended: bool = False
+
+
+class Writing:
+    """Writes for one target."""
+
+    def __init__(  # noqa: PLR0917 - wired in one place
+        self, target: Target, settling: Settling, publish: Publish, prepare: Prepare | None, patience: Patience,
+        clock: Callable[[], datetime],
+    ) -> None:  # fmt: skip
+        self._target = target
+        self._sink = target.sink
+        self._settling = settling
+        self._publish = publish
+        self._prepare = prepare
+        self._patience = patience
+        self._clock = clock
+        self.answers: Callable[[Message], Any] | None = getattr(target.sink, "answer", None)
+
+    def accept(self, offer: Offer) -> Accept | None:
+        """How the target takes an offer, None if it doesn't."""
+        accept = self._sink.accepts.get(offer)
+        if accept is None and offer.verb is Verb.GET and self.answers is not None:
+            return ANSWERS
+        return accept
+
+    async def write(self, entries: Sequence[Entry], offer: Offer) -> tuple[list[Entry], Stop | None]:
+        """Write entries of one offer, no two of a lane. Returns those that weren't sent, and why the target stops."""
+        accept = self.accept(offer)
+        attempts = [Attempt(entry) for entry in entries]
+        for entry in entries:
+            entry.attempts += 1
+        if accept is None:
+            for attempt in attempts:
+                attempt.answer = PermanentError(f"the connector takes no {offer.verb} of {offer.object}")
+            accept = ANSWERS
+        else:
+            await self._attempt(attempts, offer, accept)
+        return await self._conclude(attempts, accept)
+
+    async def find(self, entry: Entry) -> Receipt | Absent:
+        """Ask the target about an entry in hand. Raises ConnectorError as `Sink.find` does."""
+        said = await self._said(entry)
+        if isinstance(said, Missing):
+            raise OutcomeUnknown(f"{said.kind} {said.object} {said.id} is missing")
+        found: Receipt | Absent = await self._in_time(self._sink.find(said), "reading it back")
+        return found
+
+    async def _attempt(self, attempts: list[Attempt], offer: Offer, accept: Accept) -> None:
+        for attempt in attempts:
+            await self._put_in_words(attempt)
+        for attempt in attempts:
+            if attempt.answer is None and attempt.entry.open:
+                attempt.answer = await self._read_back(attempt, accept.effect)
+        to_send = [attempt for attempt in attempts if attempt.answer is None]
+        if not to_send:
+            return
+        if offer.verb is Verb.GET and offer not in self._sink.accepts:
+            await self._show(to_send)
+            return
+        if accept.effect is not Effect.IDEMPOTENT:
+            await self._intend(to_send)
+        await self._send(to_send)
+
+    async def _put_in_words(self, attempt: Attempt) -> None:
+        try:
+            said = await self._said(attempt.entry)
+        except MappingError as error:
+            attempt.answer = error
+        except Exception as error:  # noqa: BLE001 - what is looked up may be away for now
+            attempt.answer = RetryableError(f"can't be put in the target's words now: {text(error)}")
+        else:
+            if isinstance(said, Missing):
+                attempt.answer = said
+            else:
+                attempt.said = said
+
+    async def _said(self, entry: Entry) -> Message | Missing:
+        message = entry.in_hand
+        if entry.rule is not None:
+            message = mapped(entry.rule, message)
+        if self._prepare is None:
+            return message
+        said = await self._prepare(self._target.system, message)
+        if isinstance(said, Missing) and said.kind == "reference" and entry.waived:
+            return message
+        return said
+
+    async def _read_back(self, attempt: Attempt, effect: Effect) -> Answer | None:
+        """The outcome of an earlier write; None when it certainly had no effect."""
+        if effect is Effect.IDEMPOTENT:
+            return None
+        if effect is Effect.BLIND:
+            return OutcomeUnknown("the hub stopped while it was being written, and it can't be read back")
+        try:
+            found = await self._in_time(self._sink.find(attempt.said or attempt.entry.in_hand), "reading it back")
+        except Exception as error:  # noqa: BLE001 - the verdict decides
+            return error
+        return None if isinstance(found, Absent) else found
+
+    async def _intend(self, attempts: Sequence[Attempt]) -> None:
+        now = self._clock()
+        rows = [
+            {"target": self._target.system, "message_id": entry.id, "seq": entry.seq, "object": entry.object,
+             "key": entry.key, "outcome": Outcome.INTENT, "at": now, "late": False, "replied": True}
+            for entry in (attempt.entry for attempt in attempts)
+        ]  # fmt: skip
+        await self._settling.commit(lambda connection: deliveries.intend(connection, rows))
+        for attempt in attempts:
+            attempt.intended = attempt.entry.open = True
+
+    async def _send(self, attempts: Sequence[Attempt]) -> None:
+        messages = [attempt.said for attempt in attempts if attempt.said is not None]
+        try:
+            answers = await self._in_time(self._sink.write(messages), "writing it")
+            if len(answers) != len(messages):
+                raise OutcomeUnknown(f"the connector gave {len(answers)} results for {len(messages)} messages")
+        except Exception as error:  # noqa: BLE001 - the verdict decides
+            for attempt in attempts:
+                attempt.answer = error
+        else:
+            for attempt, answer in zip(attempts, answers, strict=True):
+                attempt.answer = answer
+
+    async def _show(self, attempts: Sequence[Attempt]) -> None:
+        """Answer gets: one show per thing that matches, published before the get counts as answered."""
+        for attempt in attempts:
+            try:
+                await self._show_all(attempt.said or attempt.entry.in_hand)
+            except Exception as error:  # noqa: BLE001 - the verdict decides
+                attempt.answer = error
+            else:
+                attempt.answer = Receipt(Level.POSTED)
+
+    async def _show_all(self, get: Message) -> None:
+        if self.answers is None:
+            raise PermanentError("the connector answers no get")
+        number = 0
+        async for show in self.answers(get):
+            number += 1
+            reply_id = replies.reply_id(get.id, self._target.system, number)
+            await self._publish(replies.addressed(show, get, reply_id))
+
+    async def _in_time(self, call: Awaitable[Any], doing: str) -> Any:
+        try:
+            return await asyncio.wait_for(call, self._target.write_timeout_s)
+        except TimeoutError:
+            raise OutcomeUnknown(f"{doing} took longer than {self._target.write_timeout_s:g} s") from None
+
+    async def _conclude(self, attempts: Sequence[Attempt], accept: Accept) -> tuple[list[Entry], Stop | None]:
+        settlement = Settlement()
+        unsent: list[Entry] = []
+        stop: Stop | None = None
+        for attempt in attempts:
+            entry = attempt.entry
+            match self._verdict(attempt, accept.effect):
+                case Done(receipt):
+                    settlement.endings.append(self._done(entry, receipt))
+                case Refused(reason):
+                    reply = replies.rejected(entry.in_hand, reason, self._target.system, self._clock())
+                    settlement.endings.append(Ending(entry, Outcome.REJECTED, reason=reason, reply=reply))
+                case ToWait() as to_wait:
+                    doubt = entry.open and not attempt.intended
+                    settlement.waits.append((entry, replace(to_wait, open=True) if doubt else to_wait))
+                case Stop() as reason_to_stop:
+                    stop = reason_to_stop
+                    entry.attempts -= 1
+                    unsent.append(entry)
+        settlement.withdrawn = _not_sent(attempts, unsent)
+        if settlement:
+            await self._settling.settle(settlement)
+        return unsent, stop
+
+    def _verdict(self, attempt: Attempt, effect: Effect) -> Done | Refused | ToWait | Stop:
+        entry, answer = attempt.entry, attempt.answer
+        if isinstance(answer, Missing):
+            entry.missing = (answer.object, answer.id)
+            kind = Wait.REFERENCE if answer.kind == "reference" else Wait.ALIAS
+            what = "isn't known yet" if kind is Wait.REFERENCE else f"has no id of {self._target.system} yet"
+            return ToWait(kind, f"{answer.object} {answer.id} {what}", back_off(entry.attempts, self._patience))
+        entry.missing = None
+        asked = entry.message is not None and entry.message.verb.asks
+        answer = answer if answer is not None else PermanentError("the connector gave no result")
+        return verdict(answer, effect=effect, asked=asked, attempts=entry.attempts, patience=self._patience)
+
+    def _done(self, entry: Entry, receipt: Receipt) -> Ending:
+        message, rule = entry.message, entry.rule
+        reply = posting = None
+        if message is not None and message.verb.asks:
+            reply = replies.accepted(message, receipt, self._target.system, self._clock())
+        elif rule is not None and rule.object != "*" and _LEVELS.index(receipt.level) < _LEVELS.index(rule.effect):
+            posting = ToWait(
+                Wait.POSTING, f"{receipt.level}, not yet {rule.effect}", back_off(1, self._patience)
+            )  # fmt: skip
+        return Ending(entry, Outcome.DELIVERED, receipt.level, receipt.document, reply=reply, posting=posting)
+
+
+def _not_sent(attempts: Sequence[Attempt], unsent: Sequence[Entry]) -> list[str]:
+    """The intents of this attempt that nothing came of."""
+    withdrawn = [a.entry for a in attempts if a.intended and a.entry in unsent]
+    for entry in withdrawn:
+        entry.open = False
+    return [entry.id for entry in withdrawn]

@@ -1,0 +1,238 @@
+"""What every target got: intents, outcomes, newest revisions, what it has entered, how far its reading is settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+
+from mombus.journal.tables import Instant, metadata
+from mombus.journal.upsert import upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+CHUNK = 400
+"""Values per IN list; databases limit their number."""
+
+
+class Outcome(StrEnum):
+    """How one handover of one message to one target ended, or that it has begun."""
+
+    INTENT = "intent"
+    """About to be written: after a kill its effect is unknown."""
+    DELIVERED = "delivered"
+    SUPERSEDED = "superseded"
+    """A newer revision went instead."""
+    REJECTED = "rejected"
+    """A request its owner refused; the asker was told."""
+    SKIPPED = "skipped"
+    """A person decided that it isn't sent."""
+
+
+deliveries = Table(
+    "deliveries", metadata,
+    Column("target", String(32), primary_key=True),
+    Column("message_id", String(200), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("object", String(64), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("level", String(16)),
+    Column("document", Text),
+    Column("reason", Text),
+    Column("late", Boolean, nullable=False, default=False),
+    Column("at", Instant, nullable=False),
+    Column("reply_headers", Text),
+    Column("reply_content", LargeBinary),
+    Column("replied", Boolean, nullable=False, default=True),
+    Index("deliveries_open", "target", "outcome", "at"),
+    Index("deliveries_replied", "replied", "target"),
+)  # fmt: skip
+"""One row per target and message: unique, so that a redelivery meets it instead of the target."""
+
+revisions = Table(
+    "revisions", metadata,
+    Column("target", String(32), primary_key=True),
+    Column("object", String(64), primary_key=True),
+    Column("key", String(1000), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)  # fmt: skip
+"""The newest revision of a state that a target has."""
+
+entered = Table(
+    "entered", metadata,
+    Column("target", String(32), primary_key=True),
+    Column("object", String(64), primary_key=True),
+    Column("key", String(1000), primary_key=True),
+)  # fmt: skip
+"""Things that passed a route's `when` once: the target gets every later revision."""
+
+positions = Table(
+    "positions", metadata,
+    Column("target", String(32), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)  # fmt: skip
+"""Everything up to this stream sequence is settled for the target: written, moved to the waiting room or not its."""
+
+starts = Table(
+    "starts", metadata,
+    Column("target", String(32), primary_key=True),
+    Column("what", String(128), primary_key=True),
+    Column("from_seq", BigInteger, nullable=False),
+    Column("from_time", Instant),
+)  # fmt: skip
+"""Where each route of a target began: what is older is none of its."""
+
+streams = Table(
+    "streams", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("created", Instant, nullable=False),
+)  # fmt: skip
+"""The stream the sequences above belong to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What the journal knows of a message that comes again."""
+
+    outcome: Outcome
+    reply_headers: str | None
+    reply_content: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the journal knows about a batch of messages."""
+
+    done: dict[str, Done]
+    revisions: dict[tuple[str, str], int]
+    entered: set[tuple[str, str]]
+
+
+def look_up(
+    connection: Connection, target: str, ids: Sequence[str], states: Sequence[tuple[str, str]],
+    conditional: Sequence[tuple[str, str]],
+) -> Known:  # fmt: skip
+    """What is done of `ids`, the newest revisions of `states`, and which `conditional` things have entered."""
+    d, r, e = deliveries.c, revisions.c, entered.c
+    done: dict[str, Done] = {}
+    for part in _chunks(ids):
+        rows = connection.execute(
+            select(d.message_id, d.outcome, d.reply_headers, d.reply_content)
+            .where(d.target == target, d.message_id.in_(part))
+        )  # fmt: skip
+        done.update({row[0]: Done(Outcome(row[1]), row[2], row[3]) for row in rows})
+    newest: dict[tuple[str, str], int] = {}
+    for part in _chunks(states):
+        newest_of = select(r.object, r.key, r.revision).where(r.target == target, tuple_(r.object, r.key).in_(part))
+        newest.update({(row[0], row[1]): row[2] for row in connection.execute(newest_of)})
+    has: set[tuple[str, str]] = set()
+    for part in _chunks(conditional):
+        inside = select(e.object, e.key).where(e.target == target, tuple_(e.object, e.key).in_(part))
+        has.update((row[0], row[1]) for row in connection.execute(inside))
+    return Known(done, newest, has)
+
+
+def record(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write outcomes; each row names every column it sets, the same for all."""
+    upsert(connection, deliveries, rows)
+
+
+def intend(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write intents. A message with an outcome already must not be intended: IntegrityError, nothing sent."""
+    ids = [row["message_id"] for row in rows]
+    withdraw(connection, rows[0]["target"], ids)
+    connection.execute(insert(deliveries), list(rows))
+
+
+def withdraw(connection: Connection, target: str, ids: Sequence[str]) -> None:
+    """Take intents back: nothing was sent."""
+    d = deliveries.c
+    for part in _chunks(ids):
+        connection.execute(
+            delete(deliveries).where(d.target == target, d.outcome == Outcome.INTENT, d.message_id.in_(part))
+        )
+
+
+def open_intents(connection: Connection, target: str) -> set[str]:
+    """Messages whose write had begun when the hub stopped."""
+    d = deliveries.c
+    rows = connection.execute(select(d.message_id).where(d.target == target, d.outcome == Outcome.INTENT))
+    return {row[0] for row in rows}
+
+
+def unreplied(connection: Connection, target: str) -> list[tuple[str, str, bytes]]:
+    """Replies that were decided but perhaps not published: message id, headers, content."""
+    d = deliveries.c
+    rows = connection.execute(
+        select(d.message_id, d.reply_headers, d.reply_content).where(d.target == target, d.replied.is_(False))
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def mark_replied(connection: Connection, target: str, ids: Sequence[str]) -> None:
+    """The replies to these are published."""
+    d = deliveries.c
+    for part in _chunks(ids):
+        connection.execute(update(deliveries).where(d.target == target, d.message_id.in_(part)).values(replied=True))
+
+
+def advance(connection: Connection, target: str, newest: Sequence[dict[str, Any]]) -> None:
+    """Remember the newest revisions that a target has; keeping older ones out is the caller's."""
+    upsert(connection, revisions, [{"target": target, **row} for row in newest])
+
+
+def enter(connection: Connection, target: str, things: Iterable[tuple[str, str]]) -> None:
+    """Remember that these (object, key) have entered the target."""
+    upsert(connection, entered, [{"target": target, "object": name, "key": key} for name, key in things])
+
+
+def settle(connection: Connection, target: str, seq: int) -> None:
+    """Everything up to `seq` is settled for the target."""
+    upsert(connection, positions, [{"target": target, "seq": seq}])
+
+
+def position(connection: Connection, target: str) -> int | None:
+    """Up to where everything is settled, None if the target has never been read."""
+    return connection.execute(select(positions.c.seq).where(positions.c.target == target)).scalar()
+
+
+def same_stream(connection: Connection, name: str, created: datetime) -> datetime | None:
+    """Remember the stream's creation time on first sight; return the remembered one if it is another stream."""
+    known = connection.execute(select(streams.c.created).where(streams.c.name == name)).scalar()
+    if known is None:
+        connection.execute(insert(streams).values(name=name, created=created))
+        return None
+    return None if known == created else known
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """Forget outcomes older than `before`; intents and unpublished replies stay. Returns how many."""
+    d = deliveries.c
+    gone = delete(deliveries).where(d.at < before, d.outcome != Outcome.INTENT, d.replied.is_(True))
+    return connection.execute(gone).rowcount
+
+
+def _chunks(values: Sequence[Any]) -> Iterable[list[Any]]:
+    for start in range(0, len(values), CHUNK):
+        yield list(values[start : start + CHUNK])
