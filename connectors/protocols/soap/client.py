@@ -59,7 +59,7 @@ class SoapClient:
     def __init__(self, target: Target, parse: Callable[[bytes], _Element]) -> None:
         self._target, self._parse = target, parse
         self._calls: tuple[Call, ...] = ()
-        self._described: bytes = b""
+        self._described: bytes | None = None
         self._http: httpx.AsyncClient | None = None
 
     async def open(self) -> None:
