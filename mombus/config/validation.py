@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from mombus.config.address import address_fault
+from mombus.config.address import Fault, address_fault
 from mombus.config.document import Items, Node, Scalar, Table
 from mombus.config.finding import Findings, Mark, did_you_mean
 from mombus.config.substitution import Substitution, SubstitutionError, refers, refers_to_secret
@@ -43,19 +43,17 @@ class Validation:
 
         `known` are values that don't stand in the table, such as the key that it stands under.
         """
-        data = self._values(table, path)
-        if data is None:
-            return None
-        data = {**data, **(known or {})}
+        noted: list[Mark] = []
+        data = {**self._values(table, path, noted), **(known or {})}
+        noted += self._misspelt(model, table, path)
         errors = self._errors(model, data)
         if any(error["type"] == "string_type" for error in errors):
             for error in errors:
                 _take_as_text(error, table, data)
             errors = self._errors(model, data)
-        spelling = list(self._misspelt(model, table, path))
         for error in errors:
-            self._note(error, model, table, path, spelling)
-        if errors or spelling:
+            self._note(error, model, table, path, noted)
+        if errors or noted:
             return None
         made = model.model_validate(data)
         self._check_secrets(made, table, path)
@@ -68,35 +66,24 @@ class Validation:
             return invalid.errors(include_url=False)
         return []
 
-    def _values(self, table: Table, path: str) -> Any:
-        """The table as Python values, references replaced; None when one of them leads nowhere."""
-        failed = False
-
-        def value(node: Node, place: str) -> Any:
-            nonlocal failed
-            if isinstance(node, Table):
-                return {key: value(inner, f"{place}.{key}") for key, inner in node.nodes.items()}
-            if isinstance(node, Items):
-                return [value(inner, f"{place}[{index}]") for index, inner in enumerate(node.nodes)]
-            if place.rpartition(".")[2] in _EXPRESSIONS or not isinstance(node.value, str):
-                return node.value
-            try:
-                text = self._substitution(node.text)
-            except SubstitutionError as error:
-                self._findings.error(node.mark, place, str(error), error.hint)
-                failed = True
-                return node.text
-            failed |= self._refused_address(text, node, place)
-            return text
-
-        values = value(table, path)
-        return None if failed else values
-
-    def _refused_address(self, text: str, node: Scalar, path: str) -> bool:
-        fault = address_fault(text)
-        if fault:
+    def _values(self, node: Node, path: str, noted: list[Mark]) -> Any:
+        """The node as Python values, references replaced; `noted` gets the places where that failed."""
+        if isinstance(node, Table):
+            return {key: self._values(inner, f"{path}.{key}", noted) for key, inner in node.nodes.items()}
+        if isinstance(node, Items):
+            return [self._values(inner, f"{path}[{index}]", noted) for index, inner in enumerate(node.nodes)]
+        if path.rpartition(".")[2] in _EXPRESSIONS or not isinstance(node.value, str):
+            return node.value
+        fault: Fault | SubstitutionError | None
+        try:
+            text = self._substitution(node.text)
+            fault = address_fault(text)
+        except SubstitutionError as error:
+            text, fault = node.text, error
+        if fault is not None:
             self._findings.error(node.mark, path, fault.message, fault.hint)
-        return fault is not None
+            noted.append(node.mark)
+        return text
 
     def _misspelt(self, model: type[BaseModel], table: Table, path: str) -> Iterator[Mark]:
         """Texts where true, false or a number is meant: `no` and `010` are texts in YAML 1.2."""
