@@ -1,0 +1,89 @@
+"""What a message makes a machine do: a method call or writes, and looking whether it was done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from connectors.connector import Absent, ConnectorError, MappingError, OutcomeUnknown, Receipt, Rejected, RetryableError
+from connectors.plc.mapping import judge, variants
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asyncua import ua
+
+    from canonical.message import Message
+    from connectors.plc.signals import Call, Command, Signals, Write
+    from connectors.protocols.opcua.session import Session
+
+
+class Machine:
+    """Carries out the commands of a signals file over one session; knows the node ids it looked up there."""
+
+    def __init__(self, session: Session, signals: Signals) -> None:
+        self._session, self._signals = session, signals
+        self._nodes: dict[str, ua.NodeId] = {}
+
+    async def do(self, message: Message) -> Receipt:
+        """Carry out the message's command. Raises a ConnectorError."""
+        command = self._command(message)
+        if command.call is None:
+            await self._write(command.write, message)
+            return Receipt()
+        outputs = await self._call(command.call, message)
+        if command.accepted is None or judge(command.accepted, message, outputs):
+            return Receipt()
+        answer = f"{command.call.method} for {message.object} {message.key} answered {outputs}"
+        if command.later is not None and judge(command.later, message, outputs):
+            raise RetryableError(f"{answer}: not now")
+        raise Rejected(f"{answer}, which isn't `{command.accepted}`")
+
+    async def find(self, message: Message) -> Receipt | Absent:
+        """Look whether it was carried out. Raises OutcomeUnknown where the file doesn't say how to look."""
+        find = self._command(message).find
+        if find is None:
+            raise OutcomeUnknown(f"the signals file has no `find` for {message.object}")
+        try:
+            outputs = await (self._call(find.call, message) if find.call else self._read(find.read, message))
+        except OutcomeUnknown as error:
+            raise OutcomeUnknown(f"looking for {message.object} {message.key}: {error}") from None
+        return Receipt() if judge(find.found, message, outputs) else Absent()
+
+    def _command(self, message: Message) -> Command:
+        command = self._signals.commands.get(message.object)
+        if command is None:
+            raise MappingError(f"the signals file has no command for {message.object}")
+        if not message.content:
+            raise MappingError(f"{message.object} {message.key} has no body: the machine can't be told to forget it")
+        return command
+
+    async def _call(self, call: Call, message: Message) -> list[Any]:
+        arguments = variants(call.arguments, message)
+        place = f"{call.object.rstrip('/')}/{call.method}" if "=" not in call.method else call.method
+        parent, method = await self._found((call.object, place))
+        return await self._session.call(parent, method, arguments, f"{call.method} for {message.key}")
+
+    async def _write(self, writes: Sequence[Write], message: Message) -> None:
+        """Write one after another; after the first a failure leaves the machine half told, so it isn't harmless."""
+        values = variants(writes, message)
+        nodes = await self._found([write.node for write in writes])
+        for number, (write, node, value) in enumerate(zip(writes, nodes, values, strict=True)):
+            try:
+                await self._session.write(node, value, f"writing {write.node} for {message.key}")
+            except ConnectorError as error:
+                if number:
+                    raise OutcomeUnknown(f"{number} of {len(writes)} values were written, then: {error}") from None
+                raise
+
+    async def _read(self, places: Sequence[str], message: Message) -> list[Any]:
+        return await self._session.read(await self._found(places), f"reading for {message.key}")
+
+    async def _found(self, places: Sequence[str]) -> list[ua.NodeId]:
+        """Node ids of places, looked up once per session. Raises MappingError for one that isn't there."""
+        unknown = [place for place in places if place not in self._nodes]
+        found = await self._session.nodes([self._signals.place(place) for place in unknown])
+        for place, node in zip(unknown, found, strict=True):
+            if isinstance(node, str):
+                raise MappingError(f"{place}: {node}")
+            self._nodes[place] = node
+        return [self._nodes[place] for place in places]
