@@ -16,9 +16,9 @@ class KindError(LookupError):
     """A kind of connector that isn't installed, or can't be loaded; the text says what to do."""
 
 
-def kinds() -> list[str]:
-    """The names of all installed kinds, in order. Loads none of them."""
-    return sorted(_installed())
+def kinds(ours: bool = False) -> list[str]:
+    """The names of all installed kinds, in order; with `ours` those of this package only. Loads none of them."""
+    return sorted(name for name, entry in _installed().items() if not ours or entry.module.startswith("connectors."))
 
 
 @cache

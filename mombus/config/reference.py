@@ -1,0 +1,136 @@
+"""What the reference pages and `mombus connectors` say of kinds and fields: all of it from their declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic_core import PydanticUndefined
+
+from canonical.element import Element
+from canonical.message import Verb
+from connectors.connector import ConnectorError, Surroundings
+from mombus.config.kinds import KindError, load_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic.fields import FieldInfo
+
+    from connectors.connector import Connector
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a section or a connector."""
+
+    name: str
+    type: str
+    default: str
+    description: str
+    required: bool
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KindReference:
+    """One kind of connector; `problem` says why it can't be loaded, if it can't."""
+
+    kind: str
+    summary: str = ""
+    offers: tuple[str, ...] = ()
+    accepts: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
+    problem: str = ""
+
+
+def kind_reference(kind: str) -> KindReference:
+    """What a kind of connector is; what it offers and accepts only where its class tells that."""
+    try:
+        connector = load_kind(kind)
+    except KindError as error:
+        return KindReference(kind, problem=str(error))
+    like = _example(kind, connector)
+    return KindReference(
+        kind, connector.summary, _offers(getattr(like, "offers", ())), _offers(getattr(like, "accepts", ())),
+        tuple(field for field in fields(connector.Config) if field.name != "connector"),
+    )  # fmt: skip
+
+
+def fields(model: type[BaseModel]) -> list[Field]:
+    """The fields of a model, as people write them."""
+    return [_field(info.alias or name, info) for name, info in model.model_fields.items()]
+
+
+def _example(kind: str, connector: type[Connector]) -> Any:
+    """An instance with a url only, as a profile's offers are the same for all; the class where that isn't enough."""
+    try:
+        config = connector.Config.model_validate({"connector": kind, "url": "http://localhost"})
+        return connector(config, Surroundings(system="example", site="site", timezone=ZoneInfo("UTC")))
+    except (ValidationError, ConnectorError):
+        return connector
+
+
+def _offers(offers: Any) -> tuple[str, ...]:
+    """Static ones only: a class that learns them from YAML has a property or an annotation there."""
+    if not isinstance(offers, Mapping | frozenset | set | tuple | list):
+        return ()
+    return tuple(sorted(o.object if o.verb is Verb.SYNC else f"{o.object} {o.verb}" for o in offers))
+
+
+def _field(name: str, info: FieldInfo) -> Field:
+    secret = _is_secret(info.annotation)
+    default = "" if info.is_required() else _default(info)
+    return Field(name, _type(info.annotation), default, (info.description or "").strip(), info.is_required(), secret)
+
+
+def _default(info: FieldInfo) -> str:
+    value = info.get_default(call_default_factory=True)
+    if value is None or value is PydanticUndefined or value in ((), [], {}, frozenset()):
+        return ""
+    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def _is_secret(annotation: Any) -> bool:
+    return annotation in (SecretStr, SecretBytes) or any(map(_is_secret, get_args(annotation)))
+
+
+_WORDS = {
+    "str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Path": "path",
+    "SecretStr": "secret",
+    "AwareDatetime": "time",
+    "date": "day",
+    "timedelta": "span of time", "datetime": "time", "Decimal": "decimal", "ZoneInfo": "time zone", "Any": "anything",
+}  # fmt: skip
+
+
+def _type(annotation: Any) -> str:
+    """The type in words."""
+    arguments = [one for one in get_args(annotation) if one is not type(None)]
+    origin = getattr(annotation, "__origin__", None)
+    if origin in (tuple, list, set, frozenset):
+        return f"list of {_type(arguments[0])}" if arguments else "list"
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        return f"{_type(arguments[0])} → {_type(arguments[1])}"
+    if not isinstance(annotation, type) and arguments:
+        return _either(arguments)
+    members = getattr(annotation, "__members__", None)
+    if members:
+        return _either(member.value for member in members.values())
+    name = getattr(annotation, "__name__", str(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, Element):
+        return name
+    return _WORDS.get(name, "keys and values" if isinstance(annotation, type) else name)
+
+
+def _either(parts: Iterable[Any]) -> str:
+    spelt = [f"`{part}`" if isinstance(part, str | int) else _type(part) for part in parts if not _is_constraint(part)]
+    return " or ".join(dict.fromkeys(spelt))
+
+
+def _is_constraint(part: Any) -> bool:
+    """Annotated's arguments after the first."""
+    return not isinstance(part, type | str | int) and not hasattr(part, "__origin__") and not get_args(part)
