@@ -30,6 +30,9 @@ PING_S = 2
 RECONNECT_S = 0.25
 CONNECT_TIMEOUT_S = 10.0
 MAX_FACTS_READ = 1000
+READ_DEADLINE_S = 60.0
+_AGAIN_S = 0.05
+_NO_STREAM = 10059
 
 
 class Bus:
@@ -101,6 +104,11 @@ class Bus:
         found = _message(await self._get(stream, seq=seq))
         return None if found is None else found[1]
 
+    async def stored(self, stream: str, subject: str) -> tuple[dict[str, str], bytes] | None:
+        """Headers and content of the last thing on a subject that isn't a message: a raw document, a notification."""
+        raw = await self._get(stream, subject=subject)
+        return None if raw is None else (raw.headers or {}, raw.data or b"")
+
     async def find_fact(self, message: Message, system: str) -> Message | None:
         """What `system` said last about the same fact, looked for in the last messages of its lane."""
         subject = filter_subject(
@@ -131,12 +139,23 @@ class Bus:
         return created
 
     async def _get(self, stream: str, **which: Any) -> RawStreamMsg | None:
-        from nats.js.errors import NotFoundError  # noqa: PLC0415
+        """A message of a stream; while the broker is away it is asked again when it is back."""
+        from nats.errors import Error  # noqa: PLC0415
+        from nats.js.errors import APIError, NotFoundError  # noqa: PLC0415
 
-        try:
-            return await self.js.get_msg(stream, **which)
-        except NotFoundError:
-            return None
+        deadline = asyncio.get_running_loop().time() + READ_DEADLINE_S
+        while True:
+            try:
+                return await self.link.unless_lost(self.js.get_msg(stream, **which))
+            except NotFoundError as missing:
+                if missing.err_code == _NO_STREAM:
+                    raise StreamGone(f"the stream {stream} doesn't exist any more") from None
+                return None
+            except (Error, APIError, TimeoutError, ConnectionError) as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise NotReachable(f"{stream} can't be read: {self.link.reason}") from error
+            await asyncio.sleep(_AGAIN_S)
+            await self.link.wait_up(READ_DEADLINE_S)
 
 
 @asynccontextmanager

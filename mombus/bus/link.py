@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mombus.bus.errors import NotPermitted, NotReachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
+T = TypeVar("T")
 _DENIED = re.compile(r"permissions violation for publish to \"(?P<subject>[^\"]*)\"", re.IGNORECASE)
 
 
@@ -43,6 +44,18 @@ class Link:
         except TimeoutError:
             return False
         return True
+
+    async def unless_lost(self, request: Awaitable[T], *ends: asyncio.Future[None]) -> T:
+        """The request's result; its error, or that of the lost connection or of one of `ends`, whichever is first."""
+        task = asyncio.ensure_future(request)
+        waiting: tuple[asyncio.Future[Any], ...] = (task, self.lost, *ends)
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise next(error for end in waiting[1:] if end.done() and (error := end.exception()))
+        finally:
+            task.cancel()
 
     def connected(self) -> None:
         """The connection stands."""

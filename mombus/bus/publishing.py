@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from canonical.wire import MESSAGE_ID, to_headers
 from mombus.bus.errors import Conflict, NotPermitted, NotReachable, NotStored, StreamFull, StreamGone, TooLarge
@@ -174,17 +174,16 @@ class Publisher:
             denied = self._link.expect_denial(letter.subject)
             try_s = TRY_S if deadline is None else max(0.01, min(TRY_S, deadline - clock()))
             try:
-                ack = await _first(attempt(try_s), denied, self._link.lost)
+                return await self._link.unless_lost(attempt(try_s), denied)
+            except Exception as error:
+                pause_s = await self._verdict(error, letter)
+                if deadline is not None and clock() + pause_s >= deadline:
+                    raise _too_late(error, letter, deadline_s) from error
             finally:
                 self._link.forget_denial(letter.subject, denied)
-            if ack is not None and not isinstance(ack, BaseException):
-                return ack
-            pause_s = await self._verdict(ack, letter)
-            if deadline is not None and clock() + pause_s >= deadline:
-                raise _too_late(ack, letter, deadline_s)
             await asyncio.sleep(pause_s)
 
-    async def _verdict(self, error: BaseException | None, letter: Letter) -> float:
+    async def _verdict(self, error: Exception, letter: Letter) -> float:
         """How long to wait before the next try, or the error that ends it."""
         from nats.errors import ConnectionClosedError, Error, MaxPayloadError  # noqa: PLC0415
         from nats.js.errors import APIError, NoStreamResponseError  # noqa: PLC0415
@@ -212,10 +211,8 @@ class Publisher:
                 raise NotStored(f"{letter.what} was refused: {error.description}")
             case Error() | TimeoutError() | ConnectionError():
                 return 0.05
-            case BaseException():
+            case _:
                 raise error
-            case None:
-                return 0.05
 
     async def _check_stream(self, letter: Letter) -> None:
         """No answer at all: JetStream is still starting, or the stream is gone."""
@@ -242,7 +239,7 @@ class Publisher:
             last = await self._js.get_msg(stream, subject=f"{root}.{site}.{object_}.{verb}.{system}.*.{lane}.{key}")
         except NotFoundError:
             return None
-        same = last.headers is not None and last.headers.get(MESSAGE_ID) == letter.id
+        same = (last.headers or {}).get(MESSAGE_ID) == letter.id and (last.data or b"") == letter.content
         return Stored(stream, last.seq or 0, duplicate=True) if same else None
 
     def _check_size(self, letter: Letter) -> None:
@@ -256,22 +253,7 @@ class _Known(Exception):  # noqa: N818
     """A batch holds an id that is stored already."""
 
 
-async def _first(attempt: Awaitable[PubAck], *ends: asyncio.Future[None]) -> PubAck | BaseException | None:
-    """The attempt's result or error, or the error of the first future that ends it earlier."""
-    task = asyncio.ensure_future(attempt)
-    waiting: tuple[asyncio.Future[Any], ...] = (task, *ends)
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    except asyncio.CancelledError:
-        task.cancel()
-        raise
-    if task.done():
-        return task.exception() or task.result()
-    task.cancel()
-    return next(end.exception() for end in ends if end.done())
-
-
-def _too_late(error: BaseException | None, letter: Letter, deadline_s: float | None) -> Exception:
+def _too_late(error: Exception, letter: Letter, deadline_s: float | None) -> Exception:
     from nats.js.errors import APIError  # noqa: PLC0415
 
     if isinstance(error, APIError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from canonical.objects import Kind
 from mombus.ownership.decision import digest
 from mombus.ownership.versions import Version
 
@@ -26,6 +27,7 @@ class Revisions:
         self._bus = bus
         self._size = size
         self._known: OrderedDict[tuple[str, str, str], Version] = OrderedDict()
+        self._facts: OrderedDict[str, bytes] = OrderedDict()
 
     async def known(self, message: Message) -> Version | None:
         """The newest version of the message's thing; its `seq` is the last one on the message's own subject, or 0."""
@@ -44,17 +46,29 @@ class Revisions:
             versions.append(remembered._replace(subject=subject, seq=seq))
         return max(versions, key=lambda version: version.revision, default=None)
 
+    def fact(self, fact: Message) -> bytes | None:
+        """The digest of what was said under a fact's id, if that is remembered."""
+        return self._facts.get(fact.id)
+
     def remember(self, message: Message, seq: int) -> None:
-        """The message is stored at `seq`: it is the newest version now."""
+        """A statement is stored at `seq`: a state's newest version, or a fact."""
+        if message.row.kind is Kind.FACT:
+            self._facts[message.id] = digest(message)
+            if len(self._facts) > self._size:
+                self._facts.popitem(last=False)
+        elif message.row.kind is Kind.STATE:
+            self._remember_state(message, seq)
+
+    def forget(self, message: Message) -> None:
+        """Somebody else wrote about that thing: look it up again."""
+        self._known.pop(_thing(message), None)
+
+    def _remember_state(self, message: Message, seq: int) -> None:
         thing = _thing(message)
         self._known[thing] = Version(message.revision or 0, digest(message), message.subject, seq)
         self._known.move_to_end(thing)
         if len(self._known) > self._size:
             self._known.popitem(last=False)
-
-    def forget(self, message: Message) -> None:
-        """Somebody else wrote about that thing: look it up again."""
-        self._known.pop(_thing(message), None)
 
 
 def _thing(message: Message) -> tuple[str, str, str]:

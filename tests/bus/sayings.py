@@ -9,9 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from canonical.isa95.operations import OperationsRequest, SegmentRequirement
+from canonical.isa95.operations import MaterialActual, MaterialConsumption, OperationsRequest, SegmentRequirement
 from canonical.isa95.resources import MaterialDefinition
 from canonical.message import Message
+from canonical.quantity import Quantity
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 
@@ -35,3 +36,16 @@ async def until(look: Callable[[], Any], good: Callable[[Any], Any] = bool, time
             return
         assert time.monotonic() < end, "it didn't happen in time"
         await asyncio.sleep(0.005)
+
+
+def consumption(
+    quantity: str, *, source: str = "mes", response: str = "R-1", line: str = "1", of: str = "CAP-28", **attributes: Any
+) -> Message:
+    actual = MaterialActual(
+        id=line, material_definition_id=of, material_use="Consumed",
+        quantity=Quantity(value=quantity, unit_of_measure="H87"),
+    )  # fmt: skip
+    body = MaterialConsumption(id=response, operations_request_id="PO-4711", material_actual=(actual,))
+    return Message.of(
+        "material_consumption", body, source=source, site="lyon", occurred=NOW, recorded=NOW, **attributes
+    )

@@ -221,7 +221,21 @@ async def test_killed_broker_loses_nothing_that_was_confirmed(tmp_path):
         assert sorted(found) == sorted(confirmed), "each one stored, none twice"
 
 
-HOSTILE = ["a.b", "*", ">", "a b", "é\u2028é", "$JS.API", "_", "漢字" * 60, "a,b%2C", '"', "{}", "\U0001f600", "x" * 200]
+HOSTILE = [
+    "a.b",
+    "*",
+    ">",
+    "a b",
+    "é\u2028é",
+    "$JS.API",
+    "_",
+    "漢字" * 60,
+    "a,b%2C",
+    '"',
+    "{}",
+    "\U0001f600",
+    "x" * 200,
+]
 
 
 @pytest.mark.parametrize("key", HOSTILE)
