@@ -23,6 +23,18 @@ class Machine:
     def __init__(self, session: Session, signals: Signals) -> None:
         self._session, self._signals = session, signals
         self._nodes: dict[str, ua.NodeId] = {}
+        self.missing: dict[str, str] = {}
+        """Commands' nodes that the server doesn't have: place → why."""
+
+    async def prepare(self) -> None:
+        """Look up every node of every command; what isn't there is in `missing`. Raises NotConnected."""
+        places = list(dict.fromkeys(place for command in self._signals.commands.values() for place in command.places()))
+        found = await self._session.nodes([self._signals.place(place) for place in places])
+        for place, node in zip(places, found, strict=True):
+            if isinstance(node, str):
+                self.missing[place] = node
+            else:
+                self._nodes[place] = node
 
     async def do(self, message: Message) -> Receipt:
         """Carry out the message's command. Raises a ConnectorError."""
@@ -59,14 +71,13 @@ class Machine:
 
     async def _call(self, call: Call, message: Message) -> list[Any]:
         arguments = variants(call.arguments, message)
-        place = f"{call.object.rstrip('/')}/{call.method}" if "=" not in call.method else call.method
-        parent, method = await self._found((call.object, place))
+        parent, method = self._found((call.object, call.place))
         return await self._session.call(parent, method, arguments, f"{call.method} for {message.key}")
 
     async def _write(self, writes: Sequence[Write], message: Message) -> None:
         """Write one after another; after the first a failure leaves the machine half told, so it isn't harmless."""
         values = variants(writes, message)
-        nodes = await self._found([write.node for write in writes])
+        nodes = self._found([write.node for write in writes])
         for number, (write, node, value) in enumerate(zip(writes, nodes, values, strict=True)):
             try:
                 await self._session.write(node, value, f"writing {write.node} for {message.key}")
@@ -76,14 +87,11 @@ class Machine:
                 raise
 
     async def _read(self, places: Sequence[str], message: Message) -> list[Any]:
-        return await self._session.read(await self._found(places), f"reading for {message.key}")
+        return await self._session.read(self._found(places), f"reading for {message.key}")
 
-    async def _found(self, places: Sequence[str]) -> list[ua.NodeId]:
-        """Node ids of places, looked up once per session. Raises MappingError for one that isn't there."""
-        unknown = [place for place in places if place not in self._nodes]
-        found = await self._session.nodes([self._signals.place(place) for place in unknown])
-        for place, node in zip(unknown, found, strict=True):
-            if isinstance(node, str):
-                raise MappingError(f"{place}: {node}")
-            self._nodes[place] = node
+    def _found(self, places: Sequence[str]) -> list[ua.NodeId]:
+        """Node ids of places. Raises MappingError for one that isn't there."""
+        for place in places:
+            if place in self.missing:
+                raise MappingError(f"{place}: {self.missing[place]}")
         return [self._nodes[place] for place in places]

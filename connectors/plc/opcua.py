@@ -94,10 +94,12 @@ class PlcOpcua:
         await self._leave()
         try:
             self._session = await Session.open(self._config, self._folder)
+            self._machine = Machine(self._session, self._signals)
+            await self._machine.prepare()
         except ConnectorError as error:
+            await self._leave()
             self._trouble = str(error)
             raise
-        self._machine = Machine(self._session, self._signals)
         self._since = time.monotonic()
 
     async def close(self) -> None:
@@ -115,7 +117,8 @@ class PlcOpcua:
         session, feed = self._session, self._feed
         if session is None or not session.alive:
             return Probe(Health.DOWN, self._trouble if session is None else "the connection was lost", self._last_data)
-        reasons = [*self._missing(feed), *self._silence(feed)]
+        unwell = [f"{place}: {why}" for place, why in (self._machine.missing if self._machine else {}).items()]
+        reasons = [*self._missing(feed), *unwell[:MOST_NAMED], *self._silence(feed)]
         return Probe(Health.DEGRADED if reasons else Health.OK, "; ".join(reasons), self._last_data)
 
     def _missing(self, feed: Feed[Tag] | None) -> list[str]:

@@ -84,6 +84,11 @@ class Call(Section):
     method: str
     arguments: tuple[Argument, ...] = ()
 
+    @property
+    def place(self) -> str:
+        """The method's node."""
+        return self.method if "=" in self.method else f"{self.object.rstrip('/')}/{self.method}"
+
 
 class Write(Argument):
     """A value to write into a node."""
@@ -137,6 +142,16 @@ class Command(Section):
             raise ValueError("a command needs either call or write")
         return self
 
+    def places(self) -> list[str]:
+        """Every node it touches."""
+        find = self.find
+        calls = [call for call in (self.call, find.call if find else None) if call is not None]
+        return [
+            *(place for call in calls for place in (call.object, call.place)),
+            *(write.node for write in self.write),
+            *(find.read if find else ()),
+        ]
+
 
 class Signals(Section):
     """The whole file."""
@@ -154,6 +169,8 @@ class Signals(Section):
                 raise ValueError(f"{name} has the signal {sorted(twice)[0]} twice")
             for signal in equipment.signals:
                 self.place(signal.node, equipment.path)
+        for place in (place for command in self.commands.values() for place in command.places()):
+            self.place(place)
         return self
 
     def place(self, text: str, start: str = "") -> Address:

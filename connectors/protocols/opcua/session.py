@@ -120,19 +120,21 @@ class Session:
 
     async def request(self, asked: Awaitable[Any], what: str = "asking the server") -> Any:
         """Await one of asyncua's requests that changes nothing. Raises a ConnectorError."""
-        try:
-            answer = await asked
-        except TRANSLATED as error:
-            raise translate(error, what) from error
-        self.answered = time.monotonic()
-        return answer
+        return await self._answer(asked, what, self._config.request_timeout_s, sent=False)
 
     async def command(self, asked: Awaitable[Any], what: str) -> Any:
         """Await one of asyncua's requests that changes something, within write_timeout_s. Raises a ConnectorError."""
+        return await self._answer(asked, what, self._config.write_timeout_s, sent=True)
+
+    async def _answer(self, asked: Awaitable[Any], what: str, within_s: float, *, sent: bool) -> Any:
+        """The answer. A server that said nothing at all meanwhile is taken for lost: such a client doesn't recover."""
+        asked_at = time.monotonic()
         try:
-            answer = await asyncio.wait_for(asked, self._config.write_timeout_s)
+            answer = await asyncio.wait_for(asked, within_s)
         except TRANSLATED as error:
-            raise translate(error, what, sent=True) from error
+            if isinstance(error, TimeoutError | OSError) and self.answered < asked_at:
+                self.lost.set()
+            raise translate(error, what, sent=sent) from error
         self.answered = time.monotonic()
         return answer
 
