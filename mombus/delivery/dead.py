@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from time import time_ns
 from typing import TYPE_CHECKING
 
 from canonical.subjects import token
@@ -29,10 +30,9 @@ class Dead:
 
     def copy(self, entry: Entry, message: Message, reason: str) -> None:
         """One copy for this parking."""
-        since = entry.since.isoformat() if entry.since else ""
         self._send(
             message.object, message.content,
-            {**to_headers(message), MESSAGE_ID: f"{self._system}:{entry.id}:{entry.attempts}:{since}"}, reason,
+            {**to_headers(message), MESSAGE_ID: f"{self._system}:{entry.id}:{time_ns()}"}, reason,
         )  # fmt: skip
 
     def unreadable(self, place: Place, delivery: Msg, reason: str) -> None:

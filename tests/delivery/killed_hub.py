@@ -1,0 +1,47 @@
+"""A hub in a process of its own, to be killed: delivers to three targets, one of each effect kind, from a given broker."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from delivery_plant import FACT, ORDER, Ledger, Patience, Rule, Sink, Target
+
+from connectors.connector import Accept, Effect
+from mombus.bus.connection import connect
+from mombus.delivery.delivery import Delivery
+from mombus.journal.journal import Journal
+
+KINDS = {
+    "idempotent": Accept(Effect.IDEMPOTENT, batch=20, concurrency=2),
+    "findable": Accept(Effect.FINDABLE, batch=5, concurrency=3),
+    "blind": Accept(Effect.BLIND),
+}
+PATIENCE = Patience(first_s=0.02, most_s=0.2, idle_s=0.2, ack_wait_s=30)
+
+
+def targets(folder: Path, delay_s: float) -> list[Target]:
+    found = []
+    for name, accept in KINDS.items():
+        sink = Sink(Ledger(folder / f"{name}.db"), {ORDER: accept, FACT: accept})
+        sink.delay_s = delay_s
+        rules = (Rule(object="production_order"), Rule(object="production_response"))
+        found.append(Target(system=name, sink=sink, rules=rules))
+    return found
+
+
+async def main(url: str, folder: Path) -> None:
+    journal = await Journal.open(f"sqlite:///{folder / 'journal.db'}")
+    async with connect(url) as bus:
+        delivery = Delivery(
+            js=bus.js, journal=journal, site="lyon", targets=targets(folder, 0.004), publish=bus.publish,
+            patience=PATIENCE,
+        )  # fmt: skip
+        await delivery.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
