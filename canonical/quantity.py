@@ -83,6 +83,7 @@ class Quantity(Element):
 
     value: DecimalText
     unit_of_measure: UnitOfMeasure
+    data_type: str | None = None
     key: Identifier | None = None
 
 
