@@ -21,16 +21,36 @@ if TYPE_CHECKING:
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that leaves the process's signals alone and says when it listens."""
+    """A uvicorn server that leaves the process's signals alone, says when it listens, and stops at once when told."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self.leave = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
         await super().startup(sockets)
         self.ready.set()
+
+    async def main_loop(self) -> None:
+        """Serve until it is told to leave."""
+        await self.leave.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, and break the open ones."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
+        self.cut()
+        for task in self.server_state.tasks:
+            task.cancel()
+
+    def cut(self) -> None:
+        """Break every open connection."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -69,19 +89,13 @@ class Served:
             return
         server, task = self._running
         self._running = None
-        server.force_exit = server.should_exit = True
-        _cut(server)
+        server.leave.set()
         await task
 
     def cut(self) -> None:
         """Break every open connection, and go on listening."""
         if self._running is not None:
-            _cut(self._running[0])
-
-
-def _cut(server: _Server) -> None:
-    for connection in list(server.server_state.connections):
-        connection.transport.abort()
+            self._running[0].cut()
 
 
 def allowed(request: Request, header: str, token: str | None) -> bool:

@@ -117,9 +117,9 @@ class Rest:
                 try:
                     async for heard in poll.sweep(marks.get(name, Mark())):
                         marks[name] = heard.mark
+                        self._failing.pop(name, None)
                         if heard.messages or heard.faults:
                             yield self._item(heard, polls, marks)
-                    self._failing.pop(name, None)
                 except (NotConnected, Halted):
                     raise
                 except ConnectorError as error:

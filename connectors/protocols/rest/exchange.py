@@ -218,10 +218,10 @@ class Exchange:
             trust_env=False,
         )
 
-    def _tls(self) -> ssl.SSLContext | bool:
+    def _tls(self) -> ssl.SSLContext:
         endpoint = self._endpoint
         if not endpoint.url.startswith("https"):
-            return True
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and costs no loading of authorities
         try:
             context = ssl.create_default_context(cafile=self._file(endpoint.ca_file))
             if endpoint.client_cert:
