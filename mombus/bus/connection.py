@@ -18,8 +18,10 @@ from mombus.bus.streams import LATEST, MOM, Limits, ensure_streams
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from faststream.nats import NatsBroker
+    from faststream.security import BaseSecurity
     from nats.aio.client import Client
     from nats.js import JetStreamContext
     from nats.js.api import RawStreamMsg
@@ -163,18 +165,20 @@ async def connect(
     servers: str,
     *,
     name: str = "mombus",
+    token: str | None = None,
+    credentials: Path | None = None,
     observe: Callable[[str], None] | None = None,
     limits: Limits | None = None,
     timeout_s: float = CONNECT_TIMEOUT_S,
 ) -> AsyncIterator[Bus]:
     """Connect to NATS at `servers` (URLs with commas between), make its streams ready and yield the bus.
 
-    Credentials are taken from the first URL. A connection that is lost comes back by itself, for ever; `observe` is
-    told in a sentence. With `limits` None the streams are left alone: for commands that only look.
-    Raises NotReachable.
+    Credentials are a token, a NATS credentials file, or user and password of the first URL. A connection that is lost
+    comes back by itself, for ever; `observe` is told in a sentence. With `limits` None the streams are left alone: for
+    commands that only look. Raises NotReachable.
     """
     link = Link(observe)
-    broker = _broker(servers, name, link)
+    broker = _broker(servers, name, link, _security(servers, token, credentials))
     try:
         async with asyncio.timeout(timeout_s):
             client = await broker.connect()
@@ -205,18 +209,28 @@ async def _ready(bus: Bus, limits: Limits, timeout_s: float) -> None:
             await asyncio.sleep(0.05)
 
 
-def _broker(servers: str, name: str, link: Link) -> NatsBroker:
-    from faststream.nats import NatsBroker  # noqa: PLC0415 - heavy, only who connects needs it
+def _security(servers: str, token: str | None, credentials: Path | None) -> BaseSecurity | None:
+    from faststream.nats.security import NatsCredentials, NatsToken  # noqa: PLC0415
     from faststream.security import SASLPlaintext  # noqa: PLC0415
 
+    first = urlsplit(servers.split(",", maxsplit=1)[0].strip())
+    tls = ssl.create_default_context() if first.scheme == "tls" else None
+    if credentials is not None:
+        return NatsCredentials(str(credentials), ssl_context=tls)
+    if token is not None:
+        return NatsToken(token, ssl_context=tls)
+    if first.username is None:
+        return None
+    return SASLPlaintext(
+        username=unquote(first.username), password=unquote(first.password or ""), use_ssl=tls is not None,
+        ssl_context=tls,
+    )  # fmt: skip
+
+
+def _broker(servers: str, name: str, link: Link, security: BaseSecurity | None) -> NatsBroker:
+    from faststream.nats import NatsBroker  # noqa: PLC0415 - heavy, only who connects needs it
+
     urls = [urlsplit(server.strip()) for server in servers.split(",")]
-    security = None
-    if urls[0].username is not None:
-        tls = ssl.create_default_context() if urls[0].scheme == "tls" else None
-        security = SASLPlaintext(
-            username=unquote(urls[0].username), password=unquote(urls[0].password or ""), use_ssl=tls is not None,
-            ssl_context=tls,
-        )  # fmt: skip
     return NatsBroker(
         [_bare(url) for url in urls],
         name=name,

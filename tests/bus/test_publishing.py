@@ -190,6 +190,29 @@ async def test_denied_publish_says_so_at_once(tmp_path):
         server.wait()
 
 
+async def test_token_and_password_with_odd_characters(tmp_path):
+    for number, (authorization, url, extra) in enumerate([
+        ('token: "s3cr3t@:/"', "nats://", {"token": "s3cr3t@:/"}),
+        ('user: "u:x", password: "p@ss/%"', "nats://u%3Ax:p%40ss%2F%25@", {}),
+    ]):  # fmt: skip
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        config = tmp_path / f"c{number}"
+        config.write_text(f'listen: "127.0.0.1:{port}"\nauthorization {{ {authorization} }}\n')
+        server = subprocess.Popen([executable(), "-c", str(config)], stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+        try:
+            while True:
+                try:
+                    async with connect(f"{url}127.0.0.1:{port}", timeout_s=10, **extra) as bus:
+                        assert bus.link.up
+                    break
+                except NotReachable:
+                    await asyncio.sleep(0.05)
+        finally:
+            server.kill()
+            server.wait()
+
+
 async def test_deadline_while_the_broker_is_frozen_then_recovery(broker, bus):
     os.kill(broker.pid, signal.SIGSTOP)
     try:

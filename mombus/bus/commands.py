@@ -1,0 +1,87 @@
+"""Commands to the running hub: JSON questions on `mombus.command.<site>.<name>`, answered to whoever asked.
+
+An answer is `{"result": …}` or `{"error": text}`. It goes to inboxes only: a question whose reply subject is one of the
+bus's own is not answered, so that nobody makes the hub publish there.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from canonical.subjects import token
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from faststream.nats import NatsMessage
+
+    from mombus.bus.connection import Bus
+
+ROOT = "mombus.command"
+INBOX = "_INBOX."
+MAX_BYTES = 64 * 1024
+AT_ONCE = 8
+"""Commands that are worked on at the same time."""
+
+
+def command_subject(site: str, name: str) -> str:
+    """Where a command is asked."""
+    return f"{ROOT}.{token(site)}.{token(name)}"
+
+
+async def listen(
+    bus: Bus,
+    *,
+    site: str,
+    answer: Callable[[str, Mapping[str, Any]], Awaitable[Any]],
+    observe: Callable[[str], None] | None = None,
+) -> None:
+    """Answer commands from now on, until the bus is closed.
+
+    `answer` gets a command's name and its JSON object and returns what JSON can say (anything else as text). What it
+    raises is told to the asker; errors that aren't ValueError or LookupError are told to `observe` as well.
+    """
+
+    async def handle(message: NatsMessage) -> None:
+        reply = await _answered(message, answer, observe)
+        if message.reply_to.startswith(INBOX):
+            await bus.client.publish(message.reply_to, json.dumps(reply, default=str).encode())
+
+    subscriber = bus.broker.subscriber(f"{ROOT}.{token(site)}.*", no_reply=True, decoder=_whole, max_workers=AT_ONCE)
+    subscriber(handle)
+    await subscriber.start()
+
+
+async def _whole(message: NatsMessage) -> NatsMessage:
+    """Handlers get the message itself: a body of digits must not become a number."""
+    return message
+
+
+async def _answered(
+    message: NatsMessage,
+    answer: Callable[[str, Mapping[str, Any]], Awaitable[Any]],
+    observe: Callable[[str], None] | None,
+) -> dict[str, Any]:
+    name = message.raw_message.subject.rpartition(".")[2]
+    try:
+        return {"result": await answer(name, _question(message.body))}
+    except (ValueError, LookupError) as error:
+        return {"error": str(error)}
+    except Exception as error:  # noqa: BLE001 - a command that fails must not end the listening
+        text = f"{type(error).__name__}: {error}"
+        if observe is not None:
+            observe(f"command {name} failed: {text}")
+        return {"error": text}
+
+
+def _question(body: bytes) -> Mapping[str, Any]:
+    if len(body) > MAX_BYTES:
+        raise ValueError(f"a command has at most {MAX_BYTES} bytes, this has {len(body)}")
+    try:
+        question = json.loads(body or b"{}")
+    except RecursionError:
+        raise ValueError("the command is nested too deep") from None
+    if not isinstance(question, dict):
+        raise ValueError('a command is a JSON object, such as {"who": "ann", "why": "checked"}')
+    return question

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from sayings import until
+
+from mombus.bus.advisories import watch_advisories
+from mombus.bus.commands import command_subject, listen
+from mombus.bus.streams import MOM
+
+
+async def ask(bus, name, body: bytes):
+    reply = await bus.client.request(command_subject("lyon", name), body, timeout=5)
+    return json.loads(reply.data)
+
+
+@pytest.fixture
+async def asked(bus):
+    """The commands that were asked; `told` in it is what was observed."""
+    questions = []
+
+    async def answer(name, question):
+        questions.append((name, dict(question)))
+        match name:
+            case "bad":
+                raise ValueError("say why")
+            case "broken":
+                raise RuntimeError("bug")
+            case "slow":
+                await asyncio.sleep(0.2)
+        return {"name": name}
+
+    await listen(bus, site="lyon", answer=answer, observe=lambda text: questions.append(("told", text)))
+    return questions
+
+
+async def test_a_command_is_answered_with_its_result(bus, asked):
+    assert await ask(bus, "status", b'{"who": "ann"}') == {"result": {"name": "status"}}
+    assert await ask(bus, "status", b"") == {"result": {"name": "status"}}
+    assert asked == [("status", {"who": "ann"}), ("status", {})]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [(b"12", "JSON object"), (b"[", "Expecting"), (b"[" * 60_000, "deep"), (b'{"x": "' + b"x" * 70_000, "at most")],
+    ids=["digits", "broken", "deep", "large"],
+)
+async def test_hostile_questions_get_a_clear_error(bus, asked, body, why):
+    assert why in (await ask(bus, "status", body))["error"]
+    assert asked == []
+
+
+async def test_errors_are_told_and_the_listening_goes_on(bus, asked):
+    assert await ask(bus, "bad", b"{}") == {"error": "say why"}
+    assert await ask(bus, "broken", b"{}") == {"error": "RuntimeError: bug"}
+    assert ("told", "command broken failed: RuntimeError: bug") in asked
+    assert "result" in await ask(bus, "status", b"{}")
+
+
+async def test_commands_do_not_wait_for_each_other(bus, asked):
+    begin = asyncio.get_running_loop().time()
+    await asyncio.gather(*(ask(bus, "slow", b"{}") for _ in range(6)))
+    assert asyncio.get_running_loop().time() - begin < 1.0
+
+
+async def test_nobody_makes_the_hub_publish_on_the_bus(bus, asked):
+    owners = "mom.lyon.material.sync.erp.material:X.X"
+    await bus.client.publish(command_subject("lyon", "status"), b"{}", reply=owners)
+    await bus.client.publish(command_subject("lyon", "status"), b"{}")
+    await until(lambda: len(asked) == 2)
+    await bus.client.flush()
+    assert (await bus.js.stream_info(MOM)).state.messages == 0
+
+
+async def test_the_broker_tells_of_a_deleted_consumer_and_stream(bus):
+    told = []
+    await watch_advisories(bus, told.append)
+    await bus.js.add_consumer(MOM, durable_name="target-mes", ack_policy="explicit")
+    await bus.js.delete_consumer(MOM, "target-mes")
+    await bus.js.delete_stream(MOM)
+    await until(lambda: len(told) >= 2)
+    assert "the consumer target-mes of MOM was deleted" in told
+    assert "the stream MOM was deleted" in told
