@@ -62,7 +62,7 @@ class Desk:
     def _report(self, performance: _Element) -> Callable[[], list[_Element]]:
         """Check a performance; what is returned posts it."""
         entries = [
-            self._movement(response) if text_of(response, "OperationsType") == "Inventory" else self._work(response)
+            self._movement(response) if _is_inventory(response, performance) else self._work(response)
             for response in performance.iterchildren("{*}OperationsResponse")
         ]
 
@@ -169,6 +169,10 @@ class Desk:
         return [E.OperationsPerformance(E.ID("erp"), *found.values())]
 
 
+def _is_inventory(response: _Element, performance: _Element) -> bool:
+    return (text_of(response, "OperationsType") or text_of(performance, "OperationsType")) == "Inventory"
+
+
 def _gather(found: dict[str, _Element], posting: Posting, segments: set[str]) -> None:
     """Add the posted segment responses asked for; the actuals of later documents join the first one's."""
     for segment in posting.source.iterchildren("{*}SegmentResponse"):
@@ -183,15 +187,20 @@ def _gather(found: dict[str, _Element], posting: Posting, segments: set[str]) ->
 
 def _join(shown: _Element, segment: _Element) -> None:
     """Add to a shown segment response what a later document says of it: further actuals, the confirmation's number."""
-    known = {text_of(actual, "ID") for actual in shown.iterchildren("{*}MaterialActual")}
+    known = {_item(actual) for actual in shown.iterchildren("{*}MaterialActual")}
     for actual in segment.iterchildren("{*}MaterialActual"):
-        if text_of(actual, "ID") not in known:
+        if _item(actual) not in known:
             list(shown.iterchildren("{*}MaterialActual"))[-1].addnext(deepcopy(actual))
     number = number_of(segment)
     if number and not number_of(shown):
         stamp_segment(shown, number)
 
 
+def _item(actual: _Element) -> tuple[str, str]:
+    """A report's output and its consumption number their lines apart."""
+    return text_of(actual, "ID"), text_of(actual, "MaterialUse")
+
+
 def _ids(asked: _Element, name: str) -> set[str]:
-    """The ids of all elements of that name in a document's data."""
-    return {text_of(element, "ID") for element in asked.iterfind(f"{{*}}DataArea//{{*}}{name}")}
+    """The ids of all elements of that name in a document's data; `*` asks for none in particular."""
+    return {text_of(element, "ID") for element in asked.iterfind(f"{{*}}DataArea//{{*}}{name}")} - {"*"}

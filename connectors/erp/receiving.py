@@ -1,0 +1,126 @@
+"""What the ERP sends: each document is stored whole, its good items go on, and it hears what became of every one."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from canonical.b2mml import Answer, DocumentError, acknowledge, confirm, read
+from canonical.b2mml.secure import parse
+from canonical.message import Action, Message, Verb, message_id
+from connectors.connector import Fault, Item, Outcome, Surroundings
+from connectors.protocols.soap.door import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from zoneinfo import ZoneInfo
+
+    from lxml.etree import _Element
+
+    from canonical.b2mml import Document
+
+LARGE = 100_000
+"""Bytes from which a document is read in a thread, so that others needn't wait for it."""
+CONTENT_TYPE = "application/xml"
+
+_STATED = {Verb.PROCESS: Action.ADD, Verb.CHANGE: Action.CHANGE, Verb.CANCEL: Action.DELETE}
+_ACKNOWLEDGED = frozenset(_STATED)
+
+
+class Reception:
+    """Takes one ERP's documents for the hub. `last` is when the last one was stored."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        deliver: Callable[[Item], Awaitable[Sequence[Outcome]]],
+        *,
+        sender: str,
+        max_bytes: int,
+        timezone: ZoneInfo | None,
+    ) -> None:
+        self._surroundings, self._deliver = surroundings, deliver
+        self._sender, self._max_bytes, self._timezone = sender, max_bytes, timezone
+        self.last: datetime | None = None
+
+    def parse(self, content: bytes) -> _Element:
+        """Read bytes as XML. Raises Refused."""
+        try:
+            return parse(content, self._max_bytes)
+        except DocumentError as error:
+            raise Refused(error.reason, error.place or None) from error
+
+    async def keep(self, content: bytes, refusal: Refused) -> None:
+        """Store what can't be read at all, with the reason, for a person to look at."""
+        fault = Fault(refusal.place or "document", refusal.reason, content)
+        await self._deliver(Item(faults=(fault,), raw=content, content_type=CONTENT_TYPE))
+
+    async def take(self, content: bytes) -> bytes | None:
+        """Store a document and return the answer it is due. Raises Refused, RetryableError."""
+        try:
+            document = await self._read(content)
+        except DocumentError as error:
+            refusal = Refused(error.reason, error.place or None)
+            await self.keep(content, refusal)
+            raise refusal from error
+        outcomes = await self._deliver(self._item(document, content))
+        self.last = datetime.now(UTC)
+        return self._answer(document, outcomes)
+
+    async def _read(self, content: bytes) -> Document:
+        def work() -> Document:
+            return read(
+                content, source=self._surroundings.system, site=self._surroundings.site, recorded=datetime.now(UTC),
+                max_bytes=self._max_bytes, timezone=self._timezone,
+            )  # fmt: skip
+
+        return await asyncio.to_thread(work) if len(content) > LARGE else work()
+
+    def _item(self, document: Document, content: bytes) -> Item:
+        owns = self._surroundings.owns
+        return Item(
+            messages=tuple(stated(message) if message.object in owns else message for message in document.messages),
+            faults=tuple(Fault(bad.place, bad.reason, bad.raw.encode()) for bad in document.faults),
+            raw=content,
+            content_type=CONTENT_TYPE,
+            document=document.bod_id,
+        )
+
+    def _answer(self, document: Document, outcomes: Sequence[Outcome]) -> bytes | None:
+        """An Acknowledge for what asks for one, else a ConfirmBOD if the sender wants one or something was refused.
+
+        Never confirms success only: a refusal is always said, nobody reads a log on the other side.
+        """
+        refused = bool(document.faults) or not all(outcome.accepted for outcome in outcomes)
+        created, bod_id = datetime.now(UTC), uuid4().hex
+        if document.verb in _ACKNOWLEDGED:
+            own = [replace(told, message_id=m.id) for told, m in zip(outcomes, document.messages, strict=True)]
+            return acknowledge(document, own, created=created, sender=self._sender, bod_id=bod_id)
+        if document.confirmation == "Always" or refused:
+            return confirm(document, _whole(document, outcomes), created=created, sender=self._sender, bod_id=bod_id)
+        return None
+
+
+def _whole(document: Document, outcomes: Sequence[Outcome]) -> Answer:
+    """One verdict for the document: rejected as soon as a part is, with every reason. The good parts were taken."""
+    reasons = [f"{bad.place}: {bad.reason}" for bad in document.faults]
+    reasons += [f"{no.key}: {no.reason or 'refused'}" for no in outcomes if not no.accepted]
+    if not reasons:
+        return Answer(Action.ACCEPTED)
+    taken = sum(outcome.accepted for outcome in outcomes)
+    return Answer(Action.REJECTED, reason="; ".join([f"{taken} items taken, {len(reasons)} refused", *reasons]))
+
+
+def stated(message: Message) -> Message:
+    """An owner's push as the statement it is: process adds, change changes, cancel deletes; the rest stays."""
+    action = _STATED.get(message.verb)
+    if action is None:
+        return message
+    told = replace(message, verb=Verb.SYNC, action=action)
+    if action is Action.DELETE:
+        told = replace(told, content=b"", _body=None)
+    revision = str(message.revision)
+    return replace(told, id=message_id(message.source, message.object, Verb.SYNC, message.key, revision))
