@@ -53,6 +53,8 @@ class Session:
         client.name = client.description = "mombus"
         trust = None if config.trust_store is None else Trust(folder / config.trust_store)
         client.certificate_validator = trust
+        if trust is not None:
+            await trust.load()
         try:
             await _login(client, config, folder)
             await _secure(client, config, folder)
