@@ -166,7 +166,7 @@ class Qms:
                 "ClientReference": sample["ClientReference"], "ClientOrderNumber": sample.get("ClientOrderNumber"),
                 "SampleType": sample.get("SampleType"), "Analyst": "lab1", "decided": self._now(),
                 "decision": "released" if all(analysis["InRange"] for analysis in measured) else "blocked",
-                "modified": self._now(),
+                "modified": self._now(), "version": 0,
             }
         )  # fmt: skip
         self._change(reference, "published")

@@ -114,6 +114,7 @@ class Wms:
                 route("/dn/list/", self._list_demands, "GET"),
                 *(route(f"/{kind}/list/", self._create, "POST") for kind in self._codes),
                 *(route(f"/{kind}/list/", self._list_created, "GET") for kind in self._codes),
+                *(route(f"/{kind}/list/{{code:path}}/", self._put, "PUT") for kind in ("asn", "release")),
                 route("/movement/list/", self._list_movements, "GET"),
                 route("/stock/list/", self._list_stock, "GET"),
                 route("/staff/me/", self._me, "GET"),
@@ -176,11 +177,20 @@ class Wms:
         if code in self._codes[kind]:
             self._repeated += 1
             raise Refusal(409, f"{kind}_code exists: {code}")
+        return self._taken(kind, code, body)
+
+    async def _put(self, request: Request) -> object:
+        """Create or correct an expected receipt or a stock release."""
+        kind = request.url.path.split("/")[1]
+        return self._taken(kind, request.path_params["code"], await body_of(request))
+
+    def _taken(self, kind: str, code: str, body: dict[str, Any]) -> dict[str, Any]:
+        rows = self._codes[kind]
         _article(body["goods_code"])
-        row = {"id": len(self._codes[kind]) + 1, **body}
+        row = {"id": rows[code]["id"] if code in rows else len(rows) + 1, **body}
         if kind != "release":
             row["goods_qty"] = _quantity(body["goods_qty"])
-        self._codes[kind][code] = row
+        rows[code] = row
         if kind == "issue" and body["goods_code"] in STAGED:
             self._move("ISSUE", body["order"], [(body["goods_code"], row["goods_qty"])], (LINE, ""))
         elif kind != "issue":

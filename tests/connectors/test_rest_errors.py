@@ -32,7 +32,7 @@ from connectors.connector import (
     RetryableError,
 )
 from connectors.protocols.rest import Rest, RestConfig
-from connectors.protocols.rest.exchange import Reply, translated
+from connectors.protocols.rest.answers import Reply, translated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

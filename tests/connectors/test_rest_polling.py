@@ -146,6 +146,7 @@ async def test_a_list_that_fails_is_named_and_stops_no_other(ledger: Ledger) -> 
     broken = {"name": "broken", "url": "/missing", "says": [SAYS]}
     connector = Rest(RestConfig.model_validate(config | {"reads": [broken, *config["reads"]]}), surroundings("ledger"))
     ledger.add("D-0")
+    await connector.connect()
     await heard(connector, lambda keys, _: "D-0" in keys)
     probe = await connector.probe()
     assert probe.health is Health.DEGRADED
@@ -156,6 +157,7 @@ async def test_a_list_that_fails_is_named_and_stops_no_other(ledger: Ledger) -> 
 
 async def test_a_list_that_fails_for_a_while_is_heard_again_where_it_stopped(ledger: Ledger) -> None:
     connector = rest(ledger, "page", BY_SEQUENCE)
+    await connector.connect()
     for number in range(3):
         ledger.add(f"D-{number}")
     ledger.next_answers = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -22,7 +23,7 @@ from rest_bodies import (
 
 from canonical.message import Message, Verb
 from connectors.cmms.rest import CmmsRest
-from connectors.connector import Absent, Halted, Item, Level, OutcomeUnknown, Receipt, Rejected
+from connectors.connector import Absent, Halted, Item, Level, MappingError, OutcomeUnknown, Receipt, Rejected
 from connectors.qms.rest import QmsRest
 from connectors.wms.rest import WmsRest
 from plant.cmms import Cmms
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 TOKEN = "a-token-of-the-tests"
 PACE = 0.05
+RESPONSE = production_response("R1", "120")
 
 
 class Talk:
@@ -119,7 +121,8 @@ async def test_the_warehouse_receives_the_good_ones_of_a_free_lot(wms: Talk) -> 
         production_response("R1", "120"), consumption("R1", "30004", "10.25"), consumption("R1", "30006", "60.5", "LTR")
     )
     assert [it.level for it in results] == [Level.POSTED] * 3
-    assert await wms.write(release("UD-0", "Restricted")) == [Receipt(Level.POSTED, "1")]
+    restricted = release("UD-0", "Restricted")
+    assert await wms.write(restricted, restricted) == [Receipt(Level.POSTED, "1")] * 2
     await wms.write(release("UD-1"), production_response("R2", "118"))
     await wms.until(lambda said: sum(_received(said)) == 238)
     receipt = wms.said[-1].body.segment_response[0].material_actual[0]
@@ -150,6 +153,32 @@ async def test_a_repeated_fact_is_one_document_with_its_number(wms: Talk) -> Non
     assert await wms.connector.find(response) == Receipt(Level.POSTED, "1")
     assert await wms.connector.find(production_response("R2", "1")) == Absent()
     assert (await wms.numbers("/numbers/PO-4711/"))["repeated"] == 1
+
+
+async def test_a_corrected_response_replaces_what_was_expected(wms: Talk) -> None:
+    late = await wms.write(
+        production_response("R1", "120"), replace(production_response("R1", "110"), revision=1), release()
+    )
+    assert [it.level for it in late] == [Level.POSTED] * 3
+    await wms.until(lambda said: sum(_received(said)) > 0)
+    assert (await wms.numbers("/numbers/PO-4711/"))["received"] == {"30005": "110"}
+
+
+async def test_a_blocked_lot_is_not_put_away_until_it_is_free(wms: Talk) -> None:
+    blocked = release("UD-1", "Restricted")
+    await wms.write(release("UD-1"), blocked, production_response("R1", "120"), production_order())
+    await wms.until(lambda said: len(said) >= 4)
+    assert not sum(_received(wms.said))
+    await wms.write(replace(release("UD-1"), revision=2))
+    await wms.until(lambda said: sum(_received(said)) == 120)
+
+
+async def test_what_the_warehouse_cannot_take_back_is_for_a_person(wms: Talk) -> None:
+    counter = replace(production_response("R1", "120"), reverses="R0")
+    corrected = replace(consumption("R1", "30001", "5"), revision=1)
+    for refused in await wms.write(counter, corrected):
+        assert isinstance(refused, MappingError)
+        assert "no declared write fits" in str(refused)
 
 
 async def test_movements_go_on_from_the_bookmark(wms: Talk) -> None:
@@ -201,7 +230,7 @@ async def test_a_wrong_token_halts_and_is_not_taken_for_an_empty_list(kind: type
     with pytest.raises(Halted) as halted:
         await talk.connector.connect()
     assert TOKEN not in str(halted.value)
-    request = maintenance_request() if kind is CmmsRest else inspection_order() if kind is QmsRest else release()
+    request = maintenance_request() if kind is CmmsRest else inspection_order() if kind is QmsRest else RESPONSE
     with pytest.raises(Halted):
         await talk.connector.write([request])
     with pytest.raises(Halted):
@@ -240,6 +269,7 @@ async def test_the_laboratory_answers_a_get(qms: Talk) -> None:
         "inspection_order", None, source="mes", site="lyon", occurred=NOW, recorded=NOW, verb=Verb.GET,
         key="INS-2", lanes=("inspection_order:INS-2",),
     )  # fmt: skip
+    assert len([it async for it in qms.connector.answer(replace(get, key=""))]) == 2
     shows = [it async for it in qms.connector.answer(get)]
     assert [(it.verb, it.key, it.correlation, it.to) for it in shows] == [(Verb.SHOW, "INS-2", get.id, "mes")]
     with pytest.raises(Rejected):

@@ -65,6 +65,7 @@ class Rest:
         self._check = wire.check
         self._failing: dict[str, str] = {}
         self._last_data: datetime | None = None
+        self._closed = True
         self.accepts: Mapping[Offer, Accept] = accepts(wire.writes)
         self.offers = _offers(wire)
         self.complete = bool(self._snapshots) and all(read.snapshot == "complete" for read in self._snapshots)
@@ -81,18 +82,20 @@ class Rest:
 
     async def connect(self) -> None:
         """Reach the server, with good credentials if `check` is declared."""
+        self._closed = False
         self._exchange.open()
         await self._reach()
 
     async def close(self) -> None:
         """Close every connection."""
+        self._closed = True
         await self._exchange.close()
 
     async def probe(self) -> Probe:
         """Ask again when the last answer is old; name the reads that fail."""
         answered = self._exchange.answered_at
-        if answered is None and self._exchange.trouble is None:
-            return Probe(Health.DOWN, "not connected yet", self._last_data)
+        if self._closed:
+            return Probe(Health.DOWN, "not connected", self._last_data)
         if answered is None or self._exchange.trouble or time.monotonic() - answered > FRESH_S:
             try:
                 await self._reach(PROBE_S)

@@ -66,8 +66,9 @@ def _segment(text: str) -> str:
 
 
 def fill_query(query: Mapping[str, str], data: Any) -> dict[str, str]:
-    """The query parameters with their values."""
-    return {name: fill(template, data) for name, template in query.items()}
+    """The query parameters with their values; one whose value is empty is left out."""
+    filled = {name: fill(template, data) for name, template in query.items()}
+    return {name: value for name, value in filled.items() if value}
 
 
 def at(document: Any, path: str) -> Any:

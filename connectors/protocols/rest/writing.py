@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from canonical.message import Message
-    from connectors.protocols.rest.exchange import Exchange, Reply
+    from connectors.protocols.rest.answers import Reply
+    from connectors.protocols.rest.exchange import Exchange
     from connectors.protocols.rest.paging import Lists
     from connectors.protocols.rest.settings import Find, Wire, Write
 
@@ -148,7 +149,7 @@ class Writer:
             if write.when is None or evaluate(write.when, data) is True:
                 return write
         action = f" {message.action}" if message.action else ""
-        raise MappingError(f"this system takes no {message.object} {message.verb}{action} such as {message.key}")
+        raise MappingError(f"no declared write fits {message.object} {message.verb}{action} {message.key} as it is")
 
 
 def _call(write: Write, message: Message, data: dict[str, Any]) -> Call:
