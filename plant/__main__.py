@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 
+from plant.ending import end
 from plant.plant import EPHEMERAL, HUB, USUAL, Plant
 
 PR_SET_PDEATHSIG = 1
@@ -44,8 +45,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         interval_s = INTERVAL_S * arguments.pace if arguments.interval is None else arguments.interval
         releasing = asyncio.create_task(plant.release_orders(arguments.orders, interval_s))
         await ended.wait()
-        releasing.cancel()
-        await asyncio.gather(releasing, return_exceptions=True)
+        await end([releasing])
 
 
 def _die_with_parent() -> None:

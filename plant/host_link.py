@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import aiomqtt
 
+from plant.ending import end
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -82,8 +84,7 @@ class HostLink:
     async def stop(self) -> None:
         """Hang up; the broker keeps what comes meanwhile."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
             self._task = None
 
     async def _talk(self) -> None:
@@ -111,9 +112,7 @@ class HostLink:
             for task in done:
                 task.result()
         finally:
-            sending.cancel()
-            hearing.cancel()
-            await asyncio.gather(sending, hearing, return_exceptions=True)
+            await end([sending, hearing])
 
     async def _send(self, client: aiomqtt.Client) -> None:
         while True:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from plant.ending import end
+
 if TYPE_CHECKING:
     from asyncua.client.client import Client
     from asyncua.common.node import Node
@@ -72,8 +74,7 @@ class LineLink:
     async def stop(self) -> None:
         """Hang up."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
             self._task = None
 
     async def _watch(self) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from plant import mes_notes as notes
+from plant.ending import end
 from plant.host_link import HostLink, Refusal
 from plant.line_link import Count, LineLink
 from plant.mes_notes import RECIPES, Order, Stop
@@ -48,9 +49,7 @@ class Mes:
 
     async def stop(self) -> None:
         """End everything."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         await self._line.stop()
         await self.host.stop()
 

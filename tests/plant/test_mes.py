@@ -13,6 +13,7 @@ import pytest
 from asyncua import Client
 
 from plant.broker import Broker
+from plant.ending import end
 from plant.line import PackagingLine
 from plant.mes import Mes
 
@@ -78,8 +79,7 @@ async def plant(tmp_path: Path) -> AsyncIterator[tuple[Host, PackagingLine, Brok
         await host.subscribe()
         listening = asyncio.create_task(host.listen())
         yield host, line, broker
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        await end([listening])
     await mes.stop()
     await line.stop()
     await broker.close()
@@ -172,5 +172,4 @@ async def test_goes_on_when_the_broker_comes_back(plant: tuple[Host, PackagingLi
         answer = await second.tell("production_order", "sync", "o1", ORDER)
         assert answer["docNo"] == "PO-1"
         assert second.heard["equipment"] == mes_equipment, "the equipment list is retained"
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        await end([listening])

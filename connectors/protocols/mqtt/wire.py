@@ -161,7 +161,10 @@ class MqttWire:
         if start is None or (link.session_present and outage is None):
             return None
         if link.session_present:
-            reason, lost = "the connection was lost; the broker kept our session, so QoS 1 messages follow", 0
+            reason, lost = (
+                "there was no connection; the broker kept our session, so QoS 1 messages of that time follow",
+                0,
+            )
         else:
             reason, lost = "the broker doesn't know our session any more: what was published meanwhile is gone", None
         return Gap(self._topics[0], start, reason, until=datetime.now(UTC), lost=lost)
