@@ -155,6 +155,7 @@ class PackagingLine:
             jammed = run.step(bottles)
             job.good += run.job.good - good
             job.scrap += run.job.scrap - scrap
+            self._remember()
             await self._show()
             await asyncio.sleep(max(SHORTEST_STATE_S, SECONDS_PER_BOTTLE * self.pace))
             if jammed:
@@ -166,9 +167,9 @@ class PackagingLine:
             machine.waiting = 0
         aborted = job.state == "Aborted"
         job.state, job.ended = "Aborted" if aborted else "Completed", _now()
+        await self._job_stored()
         for state in (State.ABORTING, State.ABORTED) if aborted else (State.COMPLETING, State.COMPLETE):
             await self._all(state)
-        await self._job_stored()
 
     async def _jam(self) -> None:
         """The capper holds itself; the others wait, blocked or starved."""
@@ -187,7 +188,6 @@ class PackagingLine:
                 machine.state = waiting
             await self._show()
             await asyncio.sleep(max(2 * SHORTEST_STATE_S if seconds else SHORTEST_STATE_S, seconds * self.pace))
-        self._remember()
 
     async def _all(self, state: State) -> None:
         for machine in self.machines:

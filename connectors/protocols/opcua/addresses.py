@@ -45,7 +45,7 @@ def address(text: str, start: str = "", namespace: str = STANDARD) -> Address:
     """
     if "=" in text.split("/", 1)[0]:
         return _node(text)
-    path = text if text.startswith("/") else f"{start.rstrip('/')}/{text}"
+    path = text if text.startswith("/") or not start else f"{start.rstrip('/')}/{text}"
     if not path.startswith("/"):
         raise AddressError(f"'{text}' is no path from the Root folder: begin it with /Objects/")
     return BrowsePath(_steps(path, namespace))
