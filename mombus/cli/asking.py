@@ -56,6 +56,8 @@ async def _asked(broker: str, site: str, name: str, question: dict[str, Any]) ->
     import nats  # noqa: PLC0415 - heavy, only who asks needs it
     from nats.errors import Error  # noqa: PLC0415
 
+    from mombus.bus.commands import command_subject  # noqa: PLC0415
+
     async def quiet(_error: Exception) -> None:
         """Errors are raised where they belong."""
 
@@ -64,8 +66,7 @@ async def _asked(broker: str, site: str, name: str, question: dict[str, Any]) ->
     except (Error, OSError) as error:
         raise HubError(f"the hub's broker doesn't answer: {error or type(error).__name__}") from None
     try:
-        subject = f"mombus.command.{site}.{name}"
-        reply = await client.request(subject, json.dumps(question).encode(), timeout=TIMEOUT_S)
+        reply = await client.request(command_subject(site, name), json.dumps(question).encode(), timeout=TIMEOUT_S)
     except Error as error:
         raise HubError(f"the hub doesn't answer: {error or type(error).__name__}; `mombus status` tells more") from None
     finally:

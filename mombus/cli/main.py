@@ -25,7 +25,20 @@ class Row(NamedTuple):
 
 
 COMMANDS: dict[str, Row] = {
+    "demo": Row("demo", "demo", "Run the hub with a simulated packaging line around it."),
+    "run": Row("run", "run", "Run the hub until Ctrl-C."),
     "check": Row("check", "check", "Check routes.yaml and every file it names."),
+    "status": Row("status", "status", "Show the systems, the flows and what needs a person."),
+    "journey": Row("journey", "journey", "Show every hop of an order or lot, with delays."),
+    "waiting": Row("waiting", "waiting", "List what waits, why, and what may be done."),
+    "release": Row("waiting", "release", "Let a waiting message go."),
+    "retry": Row("waiting", "retry", "Try a waiting message now."),
+    "hold": Row("waiting", "hold", "Keep a waiting message until released."),
+    "skip": Row("waiting", "skip", "Never send a waiting message."),
+    "sent": Row("waiting", "sent", "Say that a message in doubt did take effect."),
+    "not-sent": Row("waiting", "not_sent", "Say that a message in doubt did not take effect."),
+    "disagreements": Row("waiting", "disagreements", "List who states something else than the owner."),
+    "kept": Row("waiting", "kept", "List what came in and could not be taken."),
     "connectors": Row("connectors", "connectors", "List the kinds of connectors and their fields."),
     "schema": Row("schema", "schema", "Print the JSON Schema of routes.yaml or of a data object."),
     "docs": Row("docs", "docs", "Write the reference pages in docs/, or check them."),

@@ -13,7 +13,7 @@ from mombus.journal.tables import metadata
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, MetaData
 
 T = TypeVar("T")
 MAX_GROUP = 500
@@ -41,10 +41,10 @@ class Journal:
         self._closed = False
 
     @classmethod
-    async def open(cls, url: str) -> Journal:
-        """Open the journal at a SQLAlchemy URL and make its missing tables."""
+    async def open(cls, url: str, schema: MetaData = metadata) -> Journal:
+        """Open the journal at a SQLAlchemy URL and make its missing tables, those of `schema`."""
         journal = cls(_engine(url, "BEGIN IMMEDIATE"), _engine(url, "BEGIN"))
-        await journal._in_thread(journal._writer_thread, metadata.create_all, journal._writing)
+        await journal._in_thread(journal._writer_thread, schema.create_all, journal._writing)
         return journal
 
     async def write(self, work: Callable[[Connection], T]) -> T:

@@ -41,9 +41,24 @@ def make_app(desk: Desk, doors: Mapping[str, ASGIApp]) -> FastAPI:
     _api(app, desk)
     _pages(app, desk)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
-    for path, door in doors.items():
-        app.mount(path, door)
+    app.add_middleware(Doors, doors=doors)
     return app
+
+
+class Doors:
+    """Sends what comes for a hosted connector to its application, the path as it was asked for."""
+
+    def __init__(self, app: ASGIApp, doors: Mapping[str, ASGIApp]) -> None:
+        self._app = app
+        self._doors = doors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path = scope.get("path", "")
+        door = next(
+            (door for place, door in self._doors.items() if path == place or path.startswith(f"{place}/")), None
+        )
+        await (door or self._app)(scope, receive, send)
 
 
 class Secured:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 DELAYS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600)
 
@@ -10,15 +17,10 @@ DELAYS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600)
 class Metrics:
     """The hub's metrics. Labels are objects and systems, never keys: their number stays small."""
 
-    def __init__(self) -> None:
+    def __init__(self, intake: Mapping[tuple[str, str, str], int]) -> None:
         self.registry = CollectorRegistry()
-        self.received = self._counter("received", "Messages read from systems.", "system", "object")
-        self.outcomes = self._counter(
-            "intake", "What the owner check said of them.", "system", "object", "outcome"
-        )
-        self.handovers = self._counter(
-            "handovers", "What became of them at targets.", "target", "object", "state"
-        )
+        self.registry.register(_Intake(intake))
+        self.handovers = self._counter("handovers", "What became of them at targets.", "target", "object", "state")
         self.gaps = self._counter("gaps", "Stretches in which a source may have missed things.", "system")
         self.delay = Histogram(
             "mombus_handover_delay_seconds", "From recorded to delivered.", ["target", "object"],
@@ -39,3 +41,19 @@ class Metrics:
 
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(f"mombus_{name}", meaning, labels, registry=self.registry)
+
+
+class _Intake(Collector):
+    """What came in, from the intake's own counts by (system, object, what)."""
+
+    def __init__(self, counts: Mapping[tuple[str, str, str], int]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        """One series per system, object and outcome."""
+        family = CounterMetricFamily(
+            "mombus_intake", "Messages from systems, and what became of them.", labels=("system", "object", "outcome")
+        )
+        for labels, count in list(self._counts.items()):
+            family.add_metric(labels, count)
+        yield family

@@ -1,0 +1,84 @@
+"""`mombus run`: the hub, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mombus.cli.check import load_or_exit
+from mombus.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from mombus.config.model import Config
+
+
+def run(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="The configuration and files laid over it. Default: routes.yaml")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> int:
+    """Run the hub until Ctrl-C, which drains it.
+
+    Exit code 0: stopped as asked; 1: a part of it failed; 78: the configuration has errors.
+    """
+    config = load_or_exit(files)
+    set_up_logging(verbose)
+    return asyncio.run(_run(config))
+
+
+def set_up_logging(verbose: bool) -> None:
+    """Logs go to stderr, one line each: for people on a terminal, as JSON elsewhere."""
+    import structlog  # noqa: PLC0415 - only a running hub logs
+
+    level = logging.DEBUG if verbose else logging.WARNING
+    logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
+    renderer: structlog.types.Processor = structlog.processors.JSONRenderer()
+    if sys.stderr.isatty():
+        renderer = structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars, structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"), structlog.processors.format_exc_info, renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr), cache_logger_on_first_use=True,
+    )  # fmt: skip
+
+
+def when_asked_to_stop() -> asyncio.Event:
+    """Set by Ctrl-C and by SIGTERM."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked.set)
+    return asked
+
+
+async def _run(config: Config) -> int:
+    from mombus.bus.errors import BusError  # noqa: PLC0415 - heavy, after the configuration was found good
+    from mombus.delivery.reader import OtherStream  # noqa: PLC0415
+    from mombus.hub.hub import open_hub  # noqa: PLC0415
+    from mombus.hub.server import AddressInUse  # noqa: PLC0415
+
+    asked = when_asked_to_stop()
+    try:
+        async with open_hub(config) as hub:
+            typer.echo(f"mombus runs for {config.plant.site}: {hub.url}", err=True)
+            typer.echo("`mombus status` shows how it is, Ctrl-C stops it.", err=True)
+            running, stopping = asyncio.create_task(hub.run()), asyncio.create_task(asked.wait())
+            done, _ = await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            running.cancel()
+            if running in done:
+                running.result()
+            typer.echo("Stopping: what is being written is finished, the rest stays stored.", err=True)
+    except (BusError, AddressInUse, OtherStream) as error:
+        typer.echo(f"mombus: {error}", err=True)
+        return Exit.FINDINGS
+    return Exit.OK

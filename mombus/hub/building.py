@@ -1,0 +1,80 @@
+"""Makes the pieces of the hub from the configuration: connectors, targets with their rules, prepared messages."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from connectors.connector import Sink, Surroundings
+from connectors.jsonata import compile as compile_expression
+from mombus.config.kinds import load_kind
+from mombus.delivery.target import Missing, Rule, Target
+from mombus.hub.session import Session
+from mombus.ownership.aliases import Missing as NoAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from canonical.message import Message
+    from connectors.connector import Connector
+    from mombus.bus.known import Known
+    from mombus.config.model import Config, Route, System
+    from mombus.delivery.target import Prepare
+    from mombus.ownership.aliases import Aliases
+    from mombus.ownership.owners import Owners
+
+
+def make_sessions(config: Config, owners: Owners) -> dict[str, Session]:
+    """One connector per system, none of them connected yet. Raises ConfigError, KindError."""
+    return {
+        name: Session(name, system.kind, _connector(config, system, owners)) for name, system in config.systems.items()
+    }
+
+
+def _connector(config: Config, system: System, owners: Owners) -> Connector:
+    surroundings = Surroundings(
+        system=system.name, site=config.plant.site, timezone=config.plant.timezone, folder=str(config.folder),
+        owns=owners.owned_by(system.name),
+    )  # fmt: skip
+    return load_kind(system.kind)(system.config, surroundings)
+
+
+def make_targets(config: Config, sessions: Iterable[Session], owners: Owners) -> list[Target]:
+    """Every system that can be written to: its routes' rules, and the objects it owns and so is asked about."""
+    return [
+        Target(
+            system=session.system, sink=session.connector,
+            rules=[_rule(route) for route in config.routes if session.system in route.to],
+            owned=owners.owned_by(session.system), connect=partial(_connect_again, session),
+        )
+        for session in sessions
+        if isinstance(session.connector, Sink)
+    ]  # fmt: skip
+
+
+async def _connect_again(session: Session) -> None:
+    await session.connect(session.opened)
+
+
+def _rule(route: Route) -> Rule:
+    return Rule(
+        object=route.object, effect=route.effect, start=route.start,
+        within_s=route.within.total_seconds() if route.within else None,
+        when=compile_expression(route.when).evaluate if route.when else None,
+        map=compile_expression(route.map).evaluate if route.map else None,
+    )  # fmt: skip
+
+
+def make_prepare(aliases: Aliases, known: Known) -> Prepare:
+    """How a message is put in a target's words: references first, then the target's own ids."""
+
+    async def prepare(system: str, message: Message) -> Message | Missing:
+        unknown = await known.held(message)
+        if unknown is not None:
+            return Missing("reference", unknown.object, unknown.id)
+        translated = aliases.outbound(system, message)
+        if isinstance(translated, NoAlias):
+            return Missing("alias", translated.object, translated.id)
+        return translated
+
+    return prepare

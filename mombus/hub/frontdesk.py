@@ -1,0 +1,188 @@
+"""Answers for the hub: to its pages and to commands that come over the bus."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from mombus.bus.commands import listen
+from mombus.delivery.commands import Command
+from mombus.hub import reporting
+from mombus.hub.session import Condition
+from mombus.index.journey import journey
+from mombus.journal import disagreements, parked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mombus.bus.connection import Bus
+    from mombus.bus.intake import Intake
+    from mombus.config.model import Config
+    from mombus.delivery.delivery import Delivery
+    from mombus.hub.observing import Observing
+    from mombus.hub.session import Session
+    from mombus.journal.journal import Journal
+
+PROBE_S = 1.0
+MOST = 1000
+
+log = structlog.get_logger()
+
+
+class QuestionError(ValueError):
+    """A command can't be understood; the text says what was expected."""
+
+
+class FrontDesk:
+    """The hub as its pages and commands see it."""
+
+    def __init__(
+        self, *, config: Config, bus: Bus, journal: Journal, index: Journal, sessions: Mapping[str, Session],
+        intake: Intake, delivery: Delivery, observing: Observing,
+    ) -> None:  # fmt: skip
+        self._config = config
+        self._bus = bus
+        self._journal = journal
+        self._index = index
+        self._sessions = sessions
+        self._intake = intake
+        self._delivery = delivery
+        self._observing = observing
+
+    async def listen(self, bus: Bus) -> None:
+        """Answer commands that come over the bus."""
+        await listen(
+            bus, site=self._config.plant.site, answer=self._answer,
+            observe=lambda text: log.error("command failed", reason=text),
+        )  # fmt: skip
+
+    async def status(self) -> Mapping[str, Any]:
+        """Systems, flows, what waits, the last messages, and what a person should look at."""
+        flows, now = self._observing.flows, datetime.now(UTC)
+        statuses = {status.target: status for status in await self._delivery.status()}
+        systems = [
+            reporting.system_row(session, await _probed(session), statuses.get(name), flows)
+            for name, session in self._sessions.items()
+        ]
+        waits = await self._delivery.waiting(limit=MOST)
+        rows = [reporting.waiting_row(row, now) for row in waits]
+        link = self._bus.link
+        quarrels, kept = await self._open()
+        return reporting.summary(
+            self._config.plant.site, systems=systems, flows=reporting.flow_rows(self._config, flows, waits),
+            waiting=rows[: reporting.SHOWN], waiting_total=len(rows), messages=reporting.message_rows(flows),
+            broker={"up": link.up, "reason": link.reason, "since": link.since.isoformat()}, disagreements=quarrels,
+            kept=kept,
+            trouble=reporting.trouble(
+                systems, rows, broker=None if link.up else link.reason, disagreements=quarrels, kept=kept
+            ),
+        )  # fmt: skip
+
+    async def ready(self) -> Mapping[str, str]:
+        """What keeps the hub from its work: the broker, or a target whose inbox doesn't work."""
+        wrong = {} if self._bus.link.up else {"broker": self._bus.link.reason}
+        for status in await self._delivery.status():
+            if status.condition == "failing":
+                wrong[f"delivery to {status.target}"] = status.reason
+        return wrong
+
+    async def journey(self, number: str) -> Sequence[Mapping[str, Any]]:
+        """Every hop of what `number` names, in time order."""
+        hops = await journey(self._index, self._journal, number)
+        return [asdict(hop) | {"at": hop.at.isoformat()} for hop in hops]
+
+    async def waiting(self, target: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """What waits, in the order it came."""
+        now = datetime.now(UTC)
+        return [reporting.waiting_row(row, now) for row in await self._delivery.waiting(target=target, limit=MOST)]
+
+    async def disagreements(self) -> Sequence[Mapping[str, Any]]:
+        """Who says something else than the owner."""
+        rows = await self._journal.read(lambda connection: disagreements.rows(connection, limit=MOST))
+        responsible = {ownership.object: ownership.process_owner for ownership in self._config.objects}
+        now = datetime.now(UTC)
+        return [
+            {
+                "object": row.object, "key": row.key, "owner": row.owner, "system": row.system,
+                "said": _parsed(row.said), "owner_says": _parsed(row.owner_says), "fields": list(row.fields),
+                "since": row.since.isoformat(), "last_seen": row.last_seen.isoformat(), "times": row.times,
+                "age_s": round((now - row.since).total_seconds(), 1), "process_owner": responsible.get(row.object),
+            }
+            for row in rows
+        ]  # fmt: skip
+
+    async def kept(self) -> Sequence[Mapping[str, Any]]:
+        """What came in and could not be taken."""
+        rows = await self._journal.read(lambda connection: parked.rows(connection, limit=MOST))
+        now = datetime.now(UTC)
+        return [
+            {
+                "id": row.id, "system": row.system, "kind": str(row.kind), "place": row.place, "reason": row.reason,
+                "since": row.since.isoformat(), "age_s": round((now - row.since).total_seconds(), 1),
+                "content": row.content.decode("utf-8", "replace"),
+            }
+            for row in rows
+        ]  # fmt: skip
+
+    async def do(
+        self, *, command: str, target: str, id: str, why: str, who: str, document: str | None = None
+    ) -> Mapping[str, Any]:
+        """Do what a person decided about a waiting message, named by its id or the beginning of it."""
+        if not why.strip() or not who.strip():
+            raise QuestionError("say who decides and why: both are kept in the audit trail")
+        found = [row for row in await self._delivery.waiting(target=target) if row.message_id.startswith(id)]
+        if len(found) > 1:
+            raise QuestionError(f"{len(found)} waiting messages begin with '{id}': give more of the id")
+        message_id = found[0].message_id if found else id
+        done = await self._delivery.do(Command(command), target, message_id, who=who, why=why, document=document)
+        return {"ok": done.ok, "text": done.text}
+
+    def metrics(self) -> bytes:
+        """Prometheus text."""
+        metrics = self._observing.metrics
+        metrics.broker_up.set(1 if self._bus.link.up else 0)
+        for session in self._sessions.values():
+            up = session.condition is Condition.OK
+            metrics.system_up.labels(session.system, session.kind).set(1 if up else 0)
+        return metrics.text()
+
+    async def _open(self) -> tuple[int, int]:
+        """How many disagreements and kept items are open."""
+        return await self._journal.read(
+            lambda connection: (
+                len(disagreements.rows(connection, limit=MOST)),
+                len(parked.rows(connection, limit=MOST)),
+            )
+        )
+
+    async def _answer(self, name: str, question: Mapping[str, Any]) -> Any:
+        match name:
+            case "status" | "disagreements" | "kept":
+                return await getattr(self, name)()
+            case "journey":
+                return await self.journey(str(question["number"]))
+            case "waiting":
+                return await self.waiting(question.get("target"))
+            case "do":
+                return await self.do(**question)
+        raise QuestionError(f"the hub knows no command '{name}'")
+
+
+async def _probed(session: Session) -> Any:
+    from connectors.connector import Health, Probe  # noqa: PLC0415
+
+    if session.condition is not Condition.OK:
+        return Probe(Health.DOWN, session.reason)
+    try:
+        return await asyncio.wait_for(session.connector.probe(), PROBE_S)
+    except TimeoutError:
+        return Probe(Health.DEGRADED, f"no answer to a probe within {PROBE_S:.0f} s")
+
+
+def _parsed(content: bytes | None) -> Any:
+    return json.loads(content) if content else None

@@ -1,0 +1,96 @@
+"""What follows from what is seen: counters, learned numbers, and a second look at what waited for something."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from canonical.message import Action
+from canonical.objects import Kind, id_of
+from mombus.delivery.target import State
+from mombus.index.flows import Flows
+from mombus.web.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from canonical.message import Message
+    from mombus.bus.intake import Intake
+    from mombus.delivery.delivery import Delivery
+    from mombus.delivery.target import Hop
+    from mombus.ownership.aliases import Aliases
+
+QUEUE = 10_000
+
+log = structlog.get_logger()
+
+
+class Observing:
+    """Is told of everything that is stored and of every hop; never makes delivery wait."""
+
+    def __init__(self, *, aliases: Aliases, intake: Intake, on_hop: Callable[[Hop], None] | None) -> None:
+        self.flows = Flows()
+        self.metrics = Metrics(intake.counts)
+        self.delivery: Delivery | None = None
+        self._aliases = aliases
+        self._intake = intake
+        self._on_hop = on_hop
+        self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(QUEUE)
+
+    def stored(self, message: Message, at: datetime) -> None:
+        """A message was stored on the bus."""
+        self.flows.seen(message, at)
+        if message.object == "gap":
+            self.metrics.gaps.labels(message.source).inc()
+        if message.row.kind is Kind.STATE and message.verb.states and message.action is not Action.DELETE:
+            self._later(lambda: self._arrived(message))
+
+    def hop(self, hop: Hop) -> None:
+        """Something happened to a message at a target."""
+        if self._on_hop is not None:
+            self._on_hop(hop)
+        if not hop.message_id:
+            return
+        self.metrics.handovers.labels(hop.target, hop.object, hop.state).inc()
+        if hop.state is not State.FILTERED:
+            self.flows.arrived(
+                hop.message_id, hop.object, hop.target, state=hop.state, at=hop.at, reason=hop.reason or None
+            )
+        if hop.state is State.DELIVERED and hop.delay_s is not None:
+            self.metrics.delay.labels(hop.target, hop.object).observe(hop.delay_s)
+        if hop.document:
+            self._later(lambda: self._learn(hop))
+
+    async def run(self) -> None:
+        """Do what follows, one after the other, for ever."""
+        while True:
+            work = await self._work.get()
+            try:
+                await work()
+            except Exception:
+                log.exception("what follows from a message failed")
+
+    def _later(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            self._work.put_nowait(work)
+        except asyncio.QueueFull:
+            log.warning("too much follows at once: what waits is looked at again at its own time")
+
+    async def _arrived(self, message: Message) -> None:
+        """What waits for this thing to be stated is looked at again."""
+        if self.delivery is not None:
+            await self.delivery.arrived(message.object, id_of(message.key))
+
+    async def _learn(self, hop: Hop) -> None:
+        """The target's number is an alias from now on."""
+        if hop.document is None:
+            return
+        await self._aliases.learn(
+            hop.target, hop.object, document=hop.document, key=hop.key, now=datetime.now(UTC)
+        )  # fmt: skip
+        await self._intake.release()
+        if self.delivery is not None:
+            await self.delivery.arrived(hop.object, id_of(hop.key), hop.target)
