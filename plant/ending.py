@@ -9,7 +9,7 @@ AGAIN_S = 0.1
 
 
 async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they have ended.
+    """Cancel tasks until they have ended; how they ended doesn't matter any more.
 
     Once isn't enough on Python 3.11: a cancellation that meets an `asyncio.wait_for` about to return is lost.
     """
@@ -17,4 +17,5 @@ async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=AGAIN_S)
+        done, pending = await asyncio.wait(pending, timeout=AGAIN_S)
+        await asyncio.gather(*done, return_exceptions=True)
