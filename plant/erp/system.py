@@ -152,5 +152,8 @@ class Erp:
         for criteria in answer.iterfind(".//{*}ResponseCriteria"):
             expression = criteria.find("{*}ResponseExpression")
             if expression is not None and expression.get("actionCode") == "Rejected":
-                reason = text_of(criteria, "ChangeStatus/{*}Reason") or text_of(criteria, "ChangeStatus/{*}Description")
+                said = (
+                    text_of(criteria, f"ChangeStatus/{{*}}{name}") for name in ("Reason", "Description", "ReasonCode")
+                )
+                reason = next(filter(None, said), "")
                 self.refused[bod_id] = reason or "no reason given"

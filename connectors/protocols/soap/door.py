@@ -107,7 +107,7 @@ class Door:
             return _text(f"the document didn't arrive within {self._body_timeout_s:g} s\n", 408)
         if body is None:
             return _text(f"the document is over {self._max_bytes} bytes: split it\n", 413)
-        return await self._receive(body)
+        return await self._receive(body, _announced(request))
 
     def _describe(self, request: Request) -> Response:
         if "wsdl" not in request.url.query.lower():
@@ -115,9 +115,8 @@ class Door:
         address = str(request.url.replace(query="", fragment=""))
         return _response(self._service.wsdl(address), 200, "text/xml")
 
-    async def _receive(self, body: bytes) -> Response:
-        """Hand the document over, answer in the same way it came."""
-        version: Version | None = None
+    async def _receive(self, body: bytes, version: Version | None) -> Response:
+        """Hand the document over, answer in the same way it came; `version` is what the headers announced."""
         try:
             opened = self._open(body)
             if isinstance(opened, Refused):
@@ -168,6 +167,13 @@ def _unreadable(request: Request) -> str | None:
     return None if encoding == "identity" else f"content encoding '{encoding}': send the document uncompressed\n"
 
 
+def _announced(request: Request) -> Version | None:
+    """The SOAP version the headers speak of: who sends them waits for a fault, not for a text."""
+    if request.headers.get("content-type", "").lower().startswith(Version.V12.media_type):
+        return Version.V12
+    return Version.V11 if "soapaction" in request.headers else None
+
+
 async def _body(request: Request, max_bytes: int) -> bytes | None:
     """The request's body; None as soon as it is over the limit."""
     if int(request.headers.get("content-length", "0")) > max_bytes:
@@ -181,7 +187,7 @@ async def _body(request: Request, max_bytes: int) -> bytes | None:
 
 
 def _refusal(refusal: Refused, version: Version | None) -> Response:
-    version = version or refusal.version
+    version = refusal.version or version
     if version is not None:
         return _fault(Fault(refusal.code, refusal.reason, place=refusal.place), version)
     place = f"{refusal.place}: " if refusal.place else ""
