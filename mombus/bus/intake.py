@@ -123,6 +123,7 @@ class Intake:
         for fault in item.faults:
             await self._custody.park_fault(system, fault, item.document)
             self.counts[system, "-", "fault"] += 1
+        await self._revisions.look_ahead(_states(item))
         outcomes: dict[int, Outcome] = {}
         group: list[Ready] = []
         for place, one in enumerate(item.messages):
@@ -229,6 +230,13 @@ class Intake:
     def _kept(self, system: str, given: Given, kept: Kept) -> Outcome:
         self.counts[system, given.message.object, kept.what] += 1
         return Outcome(given.message.id, given.message.key, kept.accepted, kept.reason)
+
+
+def _states(item: Item) -> list[Message]:
+    """The statements of an item whose versions will be needed; one alone needs no looking ahead."""
+    messages = [one for one in item.messages if isinstance(one, Message) and one.verb is Verb.SYNC]
+    known = [one for one in messages if (row := CATALOGUE.get(one.object)) and row.kind is Kind.STATE]
+    return known if len(known) > 1 else []
 
 
 def _apart(group: list[Ready], message: Message) -> bool:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from canonical.message import Action, Message, Verb
 from canonical.objects import Kind
+from canonical.subjects import filter_subject
 from mombus.bus.publishing import Letter
 from mombus.bus.raw import RAW_HEADER
+from mombus.bus.streams import MOM
 from mombus.journal.parked import Parked
 from mombus.journal.requests import Asked
 from mombus.ownership.aliases import Missing
-from mombus.ownership.decision import Echo, Refused, Reply, Request, Statement, decide, digest, is_reply
+from mombus.ownership.decision import Echo, Refused, Reply, Request, Statement, decide, digest, is_reply, same
 from mombus.ownership.versions import Older, next_version
 
 if TYPE_CHECKING:
@@ -136,11 +138,21 @@ class Judgement:
             return decide(message, owner=owner, said=None, asked=await self._requests.find(message.correlation))
         said = None
         if owner is not None and message.source != owner and message.verb.states:
-            if message.row.kind is Kind.STATE:
-                said = await self._bus.latest(message.object, message.key, site=self._site)
-            elif message.row.kind is Kind.FACT:
-                said = await self._bus.find_fact(message, owner)
+            said = await self._owner_says(message, owner)
         return decide(message, owner=owner, said=said, asked=None)
+
+    async def _owner_says(self, message: Message, owner: str) -> Message | None:
+        """The owner's word about the same thing. LATEST lags a little: before a disagreement MOM itself is asked."""
+        if message.row.kind is not Kind.STATE:
+            return await self._bus.find_fact(message, owner) if message.row.kind is Kind.FACT else None
+        latest = await self._bus.latest(message.object, message.key, site=self._site)
+        if latest is not None and same(latest, message):
+            return latest
+        newest = await self._bus.last(MOM, filter_subject(
+            site=self._site, object=message.object, verb=Verb.SYNC, system=owner, key=message.key
+        ))  # fmt: skip
+        said = [one for one in (latest, newest[1] if newest else None) if one is not None]
+        return max(said, key=lambda one: one.revision or 0, default=None)
 
     async def _state(self, system: str, given: Given, statement: Message) -> Judged:
         known = await self._revisions.known(statement)

@@ -30,6 +30,7 @@ DURABLE = "requests"
 ANSWERS = (Verb.ACKNOWLEDGE, Verb.RESPOND, Verb.CONFIRM, Verb.SHOW)
 _LOOK_S = 1.0
 _BATCH = 100
+_FETCH_S = 2.0
 
 
 class Requests:
@@ -107,7 +108,7 @@ class Requests:
         while True:
             try:
                 reader = reader or await _subscribe(self._bus.js)
-                for delivery in await reader.fetch(_BATCH, timeout=5):
+                for delivery in await reader.fetch(_BATCH, timeout=_FETCH_S):
                     await self._answered(delivery)
             except TimeoutError:
                 continue

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from canonical.objects import Kind
 from mombus.ownership.decision import digest
 from mombus.ownership.versions import Version
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from canonical.message import Message
     from mombus.bus.connection import Bus
 
+T = TypeVar("T")
 REMEMBERED = 100_000
+AT_ONCE = 64
+"""Look-ups that are under way at the same time."""
 
 
 class Revisions:
@@ -28,6 +34,7 @@ class Revisions:
         self._size = size
         self._known: OrderedDict[tuple[str, str, str], Version] = OrderedDict()
         self._facts: OrderedDict[str, bytes] = OrderedDict()
+        self._fresh: dict[tuple[tuple[str, str, str], str], Version | None] = {}
 
     async def known(self, message: Message) -> Version | None:
         """The newest version of the message's thing; its `seq` is the last one on the message's own subject, or 0."""
@@ -36,6 +43,22 @@ class Revisions:
         if remembered is not None and remembered.subject == subject:
             self._known.move_to_end(thing)
             return remembered
+        if (thing, subject) in self._fresh:
+            return self._fresh.pop((thing, subject))
+        return await self._look_up(message, remembered)
+
+    async def look_ahead(self, messages: Iterable[Message]) -> None:
+        """Look up many states at once that are about to be asked for one by one."""
+        self._fresh.clear()
+        unknown = {
+            (_thing(message), message.subject): message for message in messages if _thing(message) not in self._known
+        }
+        for part in _parts(list(unknown), AT_ONCE):
+            found = await asyncio.gather(*(self._look_up(unknown[which], None) for which in part))
+            self._fresh.update(zip(part, found, strict=True))
+
+    async def _look_up(self, message: Message, remembered: Version | None) -> Version | None:
+        subject = message.subject
         last = await self._bus.last_statement(message)
         seq = last[0] if last else 0
         said = [last[1]] if last else []
@@ -52,6 +75,7 @@ class Revisions:
 
     def remember(self, message: Message, seq: int) -> None:
         """A statement is stored at `seq`: a state's newest version, or a fact."""
+        self._fresh.pop((_thing(message), message.subject), None)
         if message.row.kind is Kind.FACT:
             self._facts[message.id] = digest(message)
             if len(self._facts) > self._size:
@@ -62,6 +86,7 @@ class Revisions:
     def forget(self, message: Message) -> None:
         """Somebody else wrote about that thing: look it up again."""
         self._known.pop(_thing(message), None)
+        self._fresh.pop((_thing(message), message.subject), None)
 
     def _remember_state(self, message: Message, seq: int) -> None:
         thing = _thing(message)
@@ -73,3 +98,8 @@ class Revisions:
 
 def _thing(message: Message) -> tuple[str, str, str]:
     return message.site, message.object, message.key
+
+
+def _parts(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(whole), size):
+        yield whole[start : start + size]

@@ -234,6 +234,14 @@ async def test_a_disagreement_opens_shows_the_fields_and_closes_when_the_system_
     assert "owner's value" in closed.how
 
 
+async def test_an_echo_faster_than_latest_is_no_disagreement(bus, journal, intake):
+    for n in range(50):
+        await say(intake, "erp", order(f"PO-{n}"))
+        (outcome,) = await say(intake, "mes", order(f"PO-{n}", source="mes"))
+        assert outcome.accepted
+    assert await journal.read(disagreements.rows) == []
+
+
 async def test_a_disagreement_closes_when_the_owner_changes_its_mind_after_a_restart(bus, journal, intake):
     await say(intake, "erp", order(text="water"))
     await latest_is(bus, "water")
