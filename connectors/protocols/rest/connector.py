@@ -162,7 +162,7 @@ class Rest:
         """Yield what its snapshot lists say. Raises Rejected at the first item that can't be understood."""
         for read in self._snapshots:
             async for page in self._lists.pages(read, self._hearing.place):
-                messages, faults = self._hearing.understood(read, page.items, read.name)
+                messages, faults = await self._hearing.understood(read, page.items, read.name)
                 if faults:
                     raise Rejected(f"{faults[0].place}: {faults[0].reason}: the snapshot isn't complete")
                 for message in messages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from canonical.message import Message
     from connectors.connector import Surroundings
     from connectors.protocols.rest.settings import Lookup, Pushed, Read
+
+
+AT_ONCE = 20
+"""Items understood without a pause."""
 
 
 class Hearing:
@@ -33,14 +38,19 @@ class Hearing:
         """What expressions see where there is neither item nor message."""
         return {"system": self._surroundings.system, "site": self._surroundings.site}
 
-    def understood(
+    async def understood(
         self, declared: Read | Pushed, items: Sequence[Any], place: str, *, every: bool = False
     ) -> tuple[list[Message], list[Fault]]:
-        """What items say, and those that can't be understood. With `every`, one that nothing fits is a fault too."""
+        """What items say, and those that can't be understood. With `every`, one that nothing fits is a fault too.
+
+        Other tasks get their turn in between: a full page takes a while.
+        """
         messages: list[Message] = []
         faults: list[Fault] = []
         recorded = datetime.now(UTC)
         for number, item in enumerate(items, 1):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
             try:
                 said = self._said(declared, item, recorded)
                 if every and not said:

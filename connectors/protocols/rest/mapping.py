@@ -7,6 +7,7 @@ import re
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -125,15 +126,16 @@ def exact_json(document: Any) -> bytes:
 
 
 def _written(value: Any) -> str:
-    match value:
-        case Decimal():
-            return f"{value:f}"
-        case dict():
-            return "{" + ",".join(f"{json.dumps(str(name))}:{_written(inner)}" for name, inner in value.items()) + "}"
-        case list() | tuple():
-            return "[" + ",".join(map(_written, value)) + "]"
-        case _:
-            return json.dumps(value, allow_nan=False)
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, dict):
+        members = [encode_basestring_ascii(name) + ":" + _written(inner) for name, inner in value.items()]
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_written, value)) + "]"
+    return json.dumps(value, allow_nan=False)
 
 
 def as_number(value: Any) -> Any:
@@ -153,7 +155,7 @@ def message_of(says: Says, item: Any, surroundings: Surroundings, recorded: date
     if not isinstance(content, dict):
         raise MappingError(f"{says.object}: `body` gives no object for this item")
     try:
-        body = data_object(says.object).body.model_validate_json(exact_json(content))
+        body = data_object(says.object).body.model_validate_json(json.dumps(content))
         return Message.of(
             says.object, body, source=surroundings.system, site=surroundings.site, verb=says.verb, recorded=recorded,
             occurred=_time(says, item), action=_action(says, item), revision=_revision(says, item),

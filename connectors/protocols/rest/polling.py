@@ -76,7 +76,7 @@ class Poll:
                 fresh, new = _fresh(page, bookmark.field, reached)
                 moved = bookmark.ordered and new.value != reached.value and not page.last
                 reached = new
-                yield self._heard(fresh, page.content, reached if bookmark.ordered else mark)
+                yield await self._heard(fresh, page.content, reached if bookmark.ordered else mark)
                 if moved and self.read.paging.style in RESUMED:
                     break
                 moved = False
@@ -88,14 +88,14 @@ class Poll:
         async for page in self._lists.pages(self.read, self._data()):
             fresh = [item for item in page.items if _digest(item) not in mark.seen]
             seen.update(map(_digest, page.items))
-            yield self._heard(fresh, page.content, mark)
+            yield await self._heard(fresh, page.content, mark)
         yield Heard((), (), b"", Mark(None, frozenset(seen)))
 
     def _data(self) -> dict[str, Any]:
         return self._hearing.place
 
-    def _heard(self, items: Sequence[Any], content: bytes, mark: Mark) -> Heard:
-        messages, faults = self._hearing.understood(self.read, items, self.read.name)
+    async def _heard(self, items: Sequence[Any], content: bytes, mark: Mark) -> Heard:
+        messages, faults = await self._hearing.understood(self.read, items, self.read.name)
         return Heard(tuple(messages), tuple(faults), content if messages or faults else b"", mark)
 
 

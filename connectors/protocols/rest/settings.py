@@ -202,15 +202,15 @@ class Check(Section):
 class Wire(Section):
     """How a system's API and canonical messages become each other."""
 
-    check: Check | None = None
+    check: Check | None = Field(default=None, description="A call that works with good credentials only.")
     error: Jsonata | None = Field(
         default=None,
         description="What is wrong in an answer of status 2xx: a reason, or {'status', 'reason'}; nothing if fine.",
     )
-    reads: tuple[Read, ...] = ()
-    writes: tuple[Write, ...] = ()
-    answers: tuple[Lookup, ...] = ()
-    pushed: Pushed | None = None
+    reads: tuple[Read, ...] = Field(default=(), description="Lists that are polled, or read whole as a snapshot.")
+    writes: tuple[Write, ...] = Field(default=(), description="How objects and verbs are written, and read back.")
+    answers: tuple[Lookup, ...] = Field(default=(), description="How gets about its objects are answered.")
+    pushed: Pushed | None = Field(default=None, description="What it posts to `listen`.")
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -66,7 +66,7 @@ class Door:
 
         self._let_in(request)
         raw = await self._body(request)
-        messages, faults = self._understood(raw)
+        messages, faults = await self._understood(raw)
         item = Item(messages=tuple(messages), faults=tuple(faults), raw=raw)
         try:
             outcomes = await deliver(item)
@@ -105,12 +105,12 @@ class Door:
             parts.append(part)
         return b"".join(parts)
 
-    def _understood(self, raw: bytes) -> tuple[Sequence[Any], Sequence[Fault]]:
+    async def _understood(self, raw: bytes) -> tuple[Sequence[Any], Sequence[Fault]]:
         try:
             items = items_of(read_json(raw, self._max_bytes), self._pushed.items)
         except (StrictJsonError, MappingError) as error:
             raise _RefusedError(400, str(error)) from error
-        return self._hearing.understood(self._pushed, items, self._pushed.items or "item", every=True)
+        return await self._hearing.understood(self._pushed, items, self._pushed.items or "item", every=True)
 
 
 def _said(outcomes: Sequence[Outcome], faults: Sequence[Fault]) -> tuple[dict[str, Any], int]:
