@@ -84,21 +84,6 @@ class Table:
 Node = Scalar | Items | Table
 
 
-def plain(node: Node) -> Any:
-    """The node as Python values: str, int, float, bool, None, list, dict."""
-    if isinstance(node, Table):
-        return {key: plain(inner) for key, inner in node.nodes.items()}
-    return [plain(inner) for inner in node.nodes] if isinstance(node, Items) else node.value
-
-
-def weight(node: Node) -> int:
-    """How many nodes it is, aliases expanded."""
-    if isinstance(node, Scalar):
-        return 1
-    inner = node.nodes.values() if isinstance(node, Table) else node.nodes
-    return 1 + sum(map(weight, inner))
-
-
 class DocumentError(Exception):
     """The text is no YAML that we take; the finding is already noted."""
 

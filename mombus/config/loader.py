@@ -47,7 +47,7 @@ def load(paths: Sequence[Path], environ: Mapping[str, str] | None = None) -> Loa
     reading.read()
     check(draft, findings)
     config = None if findings.failed else _config(draft)
-    return Loaded(config, findings.sorted(), tuple(files + reading.files))
+    return Loaded(config, findings.sorted(substitution.resolved), tuple(files + reading.files))
 
 
 def _merged(paths: Sequence[Path], findings: Findings) -> tuple[Table | None, list[str]]:

@@ -6,7 +6,7 @@ Only the loader makes these from YAML; what `mombus check` passes is what `mombu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsAny
 
+from canonical.element import Timestamp
 from canonical.isa95.resources import Equipment
 from canonical.isa95.work import WorkCalendar
 from connectors.connector import ConnectorConfig, Level
@@ -118,7 +119,7 @@ class Route(Section):
     )
     when: str | None = Field(default=None, description="JSONata; the target gets things for which it is true.")
     map: str | None = Field(default=None, description="JSONata; its result is the body that the target gets.")
-    start: Literal["now", "snapshot"] | datetime = Field(
+    start: Literal["now", "snapshot"] | Timestamp = Field(
         default="snapshot", description="Where a new route begins: with what happens from now on, with the latest of "
         "everything, or with what happened since a time.",
     )  # fmt: skip

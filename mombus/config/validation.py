@@ -51,8 +51,7 @@ class Validation:
             for error in errors:
                 _take_as_text(error, table, data)
             errors = self._errors(model, data)
-        for error in errors:
-            self._note(error, model, table, path, noted)
+        self._note(errors, model, table, path, noted)
         if errors or noted:
             return None
         made = model.model_validate(data)
@@ -99,23 +98,25 @@ class Validation:
                     self._findings.error(node.mark, place, f"expected {expected}, not the text '{node.text}'", hint)
                     yield node.mark
 
-    def _note(self, error: ErrorDetails, model: type[BaseModel], table: Table, path: str, noted: list[Mark]) -> None:
-        place = error["loc"]
-        found = locate(table, place)
-        if error["type"] == "missing":
-            self._findings.error(found.mark, path, f"'{_dotted('', place)}' is missing", _describes(model, place))
-        elif error["type"] == "extra_forbidden":
-            key, owner = str(place[-1]), _model_at(model, place[:-1])
-            hint = did_you_mean(key, [info.alias or name for name, info in owner.model_fields.items()] if owner else [])
-            self._findings.error(found.key, _dotted(path, place[:-1]), f"there is no key '{key}'", hint)
-        elif found.mark not in noted:
-            message = self._scrubbed(_message(error))
-            self._findings.error(found.mark, _dotted(path, found.path), message, _describes(model, place))
-
-    def _scrubbed(self, message: str) -> str:
-        for value in self._substitution.resolved:
-            message = message.replace(value, "***")
-        return message
+    def _note(
+        self, errors: list[ErrorDetails], model: type[BaseModel], table: Table, path: str, noted: list[Mark]
+    ) -> None:
+        wrong: dict[Mark, tuple[Found, list[str]]] = {}
+        for error in errors:
+            place = error["loc"]
+            found = locate(table, place)
+            if error["type"] == "missing":
+                self._findings.error(found.mark, path, f"'{_dotted('', place)}' is missing", _describes(model, place))
+            elif error["type"] == "extra_forbidden":
+                owner, key = _model_at(model, place[:-1]), str(place[-1])
+                names = [info.alias or name for name, info in owner.model_fields.items()] if owner else []
+                hint = did_you_mean(key, names)
+                self._findings.error(found.key, _dotted(path, place[:-1]), f"there is no key '{key}'", hint)
+            elif found.mark not in noted:
+                wrong.setdefault(found.mark, (found, []))[1].append(_message(error))
+        for mark, (found, messages) in wrong.items():
+            message = ", or ".join(dict.fromkeys(messages))
+            self._findings.error(mark, _dotted(path, found.path), message, _describes(model, found.path))
 
     def _check_secrets(self, made: BaseModel, table: Table, path: str) -> None:
         """Secrets only where they are kept secret, and nothing secret in plain sight."""

@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mombus.config.document import Table, plain, read
+from mombus.config.document import Items, Node, Table, read
 from mombus.config.finding import Findings, Mark
+
+
+def plain(node: Node) -> Any:
+    if isinstance(node, Table):
+        return {key: plain(inner) for key, inner in node.nodes.items()}
+    return [plain(inner) for inner in node.nodes] if isinstance(node, Items) else node.value
 
 
 def parse(data: str | bytes) -> tuple[Any, list[str]]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
+from config_folder import BASE, Folder
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from canonical.message import Verb
 from connectors.connector import Level, Offer
 from mombus.config.equipment import every
-
-if TYPE_CHECKING:
-    from conftest import Folder
 
 PlaceOf = Callable[[str], str]
 QUOTE = '"'
@@ -155,6 +155,25 @@ def _token(folder: Folder) -> str:
     token = cast("Any", loaded.config.systems["cmms"].config).token
     assert isinstance(token, SecretStr)
     return token.get_secret_value()
+
+
+def test_a_connectors_words_hold_no_secret(folder: Folder) -> None:
+    folder.environ["TOKEN"] = "refused-by-the-connector"
+    folder.change('url: "http://cmms"', 'url: "http://cmms", token: "${secret:TOKEN}"')
+    assert folder.findings() == ["routes.yaml:6:9: error: systems.cmms: the token *** is no good"]
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [("yesterday", "should be"), ("2026-03-02T06:00:00", "timezone"), ("5", "should be"), ("2026-03-02", "should be")],
+)
+def test_a_route_starts_at_a_time_with_its_offset(folder: Folder, start: str, message: str) -> None:
+    folder.change("to: mes}", f"to: mes, start: {start}" + "}")
+    (found,) = folder.findings()
+    assert "routes[0].start: " in found
+    assert message in found
+    folder.change(f"start: {start}", 'start: "2026-03-02T06:00:00+01:00"')
+    assert folder.findings() == []
 
 
 def test_the_secrets_folder_can_be_named(folder: Folder) -> None:
@@ -348,3 +367,19 @@ def test_findings_can_be_read_by_machines(folder: Folder) -> None:
     folder.change("version: 1", "version: 3")
     finding = folder.load().findings[0]
     assert json.loads(json.dumps([finding.severity, finding.line, finding.path])) == ["error", 1, "version"]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(0, len(BASE)),
+    st.integers(0, 40),
+    st.sampled_from(["", " ", "\n", "x", "1", "null", "[1]", "{a: b}", "'", "- ", ": ", "&a ", "*a", "\x00", "é"]),
+)
+def test_a_damaged_file_is_findings_never_an_exception(folder: Folder, at: int, drop: int, put: str) -> None:
+    folder.write("routes.yaml", BASE[:at] + put + BASE[at + drop :])
+    loaded = folder.load()
+    assert loaded.config is not None or loaded.findings
+    for finding in loaded.findings:
+        assert 1 <= finding.line <= BASE.count("\n") + 3
+        assert finding.column >= 1
+        assert finding.message

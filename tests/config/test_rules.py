@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
+from config_folder import Folder
 
 from mombus.config.finding import Severity
-
-if TYPE_CHECKING:
-    from conftest import Folder
 
 PlaceOf = Callable[[str], str]
 

@@ -33,6 +33,8 @@ class Acme:
             raise ConfigError("this address can't work", field="url")
         if config.url == "broken://":
             raise KeyError("oops")
+        if config.token and "refused" in config.token.get_secret_value():
+            raise ConfigError(f"the token {config.token.get_secret_value()} is no good")
         self.config, self.surroundings = config, surroundings
         said = {Offer(name) for name in config.says} | {Offer(name, Verb.PROCESS) for name in config.asks}
         self.offers = frozenset(said)
