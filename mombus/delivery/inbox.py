@@ -203,7 +203,7 @@ class Inbox:
             self._journal, self._reader, self.target.system, self._routing
         )
         self.hand.read = max(self.hand.read, after)
-        await self._reader.open(self._routing.filters(self._site), after)
+        await self._reader.open(self._routing.filter(self._site), after)
         await self.settling.publish_replies()
         if self._going.is_set():
             self._set(Condition.RUNNING, "")

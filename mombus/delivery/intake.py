@@ -86,7 +86,13 @@ class Intake:
 
     async def take(self, fetched: Sequence[tuple[Place, Msg]]) -> None:
         """Take a batch in. What needs no write to the target is settled when this returns."""
-        arrivals = [arrival for place, delivery in fetched if (arrival := self._read(place, delivery)) is not None]
+        arrivals: list[Arrival] = []
+        for place, delivery in fetched:
+            arrival = self._read(place, delivery) if self._routing.wants(delivery.subject) else None
+            if arrival is None:
+                await acknowledge(delivery)
+            else:
+                arrivals.append(arrival)
         known = await self._look_up(arrivals)
         settlement = Settlement()
         done: list[Arrival] = []

@@ -57,8 +57,8 @@ class Reader:
         self._subscription: JetStreamContext.PullSubscription | None = None
         self._number = 0
 
-    async def open(self, filters: list[str], after: int) -> None:
-        """Read `filters` from the first message after stream sequence `after`."""
+    async def open(self, subject: str, after: int) -> None:
+        """Read `subject` from the first message after stream sequence `after`."""
         from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy  # noqa: PLC0415 - heavy
         from nats.js.errors import NotFoundError  # noqa: PLC0415
 
@@ -66,7 +66,7 @@ class Reader:
         with suppress(NotFoundError):
             await self._js.delete_consumer(self._stream, self._name)
         config = ConsumerConfig(
-            durable_name=self._name, filter_subjects=filters, deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            durable_name=self._name, filter_subject=subject, deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=after + 1, ack_policy=AckPolicy.EXPLICIT, ack_wait=self._patience.ack_wait_s,
             max_deliver=-1, max_ack_pending=2 * self._patience.window,
         )  # fmt: skip

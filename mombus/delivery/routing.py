@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 REPLIES = "replies"
 _ASKED = tuple(verb for verb in Verb if verb.asks)
-_ANSWERED = tuple(verb for verb in Verb if verb.replies)
+_ANSWERS = (*(verb for verb in Verb if verb.replies), Verb.SHOW)
 _REPLY = Rule(object="*")
 _REQUEST = Rule(object="*")
 
@@ -32,6 +32,10 @@ class Routing:
         self._rules: dict[str, list[Rule]] = {}
         for rule in target.rules:
             self._rules.setdefault(rule.object, []).append(rule)
+        self._wanted: set[tuple[str | None, str]] = {(name, Verb.SYNC.value) for name in self._rules}
+        self._wanted |= {(name, verb.value) for name in target.owned for verb in _ASKED}
+        if any(offer.verb in _ANSWERS for offer in target.sink.accepts):
+            self._wanted |= {(None, verb.value) for verb in _ANSWERS}
         self._conditional = {name for name, rules in self._rules.items() if any(rule.when for rule in rules)}
 
     @property
@@ -39,11 +43,22 @@ class Routing:
         """The routed objects and their rules."""
         return self._rules
 
-    def filters(self, site: str) -> list[str]:
-        """The subjects the target reads; they don't overlap, as the broker demands."""
-        subjects = [filter_subject(site=site, object=name, verb=Verb.SYNC) for name in sorted(self._rules)]
-        subjects += [filter_subject(site=site, object=name, verb=v) for name in sorted(self._owned) for v in _ASKED]
-        return [*subjects, *(filter_subject(site=site, verb=verb) for verb in (*_ANSWERED, Verb.SHOW))]
+    def filter(self, site: str) -> str:
+        """The one narrowest subject that covers what the target reads; `wants` tells the rest apart.
+
+        One filter, because a consumer with several reads a backlog ten times slower (1.5k/s against 15k/s measured).
+        """
+        objects, verbs = {name for name, _ in self._wanted}, {verb for _, verb in self._wanted}
+        return filter_subject(
+            site=site,
+            object=objects.pop() if len(objects) == 1 else None,
+            verb=verbs.pop() if len(verbs) == 1 else None,
+        )
+
+    def wants(self, subject: str) -> bool:
+        """True if a message stored on `subject` may be the target's, told without reading its headers."""
+        _, _, name, verb, _ = subject.split(".", 4)
+        return (name, verb) in self._wanted or (None, verb) in self._wanted
 
     def beginnings(self) -> dict[str, Rule]:
         """What the target reads, each with the rule that says where it begins."""

@@ -12,7 +12,6 @@ from connectors.connector import (
     Accept,
     Effect,
     Level,
-    MappingError,
     Offer,
     OutcomeUnknown,
     PermanentError,
@@ -117,7 +116,7 @@ class Writing:
     async def _put_in_words(self, attempt: Attempt) -> None:
         try:
             said = await self._said(attempt.entry)
-        except MappingError as error:
+        except PermanentError as error:
             attempt.answer = error
         except Exception as error:  # noqa: BLE001 - what is looked up may be away for now
             attempt.answer = RetryableError(f"can't be put in the target's words now: {text(error)}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sqlite3
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from canonical.isa95.operations import MaterialActual, OperationsRequest, SegmentRequirement, SegmentResponse
 from canonical.message import Message, Verb
@@ -67,7 +68,7 @@ class Ledger:
     def has(self, message_id: str) -> bool:
         return self._db.execute("SELECT 1 FROM effects WHERE id=?", (message_id,)).fetchone() is not None
 
-    def keys(self) -> list[str]:
+    def got(self) -> list[str]:
         return [row[0] for row in self._db.execute("SELECT key FROM effects ORDER BY n")]
 
     def rows(self, columns: str = "key, revision") -> list[tuple]:
@@ -156,9 +157,10 @@ class Hub:
         await self.until(lambda: self.states(key, target).count(state) >= times)
 
     async def until_condition(self, condition: Condition, target: str = "mes") -> None:
-        async with asyncio.timeout(10):
-            while (await self.status(target)).condition is not condition:
-                await asyncio.sleep(0.02)
+        async def reached() -> bool:
+            return (await self.status(target)).condition is condition
+
+        await until(reached)
 
     async def status(self, target: str = "mes"):
         return next(status for status in await self.delivery.status() if status.target == target)
@@ -186,11 +188,27 @@ async def hub(
 
 
 async def until_running(running: Hub, run: asyncio.Task) -> None:
-    async with asyncio.timeout(10):
-        while any(status.condition is Condition.STARTING for status in await running.delivery.status()):
-            if run.done():
-                run.result()
+    async def started() -> bool:
+        if run.done():
+            run.result()
+        return all(status.condition is not Condition.STARTING for status in await running.delivery.status())
+
+    await until(started)
+
+
+async def until(look: Callable[[], Any], timeout_s: float = 20.0) -> None:
+    """Look until it is so: for what others do in their own time."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            found = look()
+            if await found if inspect.isawaitable(found) else found:
+                return
             await asyncio.sleep(0.01)
+
+
+async def letters(bus, number: int) -> bool:
+    """True once that many dead letters are stored."""
+    return (await bus.js.stream_info("DEAD")).state.messages >= number
 
 
 def mes(sink: Sink, *rules: Rule, **more) -> Target:

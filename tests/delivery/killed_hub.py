@@ -1,4 +1,4 @@
-"""A hub in a process of its own, to be killed: delivers to three targets, one of each effect kind, from a given broker."""
+"""A hub in a process of its own, to be killed: delivers to three targets, one of each effect kind."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from delivery_plant import FACT, ORDER, Ledger, fact, hub, mes
+from delivery_plant import FACT, ORDER, Ledger, fact, hub, letters, mes, until
 from killed_hub import KINDS, PATIENCE, targets
 
 from connectors.connector import Accept, Effect
-from mombus.bus.streams import Limits
+from mombus.bus.streams import Limits, ensure_streams
 from mombus.delivery.commands import Command
 from mombus.delivery.reader import OtherStream
 from mombus.delivery.target import Condition, State
@@ -54,17 +54,13 @@ async def test_a_killed_hub_loses_nothing_and_doubles_nothing(broker, bus, tmp_p
     spread = random.Random(20260302)  # noqa: S311
     total = LANES * EACH
     async with hub_process(broker.url, tmp_path):
-        async with asyncio.timeout(20):
-            while await consumers(bus) < len(KINDS):
-                await asyncio.sleep(0.02)
+        await until(lambda: all_read(bus))
     for n in range(EACH):
         await bus.publish_batch([fact(f"{lane}-{n:03}", f"PO-{lane}") for lane in range(LANES)])
     for _ in range(KILLS):
         before = outcomes(tmp_path)
         async with hub_process(broker.url, tmp_path) as process:
-            async with asyncio.timeout(20):
-                while outcomes(tmp_path) == before and process.returncode is None:
-                    await asyncio.sleep(0.01)
+            await until(lambda: outcomes(tmp_path) != before)  # noqa: B023 - awaited at once
             await asyncio.sleep(spread.uniform(0, 0.1))
             process.send_signal(signal.SIGKILL)
             await process.wait()
@@ -72,7 +68,7 @@ async def test_a_killed_hub_loses_nothing_and_doubles_nothing(broker, bus, tmp_p
     doubted = await finish(bus, tmp_path, total)
     for name in KINDS:
         books = Ledger(tmp_path / f"{name}.db")
-        keys = books.keys()
+        keys = books.got()
         assert len(keys) == len(set(keys)), f"{name} got something twice"
         assert len(keys) == total, f"{name} lost something"
         for lane in range(LANES):
@@ -81,23 +77,26 @@ async def test_a_killed_hub_loses_nothing_and_doubles_nothing(broker, bus, tmp_p
     assert doubted <= KILLS, "at most one message per kill may be in doubt at the blind target"
 
 
-async def consumers(bus) -> int:
-    return len(await bus.js.consumers_info("MOM"))
+async def all_read(bus) -> bool:
+    return len(await bus.js.consumers_info("MOM")) == len(KINDS)
 
 
 async def finish(bus, folder: Path, total: int) -> int:
-    """Let a last hub finish; a person looks up what is in doubt in the blind target's books. Returns how much that was."""
+    """Let a last hub finish; a person looks up what is in doubt in the blind target's books. Returns how many were."""
     doubted = 0
     async with hub(bus, folder / "journal.db", *targets(folder, 0), patience=PATIENCE) as running:
-        async with asyncio.timeout(60):
-            while any(outcomes(folder).get(name, 0) < total for name in KINDS):
-                for row in await running.delivery.waiting(kind=Wait.IN_DOUBT):
-                    assert row.target == "blind"
-                    doubted += 1
-                    seen = Ledger(folder / "blind.db").has(row.message_id)
-                    command = Command.SENT if seen else Command.NOT_SENT
-                    await running.delivery.do(command, "blind", row.message_id, who="ada", why="looked it up")
-                await asyncio.sleep(0.05)
+
+        async def all_done() -> bool:
+            nonlocal doubted
+            for row in await running.delivery.waiting(kind=Wait.IN_DOUBT):
+                assert row.target == "blind"
+                doubted += 1
+                seen = Ledger(folder / "blind.db").has(row.message_id)
+                command = Command.SENT if seen else Command.NOT_SENT
+                await running.delivery.do(command, "blind", row.message_id, who="ada", why="looked it up")
+            return all(outcomes(folder).get(name, 0) == total for name in KINDS)
+
+        await until(all_done, 60)
         assert await running.delivery.waiting() == []
     return doubted
 
@@ -111,7 +110,7 @@ async def test_a_killed_broker_is_waited_for(broker, bus, journal_path, sink):
         os.kill(broker.pid, signal.SIGKILL)
         await bus.publish(fact("R-99"))
         await running.until_state("R-99", State.DELIVERED)
-        keys = sink.ledger.keys()
+        keys = sink.ledger.got()
         assert sorted(keys[1:]) == keys[1:]
         assert len(keys) == len(set(keys)) == 12
 
@@ -125,7 +124,7 @@ async def test_a_deleted_consumer_is_made_again_from_the_journals_position(bus, 
         await bus.publish(fact("R-2"))
         await running.until_state("R-2", State.DELIVERED)
         assert any(hop.state is State.ALARM and "reading lost" in hop.reason for hop in running.hops)
-        assert sink.ledger.keys() == ["R-1", "R-2"]
+        assert sink.ledger.got() == ["R-1", "R-2"]
 
 
 async def test_another_stream_is_refused_with_what_to_do(bus, journal_path, sink):
@@ -133,8 +132,6 @@ async def test_another_stream_is_refused_with_what_to_do(bus, journal_path, sink
         await bus.publish(fact("R-1"))
         await running.until_state("R-1", State.DELIVERED)
     await bus.js.delete_stream("MOM")
-    from mombus.bus.streams import ensure_streams
-
     await ensure_streams(bus.js, Limits())
     with pytest.raises(OtherStream, match="Restore the broker's store, or start with a new"):
         async with hub(bus, journal_path, mes(sink)):
@@ -146,9 +143,7 @@ async def test_what_no_message_can_be_made_of_stops_nobody(bus, journal_path, si
         await bus.js.publish("mom.lyon.production_response.sync.line.order:PO-1._", b"123", headers={"x": "y"})
         await bus.publish(fact("R-1"))
         await running.until_state("R-1", State.DELIVERED)
-        async with asyncio.timeout(5):
-            while (await bus.js.stream_info("DEAD")).state.messages < 1:
-                await asyncio.sleep(0.02)
+        await until(lambda: letters(bus, 1))
         letter = await bus.js.get_last_msg("DEAD", "dead.lyon.mes.unreadable")
         assert "header 'ce-type' is missing" in letter.headers["mombus-reason"]
 
@@ -160,5 +155,5 @@ async def test_draining_finishes_what_is_being_written(bus, journal_path, sink):
         await asyncio.sleep(0.1)
         running.delivery.drain()
         await running.until_condition(Condition.STOPPED)
-        assert sink.ledger.keys() == ["R-1"]
+        assert sink.ledger.got() == ["R-1"]
         assert running.states("R-1") == [State.DELIVERED]
