@@ -124,9 +124,9 @@ class PlcOpcua:
     def _missing(self, feed: Feed[Tag] | None) -> list[str]:
         if feed is None or not feed.missing:
             return []
-        named = [f"{tag} ({place}): {why}" for place, (tag, why) in list(feed.missing.items())[:MOST_NAMED]]
+        named = [f"{place}: {why}" for place, why in list(feed.missing.items())[:MOST_NAMED]]
         more = len(feed.missing) - len(named)
-        return [f"{len(feed.missing)} signals have no node: {', '.join(named)}{f' and {more} more' if more else ''}"]
+        return [f"signals without a node: {', '.join(named)}{f' and {more} more' if more else ''}"]
 
     def _silence(self, feed: Feed[Tag] | None) -> list[str]:
         if feed is None:
@@ -182,7 +182,7 @@ class PlcOpcua:
                 )
                 for signal in equipment.signals
             ]  # fmt: skip
-            await feed.open(watches, [f"{equipment.path}/{signal.node}" for signal in equipment.signals])
+            await feed.open(watches, [f"{name}/{signal.signal} ({signal.node})" for signal in equipment.signals])
         self._feed = feed
         return feed
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opcua_bench import ServerProcess, Wire, job_order, machine, mark, plc, signals_file
+from opcua_bench import ServerProcess, Wire, job_order, machine, mark, plc, signals_file, until
 
 from connectors.connector import Absent, Gap, Health, NotConnected, Receipt, RetryableError
 
@@ -62,9 +62,7 @@ async def test_a_killed_server_is_noticed_and_comes_back_with_a_gap(server: Serv
     reading = asyncio.create_task(until_lost(source, None, items))
     async with machine(server.url) as bench:
         await bench.write("Mark", "before")
-        async with asyncio.timeout(5):
-            while "before" not in marks(items):  # noqa: ASYNC110 - the reading task has no event to share
-                await asyncio.sleep(0.02)
+        await until(lambda: "before" in marks(items))
     last_data = datetime.now(UTC)
     server.kill()
     killed_at = time.monotonic()
@@ -106,9 +104,7 @@ async def test_a_frozen_connection_is_noticed(server: ServerProcess, tmp_path: P
     await source.connect()
     items: list[Item] = []
     reading = asyncio.create_task(until_lost(source, None, items))
-    async with asyncio.timeout(5):
-        while not items:  # noqa: ASYNC110 - the reading task has no event to share
-            await asyncio.sleep(0.02)
+    await until(lambda: items)
     wire.silence()
     await asyncio.wait_for(reading, 6)
     await source.connect()

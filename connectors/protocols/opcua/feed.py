@@ -28,7 +28,9 @@ Tag = TypeVar("Tag")
 KEEPALIVE_S = 2.0
 """How often the server says that it lives when nothing changed."""
 SILENCE_S = 6.0
-"""A subscription that said nothing for so long is dead, though the connection may live."""
+"""A subscription that said nothing for so long, and for three keep-alives, is dead though the connection may live."""
+RECHECK_S = 30.0
+"""How often nodes that weren't there are looked for again."""
 LIFETIME = 30
 """After so many keep-alives without a client the server forgets a subscription."""
 
@@ -67,8 +69,8 @@ class Feed(Generic[Tag]):
 
     def __init__(self, session: Session, publishing_ms: float, limit: int) -> None:
         """`limit` is how many changes may wait to be read; older ones beyond it are dropped and counted."""
-        self.missing: dict[str, tuple[Tag, str]] = {}
-        """Watched nodes that couldn't be subscribed: place → tag, reason."""
+        self.missing: dict[str, str] = {}
+        """Watched nodes that couldn't be subscribed: place → reason."""
         self.received_at: float | None = None
         """When the last value came, by the monotonic clock."""
         self._session, self._publishing_ms, self._limit = session, publishing_ms, limit
@@ -77,17 +79,21 @@ class Feed(Generic[Tag]):
         self._dropped: tuple[datetime, int] | None = None
         self._tags: list[Tag] = []
         self._heard: dict[int, float] = {}
+        self._patience_s: dict[int, float] = {}
+        self._absent: dict[str, Watch[Tag]] = {}
+        self._recheck_at = time.monotonic() + RECHECK_S
         self._sequence: dict[int, int] = {}
         self._news = asyncio.Event()
         self._ended: str | None = None
 
     async def open(self, group: Sequence[Watch[Tag]], places: Sequence[str]) -> None:
-        """Subscribe one group of nodes; `places` name them in findings. A bad node doesn't stop the others."""
+        """Subscribe one group of nodes; `places` name them, each once. A bad node doesn't stop the others."""
         nodes = await self._session.nodes([watch.address for watch in group])
+        self._absent.update(zip(places, group, strict=True))
         found: list[tuple[str, Watch[Tag], ua.NodeId]] = []
         for place, watch, node in zip(places, group, nodes, strict=True):
             if isinstance(node, str):
-                self.missing[place] = (watch.tag, node)
+                self.missing[place] = node
             else:
                 found.append((place, watch, node))
         if not found:
@@ -95,6 +101,13 @@ class Feed(Generic[Tag]):
         subscription = await self._subscribe()
         for start in range(0, len(found), BATCH):
             await self._watch(subscription, found[start : start + BATCH])
+
+    async def _recheck(self) -> None:
+        """Subscribe what is there by now: a machine switched on later, a program loaded anew."""
+        if not self._absent or time.monotonic() < self._recheck_at:
+            return
+        self._recheck_at = time.monotonic() + RECHECK_S
+        await self.open(list(self._absent.values()), list(self._absent))
 
     async def _subscribe(self) -> int:
         keepalives = max(1, round(KEEPALIVE_S * 1000 / self._publishing_ms))
@@ -106,6 +119,8 @@ class Feed(Generic[Tag]):
         result = await self._session.request(services.create_subscription(parameters, self._published), "subscribing")
         number = int(result.SubscriptionId)
         self._heard.setdefault(number, time.monotonic())
+        keepalive_s = result.RevisedPublishingInterval * result.RevisedMaxKeepAliveCount / 1000
+        self._patience_s[number] = max(SILENCE_S, 3 * keepalive_s)
         return number
 
     async def _watch(self, subscription: int, found: Sequence[tuple[str, Watch[Tag], ua.NodeId]]) -> None:
@@ -116,9 +131,12 @@ class Feed(Generic[Tag]):
             ItemsToCreate=[_item(first + index, watch, node) for index, (_, watch, node) in enumerate(found)],
         )  # fmt: skip
         results = await self._session.request(self._session.services.create_monitored_items(request), "subscribing")
-        for (place, watch, _), result in zip(found, results, strict=True):
+        for (place, _, _), result in zip(found, results, strict=True):
             if result.StatusCode.is_bad():
-                self.missing[place] = (watch.tag, f"the server doesn't watch it ({result.StatusCode.name})")
+                self.missing[place] = f"the server doesn't watch it ({result.StatusCode.name})"
+            else:
+                self.missing.pop(place, None)
+                self._absent.pop(place, None)
 
     async def close(self) -> None:
         """Unsubscribe, so that another feed of the session may begin. Never raises."""
@@ -146,6 +164,7 @@ class Feed(Generic[Tag]):
         lost = asyncio.ensure_future(self._session.lost.wait())
         try:
             while not self._changes and not self._losses and self._alive():
+                await self._recheck()
                 self._news.clear()
                 news = asyncio.ensure_future(self._news.wait())
                 await asyncio.wait((news, lost), timeout=1, return_when=asyncio.FIRST_COMPLETED)
@@ -154,9 +173,10 @@ class Feed(Generic[Tag]):
             lost.cancel()
 
     def _alive(self) -> bool:
-        if self._ended is None and self._heard:
-            silent = time.monotonic() - min(self._heard.values())
-            if silent > max(SILENCE_S, 3 * self._publishing_ms / 1000):
+        now = time.monotonic()
+        for number, patience_s in self._patience_s.items():
+            silent = now - self._heard[number]
+            if self._ended is None and silent > patience_s:
                 self._ended = f"a subscription said nothing for {silent:.0f} s"
         return self._ended is None and self._session.alive
 

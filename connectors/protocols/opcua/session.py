@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 WATCHDOG_S = 2.0
 """How often the client asks whether the server is alive, and how long that answer may take."""
+SESSION_MS = 60_000
+"""How long the server keeps a session whose client was killed; machines allow few of them."""
 BATCH = 100
 """How many paths or items go into one request; servers limit it, few below this."""
 
@@ -51,6 +53,7 @@ class Session:
         logging.getLogger("asyncua").setLevel(logging.CRITICAL)
         client = Client(config.url, timeout=config.request_timeout_s, watchdog_intervall=WATCHDOG_S)
         client.name = client.description = "mombus"
+        client.session_timeout = SESSION_MS
         trust = None if config.trust_store is None else Trust(folder / config.trust_store)
         client.certificate_validator = trust
         if trust is not None:
