@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from mombus import __version__
 from mombus.cli.main import COMMANDS
@@ -125,6 +127,25 @@ def test_schema_of_routes_and_of_an_object(mombus: Mombus) -> None:
     assert order["title"] == "production_order"
     assert "id" in order["required"]
     assert "description" not in order["required"]
+
+
+def test_the_example_is_spelt_as_its_schema_says() -> None:
+    schema = json.loads((ROOT / "docs" / "routes.schema.json").read_text(encoding="utf-8"))
+    example = yaml.load((ROOT / "routes.yaml").read_text(encoding="utf-8"), Loader=yaml.CBaseLoader)  # noqa: S506 - makes texts only
+    assert example.keys() <= schema["properties"].keys()
+    kinds = {one["properties"]["connector"]["const"]: one for one in schema["$defs"]["system"]["oneOf"]}
+    for system in example["systems"].values():
+        declared = kinds[system["connector"]]
+        assert system.keys() <= declared["properties"].keys()
+        assert set(declared["required"]) <= system.keys()
+    for name, ownership in example["objects"].items():
+        assert name in schema["properties"]["objects"]["propertyNames"]["enum"]
+        one = schema["properties"]["objects"]["additionalProperties"]["anyOf"][0]
+        assert ownership.keys() <= one["properties"].keys()
+    for route in example["routes"]:
+        assert route.keys() <= schema["properties"]["routes"]["items"]["properties"].keys()
+        within = schema["properties"]["routes"]["items"]["properties"]["within"]
+        assert re.fullmatch(within["pattern"], route.get("within", "1m"))
 
 
 def test_the_pages_in_the_repository_are_not_stale(mombus: Mombus) -> None:

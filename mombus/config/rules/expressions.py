@@ -123,13 +123,8 @@ def _steps_into(bracket: str, before: tuple[str, str], tokens: list[tuple[str, s
 
 
 def _within(node: Scalar, position: int) -> Mark:
-    """Where an offset of a scalar's text stands in the file; exact for texts in one line."""
-    line, _, column = _line_and_column(node.text, position)
+    """Where an offset of a scalar's text stands in the file; the column is exact for texts in one line."""
+    line, column = node.text.count("\n", 0, position), position - (node.text.rfind("\n", 0, position) + 1)
     if "\n" in node.text.rstrip("\n"):
         return Mark(node.mark.file, node.mark.line + 1 + line, 1 + column)
     return Mark(node.mark.file, node.mark.line, node.mark.column + column + int(node.quoted))
-
-
-def _line_and_column(text: str, position: int) -> tuple[int, str, int]:
-    before, _, rest = text[:position].rpartition("\n")
-    return text.count("\n", 0, position), before, len(rest)
