@@ -16,7 +16,6 @@ from connectors.connector import (
     ConnectorError,
     Effect,
     Gap,
-    Halted,
     Health,
     Item,
     Level,
@@ -72,9 +71,7 @@ class PlcOpcua:
         objects = {signal.object for equipment in self._signals.equipment.values() for signal in equipment.signals}
         self.offers: frozenset[Offer] = frozenset(Offer(name) for name in objects)
         self.accepts: Mapping[Offer, Accept] = MappingProxyType({
-            Offer(name): Accept(
-                Effect.FINDABLE if command.find else Effect.BLIND, serialise_by="system", level=Level.ACCEPTED
-            )
+            Offer(name): Accept(Effect.FINDABLE if command.find else Effect.BLIND, level=Level.ACCEPTED)
             for name, command in self._signals.commands.items()
         })  # fmt: skip
         self._session: Session | None = None
@@ -197,11 +194,9 @@ class PlcOpcua:
         for message in messages:
             try:
                 results.append(await self._ready().do(message))
-            except (NotConnected, Halted) as error:
-                if not results:
-                    raise
-                results.append(error)
             except ConnectorError as error:
+                if isinstance(error, NotConnected) and not results:
+                    raise
                 results.append(error)
         return results
 

@@ -111,3 +111,24 @@ async def test_a_frozen_connection_is_noticed(server: ServerProcess, tmp_path: P
     assert (await source.probe()).health is Health.OK
     await source.close()
     await wire.down()
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"ERRF\xff\xff\xff\x7f", b"\x00" * 4096])
+async def test_a_server_of_another_kind_is_not_connected(tmp_path: Path, answer: bytes) -> None:
+    """Something listens there, and it isn't OPC UA."""
+
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        writer.write(answer)
+        await writer.drain()
+        await reader.read(1024)
+        writer.close()
+
+    listener = await asyncio.start_server(reply, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    source = plc(f"opc.tcp://127.0.0.1:{port}", signals_file(tmp_path), request_timeout_s=0.5)
+    with pytest.raises(NotConnected):
+        await source.connect()
+    assert (await source.probe()).health is Health.DOWN
+    await source.close()
+    listener.close()

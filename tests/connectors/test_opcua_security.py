@@ -135,6 +135,9 @@ async def test_a_policy_the_server_does_not_offer_halts(server: ServerProcess, f
 async def test_missing_files_are_named(server: ServerProcess, folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.der"):
         await secure(server, folder, certificate="nowhere.der").connect()
+    (folder / "junk.pem").write_bytes(b"no key")
+    with pytest.raises(ConfigError, match="private key"):
+        await secure(server, folder, private_key="junk.pem").connect()
     (folder / "trusted" / "junk.der").write_bytes(b"no certificate")
     with pytest.raises(ConfigError, match=r"junk\.der is no certificate"):
         await secure(server, folder).connect()

@@ -69,6 +69,9 @@ class Session:
             if trust is not None and trust.refusal is not None:
                 raise trust.refusal from None
             raise _connecting(error, config) from error
+        except ValueError as error:
+            await _drop(client)
+            raise ConfigError(f"a certificate or private key can't be read: {error}", "private_key") from None
         return session
 
     @property
