@@ -62,7 +62,7 @@ class Broker:
             raise RuntimeError(f"the MQTT broker doesn't listen on port {self.port}: {self._last_words()}") from None
 
     def _config(self) -> dict[str, object]:
-        mqtt: dict[str, object] = {"host": "127.0.0.1", "port": self.port, "ack_wait": "2s", "max_ack_pending": 100}
+        mqtt: dict[str, object] = {"host": "127.0.0.1", "port": self.port, "ack_wait": "1s", "max_ack_pending": 100}
         if self._user is not None:
             mqtt["authorization"] = {"username": self._user, "password": self._password}
         if self._cert is not None:

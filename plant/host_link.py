@@ -3,7 +3,8 @@ each message once.
 
 Out: `mes/out/<object>/<verb>`, in the order posted. In: `mes/in/<object>/<verb>`; every message carries `msgId` and
 `replyTo`, and is answered there with `{"msgId", "status": ACCEPTED | REJECTED, "docNo"?, "reason"?}`. A msgId that was
-answered before is answered the same and does nothing. `mes/in/receipt/get` asks what became of a msgId.
+answered before is answered the same and does nothing. `mes/in/receipt/get` asks what became of a msgId. The retained
+topic `mes/status` says `online` or `offline`.
 """
 
 from __future__ import annotations
@@ -113,6 +114,8 @@ class HostLink:
                 task.result()
         finally:
             await end([sending, hearing])
+            with suppress(aiomqtt.MqttError):
+                await client.publish(f"{self._prefix}/status", b"offline", qos=1, retain=True)
 
     async def _send(self, client: aiomqtt.Client) -> None:
         while True:

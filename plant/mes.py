@@ -66,7 +66,9 @@ class Mes:
             case "inventory_movement", "sync":
                 self._moved(note)
             case "quality_result", "sync":
-                self._order_of(note).results[note["characteristic"]] = note
+                self._order_of(note).results[note["characteristic"]] = {
+                    name: value for name, value in note.items() if name in {"value", "uom", "verdict"}
+                }
             case "release_decision", "sync":
                 self._order_of(note).decision = note["decision"]
             case "maintenance_request" | "inspection_order", _:

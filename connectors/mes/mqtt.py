@@ -2,7 +2,8 @@
 
 It says things on `<prefix>/out/<object>/<verb>`. It is told things on `<prefix>/in/<object>/<verb>` and answers on the
 `replyTo` of each; told again under the same `msgId` it does nothing and answers the same. The question
-`<prefix>/in/receipt/get` is answered with what became of a `msgId`.
+`<prefix>/in/receipt/get` is answered with what became of a `msgId`. While the retained topic `<prefix>/status` says
+`offline` it is told nothing; everything waits for it.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class MesMqtt:
         self._config, self._surroundings = config, surroundings
         self._replies = f"{config.prefix}/reply"
         topics = (f"{config.prefix}/out/+/+",)
-        self._wire = MqttWire(config, surroundings, topics, f"{self._replies}/+")
+        self._wire = MqttWire(config, surroundings, topics, f"{self._replies}/+", f"{config.prefix}/status")
 
     async def connect(self) -> None:
         """Open what isn't open; the broker keeps messages for this system from the first time on."""

@@ -5,7 +5,7 @@ import json
 import re
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from connectors.connector import (
     ConnectorError,
     Gap,
     Halted,
+    Health,
     Item,
     NotConnected,
     OutcomeUnknown,
@@ -37,6 +38,7 @@ from connectors.mes.mqtt import MesMqtt, MesMqttConfig
 from connectors.protocols.mqtt.settings import MqttConfig
 from plant.broker import Broker
 from plant.ending import end
+from plant.host_link import HostLink
 
 TOPIC = "mes/out/production_response/sync"
 
@@ -338,6 +340,38 @@ async def test_answers(broker: Broker, reply: dict[str, Any] | None, result: Rec
     else:
         assert type(got) is type(result)
         assert str(result) in str(got)
+
+
+async def test_an_mes_that_is_offline_is_told_nothing(broker: Broker) -> None:
+    """It says so itself, or the broker does when it vanished; then what it is to be told waits."""
+    link = HostLink(broker.url, lambda *_: "N-1")
+    async with connected(mes(broker.url)) as hub:
+        await link.start()
+        await until(lambda: works(hub))
+        await link.stop()
+        await until(lambda: is_offline(hub))
+        with_nothing_sent = (await hub.write([order("PO-1")]))[0]
+        assert isinstance(with_nothing_sent, NotConnected)
+        assert "offline" in str(with_nothing_sent)
+        await link.start()
+        await until(lambda: works(hub))
+        assert await hub.write([order("PO-1")]) == [Receipt(document="N-1")]
+        await link.stop()
+
+
+async def works(hub: MesMqtt) -> bool:
+    return (await hub.probe()).health is Health.OK and isinstance((await hub.write([order("PO-0")]))[0], Receipt)
+
+
+async def is_offline(hub: MesMqtt) -> bool:
+    probe = await hub.probe()
+    return probe.health is Health.DEGRADED and "offline" in probe.reason
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await condition():  # noqa: ASYNC110 - a probe has no event to wait for
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -68,10 +68,19 @@ class Host:
 
 
 @pytest.fixture
-async def plant(tmp_path: Path) -> AsyncIterator[tuple[Host, PackagingLine, Broker]]:
-    broker, line = Broker(folder=tmp_path), PackagingLine(pace=0)
-    await broker.start()
+async def line() -> AsyncIterator[PackagingLine]:
+    line = PackagingLine(pace=0)
     await line.start()
+    yield line
+    await line.stop()
+
+
+@pytest.fixture
+async def plant(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[tuple[Host, PackagingLine, Broker]]:
+    """Broker and MES; the line only where bottles are made, for it takes long to start."""
+    broker = Broker(folder=tmp_path)
+    line = request.getfixturevalue("line") if "line" in request.fixturenames else PackagingLine(port=broker.port)
+    await broker.start()
     mes = Mes(broker.url, line.url, pace=0)
     await mes.start()
     async with aiomqtt.Client("127.0.0.1", broker.port, identifier="host") as client:
@@ -81,7 +90,6 @@ async def plant(tmp_path: Path) -> AsyncIterator[tuple[Host, PackagingLine, Brok
         yield host, line, broker
         await end([listening])
     await mes.stop()
-    await line.stop()
     await broker.close()
 
 
@@ -89,8 +97,10 @@ def stage(number: str, article: str, qty: int) -> dict[str, Any]:
     return {"movementNo": number, "orderNo": "PO-1", "items": [{"article": article, "qty": str(qty), "to": "LINE1"}]}
 
 
-async def test_an_order_from_planning_to_release(plant: tuple[Host, PackagingLine, Broker]) -> None:
-    host, line, _ = plant
+async def test_an_order_from_planning_to_release(
+    line: PackagingLine, plant: tuple[Host, PackagingLine, Broker]
+) -> None:
+    host, _, _ = plant
     assert (await host.tell("production_order", "sync", "o1", ORDER))["status"] == "ACCEPTED"
     for number, (article, qty) in enumerate({"BOTTLE-05": 260, "CAP-28": 260, "LABEL-A": 260}.items()):
         await host.tell("inventory_movement", "sync", f"s{number}", stage(f"49/{number}", article, qty))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from connectors.protocols.mqtt.link import Letter, Link
 
 MAX_WAITING_BYTES = 32 * 1024 * 1024
+OFFLINE = b"offline"
 _PROBE_S = 0.9
 
 
@@ -68,11 +69,18 @@ class Mailbox:
 
 
 class MqttWire:
-    """Reads `topics` and writes to one broker; `replies` is the topic filter under which answers come."""
+    """Reads `topics` and writes to one broker; `replies` is the topic filter under which answers come.
 
-    def __init__(self, config: MqttConfig, surroundings: Surroundings, topics: Sequence[str], replies: str) -> None:
+    `presence` is a retained topic on which the system behind the broker says `offline`, by its last will too; one that
+    never says so counts as there.
+    """
+
+    def __init__(
+        self, config: MqttConfig, surroundings: Surroundings, topics: Sequence[str], replies: str, presence: str
+    ) -> None:
         self._config, self._surroundings = config, surroundings
-        self._topics, self._reply_filter = tuple(topics), replies
+        self._topics, self._replies, self._presence = tuple(topics), replies, presence
+        self._present = True
         self._reader: Link | None = None
         self._writer: Link | None = None
         self._mailbox = Mailbox(config.max_waiting)
@@ -92,7 +100,7 @@ class MqttWire:
     async def _open_writer(self, tls: ssl.SSLContext | None) -> None:
         if _alive(self._writer) is None:
             identifier = f"{self._session}-{uuid4().hex[:8]}"
-            self._writer = await self._open(self._writer, identifier, tls, (self._reply_filter,))
+            self._writer = await self._open(self._writer, identifier, tls, (self._replies, self._presence))
 
     async def _open_reader(self, tls: ssl.SSLContext | None) -> None:
         if _alive(self._reader) is None:
@@ -182,6 +190,8 @@ class MqttWire:
         link = _alive(self._writer)
         if link is None:
             raise NotConnected("there is no connection to the broker; nothing was sent")
+        if not self._present:
+            raise NotConnected(f"{self._presence} says that the system is offline; nothing was sent")
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._answers[reply_topic] = answer
         try:
@@ -201,6 +211,9 @@ class MqttWire:
 
     def _answered(self, letter: Letter) -> None:
         letter.ack()
+        if letter.topic == self._presence:
+            self._present = letter.payload != OFFLINE
+            return
         answer = self._answers.get(letter.topic)
         if answer is not None and not answer.done():
             answer.set_result(letter.payload)
@@ -212,10 +225,12 @@ class MqttWire:
             return Probe(Health.DOWN, f"no connection to {self._config.url}", self._last_data)
         try:
             async with asyncio.timeout(_PROBE_S):
-                await link.listen((self._reply_filter,))
+                await link.listen((self._replies,))
         except (TimeoutError, ConnectorError) as error:
             reason = str(error) or f"{self._config.url} didn't answer in {_PROBE_S:g} s"
             return Probe(Health.DOWN, reason, self._last_data)
+        if not self._present:
+            return Probe(Health.DEGRADED, f"{self._presence} says that the system is offline", self._last_data)
         return Probe(Health.OK, last_data=self._last_data)
 
 
