@@ -64,8 +64,9 @@ class Intake:
         self.counts: Counter[tuple[str, str, str]] = Counter()
 
     async def start(self) -> None:
-        """Read what is open from the journal; called once before the first item."""
+        """Read what is open, and let pass what new aliases allow; called once before the first item."""
         await self._custody.load()
+        await self.release()
 
     async def bookmark(self, system: str) -> str | None:
         """Where a source goes on reading."""

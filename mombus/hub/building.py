@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from connectors.connector import Sink, Surroundings
+from connectors.connector import Rejected, Sink, Surroundings
 from connectors.jsonata import compile as compile_expression
 from mombus.config.kinds import load_kind
 from mombus.delivery.target import Missing, Rule, Target
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from canonical.message import Message
     from connectors.connector import Connector
     from mombus.bus.known import Known
+    from mombus.bus.requests import Requests
     from mombus.config.model import Config, Route, System
     from mombus.delivery.target import Prepare
     from mombus.ownership.aliases import Aliases
@@ -65,10 +66,15 @@ def _rule(route: Route) -> Rule:
     )  # fmt: skip
 
 
-def make_prepare(aliases: Aliases, known: Known) -> Prepare:
-    """How a message is put in a target's words: references first, then the target's own ids."""
+def make_prepare(aliases: Aliases, known: Known, requests: Requests) -> Prepare:
+    """How a message is put in a target's words: references first, then the target's own ids.
+
+    A request that has expired is Rejected: its asker was told so, and doing it later would be an effect nobody expects.
+    """
 
     async def prepare(system: str, message: Message) -> Message | Missing:
+        if message.verb.asks and await requests.is_over(message.id):
+            raise Rejected("the request expired and its asker was told: it is not acted on any more")
         unknown = await known.held(message)
         if unknown is not None:
             return Missing("reference", unknown.object, unknown.id)

@@ -194,7 +194,7 @@ async def _make_parts(
     observing = Observing(aliases=aliases, intake=intake, on_hop=on_hop)
     delivery = Delivery(
         js=bus.js, journal=journal, site=site, targets=make_targets(config, sessions.values(), owners),
-        publish=bus.publish, observe=observing.hop, prepare=make_prepare(aliases, known),
+        publish=bus.publish, observe=observing.hop, prepare=make_prepare(aliases, known, requests),
     )  # fmt: skip
     observing.delivery = delivery
     feeder = Feeder(bus.js, index, observing.stored)
