@@ -141,6 +141,18 @@ async def test_bad_items_are_faults_with_their_place_reason_and_bytes(ledger: Le
     await connector.close()
 
 
+@pytest.mark.parametrize("field", ["number", "lot", "odd", "none"])
+async def test_a_bookmark_field_of_any_shape_neither_repeats_nor_breaks(ledger: Ledger, field: str) -> None:
+    for number, odd in enumerate(({"a": 1}, [2], True, 1.5, "²")):
+        ledger.add(f"D-{number}", odd=odd)
+    connector = rest(ledger, "page", {"field": field, "query": "ignored"})
+    keys, items = await heard(connector, lambda keys, _: len(keys) >= 5)
+    ledger.add("D-5", odd="3")
+    again, _ = await heard(connector, lambda keys, _: "D-5" in keys, items[-1].bookmark)
+    assert set(keys) | set(again) == {f"D-{number}" for number in range(6)}
+    await connector.close()
+
+
 async def test_a_list_that_fails_is_named_and_stops_no_other(ledger: Ledger) -> None:
     config = rest(ledger, "page", BY_SEQUENCE)._config.model_dump()
     broken = {"name": "broken", "url": "/missing", "says": [SAYS]}

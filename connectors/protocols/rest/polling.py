@@ -103,7 +103,7 @@ def _fresh(page: Page, field: str, mark: Mark) -> tuple[list[Any], Mark]:
     """The items that weren't there yet, and the mark behind the page."""
     digests = {_digest(item): item for item in page.items}
     fresh = [item for digest, item in digests.items() if digest not in mark.seen]
-    values = [value for item in page.items if (value := at(item, field)) is not None]
+    values = [value for item in page.items if _order(value := at(item, field))[0]]
     highest = max([*values, *([mark.value] if mark.value is not None else [])], key=_order, default=None)
     at_border = {digest for digest, item in digests.items() if _order(at(item, field)) == _order(highest)}
     if mark.value is not None and _order(highest) == _order(mark.value):
@@ -112,16 +112,25 @@ def _fresh(page: Page, field: str, mark: Mark) -> tuple[list[Any], Mark]:
 
 
 def _order(value: Any) -> tuple[int, Decimal | float, str]:
-    """Numbers by size, times by the moment they mean, anything else as text."""
-    if isinstance(value, bool) or value is None:
-        return 0, 0.0, ""
-    if isinstance(value, str) and not value.isdigit():
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return 3, 0.0, value
-        return 2, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), ""
-    return 1, Decimal(value), ""
+    """Numbers by size, times by the moment they mean, other texts as such; anything else is no bookmark."""
+    match value:
+        case bool():
+            return 0, 0.0, ""
+        case int() | Decimal():
+            return 1, Decimal(value), ""
+        case str() if value.isascii() and value.isdigit():
+            return 1, Decimal(value), ""
+        case str():
+            return _text_order(value)
+    return 0, 0.0, ""
+
+
+def _text_order(value: str) -> tuple[int, float, str]:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return 3, 0.0, value
+    return 2, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), ""
 
 
 def _digest(item: Any) -> str:
