@@ -44,7 +44,7 @@ class Trace:
 
 
 def trace(message: Message) -> Trace:
-    """The trace of a message that an ERP takes."""
+    """The trace of a message that an ERP takes. Raises MappingError for others."""
     body = message.body
     match message.object:
         case "production_response":

@@ -75,7 +75,7 @@ def decided(id: str, disposition: str = "UnRestricted") -> Message:
     return fact("release_decision", body, "qms")
 
 
-def tested(id: str) -> Message:
+def measured_lot(id: str) -> Message:
     measured = PropertyMeasurement(id="fill_volume", value=Value(value="500.4", unit_of_measure="MLT"))
     body = QualityResult(
         id=id, testable_object_id=f"{ORDER}-L1", evaluated_criterion_result="Pass", evaluation_date=AT,
