@@ -132,7 +132,7 @@ class Qms:
             raise Refusal(400, "ClientReference (the lot) is required")
         sample = body | {
             "id": f"QL-{len(self._samples) + 1:06}", "uid": sha256(reference.encode()).hexdigest()[:32],
-            "review_state": "sample_received", "version": 1, "modified": self._now(),
+            "portal_type": "AnalysisRequest", "review_state": "sample_received", "version": 1, "modified": self._now(),
         }  # fmt: skip
         self._samples[reference] = sample
         for number, characteristic in enumerate(CHARACTERISTICS, 1):
@@ -162,7 +162,7 @@ class Qms:
         measured = [analysis for analysis in self._analyses if analysis["RequestID"] == sample["id"]]
         self._decisions.append(
             {
-                "id": f"UD-{len(self._decisions) + 1:06}", "RequestID": sample["id"],
+                "id": f"UD-{len(self._decisions) + 1:06}", "portal_type": "Disposition", "RequestID": sample["id"],
                 "ClientReference": sample["ClientReference"], "ClientOrderNumber": sample.get("ClientOrderNumber"),
                 "SampleType": sample.get("SampleType"), "Analyst": "lab1", "decided": self._now(),
                 "decision": "released" if all(analysis["InRange"] for analysis in measured) else "blocked",

@@ -197,3 +197,31 @@ def test_only_what_listens_is_hosted() -> None:
         WmsRest(WmsRest.Config.model_validate(door), surroundings("wms"))
     qms = QmsRest(QmsRest.Config.model_validate(door | {"connector": "qms.rest"}), surroundings("qms"))
     assert isinstance(qms, Hosted)
+
+
+async def test_what_the_laboratory_posts_says_the_same_as_its_lists() -> None:
+    hub = Hub()
+    config = {"connector": "qms.rest", "url": "http://127.0.0.1:1", "listen": "/in/qms", "listen_token": TOKEN}
+    qms = QmsRest(QmsRest.Config.model_validate(config), surroundings("qms"))
+    server = Served(qms.app(hub.deliver))
+    await server.start()
+    at = "2026-03-02T09:00:00+01:00"
+    result = {
+        "portal_type": "Analysis", "uid": "a1", "Keyword": "PH", "Result": "7.10", "Unit": "", "InRange": True,
+        "RequestID": "QL-1", "ClientReference": "L1", "ResultCaptureDate": at, "Retest": 0,
+    }  # fmt: skip
+    decision = {
+        "portal_type": "Disposition", "id": "UD-1", "ClientReference": "L1", "decision": "blocked", "decided": at,
+        "version": 0, "Analyst": "lab1",
+    }  # fmt: skip
+    items = [
+        result | {"review_state": "assigned"},
+        result | {"review_state": "verified"},
+        decision,
+        {"portal_type": "?"},
+    ]
+    async with httpx.AsyncClient() as client:
+        answer = await Caller(hub, f"{server.url}/in/qms", client).post({"items": items})
+    assert answer.json()["accepted"] == ["QL-1/-/PH/1", "UD-1"]
+    assert [refused["place"] for refused in answer.json()["refused"]] == ["items[4]"]
+    await server.stop()

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 from connectors.connector import ConfigError, Fault, MappingError
 from connectors.protocols.rest.mapping import changed, evaluate, exact_json, message_of, with_offset
+from connectors.protocols.rest.settings import Pushed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from canonical.message import Message
     from connectors.connector import Surroundings
-    from connectors.protocols.rest.settings import Lookup, Pushed, Read
+    from connectors.protocols.rest.settings import Lookup, Read
 
 
 AT_ONCE = 20
@@ -39,9 +40,9 @@ class Hearing:
         return {"system": self._surroundings.system, "site": self._surroundings.site}
 
     async def understood(
-        self, declared: Read | Pushed, items: Sequence[Any], place: str, *, every: bool = False
+        self, declared: Read | Pushed, items: Sequence[Any], place: str
     ) -> tuple[list[Message], list[Fault]]:
-        """What items say, and those that can't be understood. With `every`, one that nothing fits is a fault too.
+        """What items say, and those that can't be understood; a posted one that nothing fits is one of these.
 
         Other tasks get their turn in between: a full page takes a while.
         """
@@ -52,10 +53,7 @@ class Hearing:
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
             try:
-                said = self._said(declared, item, recorded)
-                if every and not said:
-                    raise MappingError("nothing that is declared fits this item")
-                messages += said
+                messages += self._said(declared, item, recorded)
             except MappingError as error:
                 faults.append(Fault(f"{place}[{number}]", str(error), exact_json(item)))
         return messages, faults
@@ -71,4 +69,10 @@ class Hearing:
     def _said(self, declared: Read | Pushed, item: Any, recorded: datetime) -> list[Message]:
         item = changed(item, declared.local_times, self._local)
         fitting = [says for says in declared.says if says.when is None or evaluate(says.when, item) is True]
+        if not fitting and isinstance(declared, Pushed) and not _ignored(declared, item):
+            raise MappingError("nothing that is declared fits this item")
         return [message_of(says, item, self._surroundings, recorded) for says in fitting]
+
+
+def _ignored(pushed: Pushed, item: Any) -> bool:
+    return pushed.ignores is not None and evaluate(pushed.ignores, item) is True

@@ -185,10 +185,11 @@ class Lookup(Listing):
 
 
 class Pushed(Section):
-    """What the system posts to us. Items that nothing in `says` fits are refused."""
+    """What the system posts to us. Items that nothing in `says` fits are refused, unless `ignores` is true of them."""
 
     items: Path = ""
     local_times: tuple[Path, ...] = ()
+    ignores: Jsonata | None = Field(default=None, description="Items that say nothing and aren't refused.")
     says: tuple[Says, ...] = Field(min_length=1)
 
 

@@ -110,7 +110,7 @@ class Door:
             items = items_of(read_json(raw, self._max_bytes), self._pushed.items)
         except (StrictJsonError, MappingError) as error:
             raise _RefusedError(400, str(error)) from error
-        return await self._hearing.understood(self._pushed, items, self._pushed.items or "item", every=True)
+        return await self._hearing.understood(self._pushed, items, self._pushed.items or "item")
 
 
 def _said(outcomes: Sequence[Outcome], faults: Sequence[Fault]) -> tuple[dict[str, Any], int]:
