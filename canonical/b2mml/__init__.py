@@ -14,6 +14,6 @@ from canonical.b2mml.replies import Outcome, Verdict, acknowledge, confirm
 from canonical.b2mml.writer import write, write_document
 
 __all__ = [
-    "read", "write", "write_document", "acknowledge", "confirm", "Document", "Entry", "Response", "Outcome", "Verdict", "Answer",
-    "B2MMLError", "DocumentError", "WriteError", "BadItem", "Finding",
+    "read", "write", "write_document", "acknowledge", "confirm", "Document", "Entry", "Response", "Outcome", "Verdict",
+    "Answer", "B2MMLError", "DocumentError", "WriteError", "BadItem", "Finding",
 ]  # fmt: skip

@@ -89,14 +89,14 @@ def held(out: Plain, path: str) -> bool:
 class Reader:
     """Reads one type. Made by `reader`; `read` gives the dict that the type's model validates."""
 
-    def __init__(self, table: Table, model: type[Element], dollar: str = "") -> None:
+    def __init__(self, table: Table, model: type[Element], dollar: str, implied: frozenset[str]) -> None:
         self.table = table
+        self.implied = implied | {path for path, _ in table.implied}
         self.model = model
         self.dollar = dollar
         self.namespace = "" if table.unqualified else f"{{{NAMESPACES[table.version]}}}"
         self.strict = table.version == V7
         self.slots: dict[str, Slot] = {}
-        self.many: list[str] = []
         self.required = 0
         self.echoes: list[tuple[int, Row]] = []
         self.names: list[str] = []
@@ -118,8 +118,6 @@ class Reader:
             self.required |= bit if row.required and not self._stands_aside(row) else 0
             if row.kind in (Kind.CONST, Kind.MIRROR):
                 self.echoes.append((bit, row))
-            if row.kind is Kind.NESTED and shape(self.model, row.field)[2] and row.field not in self.many:
-                self.many.append(row.field)
 
     def _stands_aside(self, row: Row) -> bool:
         """A choice of two: the one that isn't modelled may stand instead (ExternalReferenceID)."""
@@ -148,9 +146,9 @@ class Reader:
                 put(out, path, implied(out.get))
         if self.table.lifts:
             _lift(self, out)
-        for name in self.many:
-            if name in out:
-                out[name] = tuple(out[name])
+        for name, value in out.items():
+            if type(value) is list:
+                out[name] = tuple(value)
         if into.foreign:
             out["foreign"] = tuple(into.foreign)
         return out
@@ -192,11 +190,14 @@ class Reader:
 
 
 @cache
-def reader(version: str, name: str, model: type[Element] | None = None, dollar: str = "") -> Reader:
-    """The reader of a type, compiled when first asked for; `model` and `dollar` are for groups."""
+def reader(
+    version: str, name: str, model: type[Element] | None = None, dollar: str = "",
+    implied: frozenset[str] = frozenset(),
+) -> Reader:  # fmt: skip
+    """The reader of a type, to be `compiled` before use; a group has the model, `$` and implied fields around it."""
     load()
     table = named(version, name)
-    return Reader(table, model or _model(table), dollar)
+    return Reader(table, model or _model(table), dollar, implied)
 
 
 def _model(table: Table) -> type[Element]:
@@ -255,4 +256,4 @@ def time_with_offset(text: str, zone: ZoneInfo | None) -> Any:
 def other_value(element: etree._Element, text: str) -> str:
     """An open list's word: `Other` with @OtherValue means that value."""
     other = element.get("OtherValue")
-    return str(other) if text == "Other" and other and other not in DATA_TYPES else text
+    return str(other) if text == "Other" and other is not None and other not in DATA_TYPES else text

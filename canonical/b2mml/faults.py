@@ -24,7 +24,7 @@ class DocumentError(B2MMLError):
         self.reason = reason
 
 
-class Misfit(B2MMLError):
+class Misfit(B2MMLError):  # noqa: N818 - the field's word reads best where it is raised
     """One element doesn't fit; `steps` collects the ISA-95 path from the inside out."""
 
     def __init__(self, reason: str, *steps: str) -> None:

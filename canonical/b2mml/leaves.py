@@ -1,10 +1,10 @@
-"""Values as B2MML writes them: for each canonical type its text, its meaning, and whether a text is the one we'd write."""
+"""Values as B2MML writes them: each canonical type's text, its meaning, and whether a text is the one we'd write."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from types import UnionType
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import AwareDatetime
 
+from canonical.isa95.operations import duration_text
 from canonical.quantity import rec20, rec20_codes
 
 if TYPE_CHECKING:
@@ -105,8 +106,10 @@ class Leaf:
 
 
 def time_text(value: datetime) -> str:
-    """xsd:dateTime with its offset, UTC as Z."""
+    """xsd:dateTime with its offset, UTC as Z; offsets that XSD has none for (over 14 hours, seconds) become UTC."""
     text = value.isoformat()
+    if text[-6] not in "+-" or text[-5:-3] > "13":
+        text = value.astimezone(UTC).isoformat()
     return text[:-6] + "Z" if text.endswith("+00:00") else text
 
 
@@ -148,15 +151,6 @@ def _count(text: str) -> Any:
     return int(text) if re.fullmatch(r"-?\d{1,18}", text) else text
 
 
-def _duration_text(value: timedelta) -> str:
-    days, seconds = value.days, value.seconds
-    if value < timedelta():
-        return "-" + _duration_text(-value)
-    clock = f"{seconds}.{value.microseconds:06}".rstrip("0") if value.microseconds else str(seconds)
-    time = f"T{clock}S" if seconds or value.microseconds or not days else ""
-    return f"P{days}D{time}" if days else f"P{time}"
-
-
 def _length(text: str) -> Any:
     from isodate import ISO8601Error, parse_duration  # noqa: PLC0415 - only documents carry durations as text
 
@@ -168,7 +162,7 @@ def _length(text: str) -> Any:
 
 def _plain_duration(text: str) -> bool:
     length = _length(text)
-    return isinstance(length, timedelta) and _duration_text(length) == text
+    return isinstance(length, timedelta) and duration_text(length) == text
 
 
 def _unit_meaning(text: str) -> str:
@@ -185,7 +179,7 @@ NUMBER = Leaf(lambda value: f"{value:f}", _same, _NUMBER.fullmatch, _amount)
 TRUTH = Leaf(lambda value: "true" if value else "false", _truth, lambda text: text in ("true", "false"), _truth)
 DAY = Leaf(date.isoformat, _day, _always, _day)
 COUNT = Leaf(str, _count, lambda text: str(_count(text)) == text, _count)
-DURATION = Leaf(_duration_text, _same, _plain_duration, _length)
+DURATION = Leaf(duration_text, _same, _plain_duration, _length)
 UNIT = Leaf(str, _same, lambda text: text in rec20_codes(), _unit_meaning)
 
 _BY_TYPE: dict[Any, Leaf] = {

@@ -12,7 +12,7 @@ from canonical.isa95.operations import CONSUMED, SegmentData, SegmentResponse
 from canonical.quantity import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from canonical.message import Message
 
@@ -30,30 +30,49 @@ Plain = dict[str, Any]
 
 
 def split(response: Plain) -> tuple[list[tuple[str, Plain]], tuple[str, ...]]:
-    """The facts of a response, and the ids of its material actuals when they stand in another order than merged."""
+    """The facts of a response and of the responses within it; the order of material actuals where merging would differ.
+
+    What stays of the response comes first, unless it is nothing but the context that its lines repeat.
+    """
     marked = _marked(response)
     if marked:
         return [(marked, response)], ()
+    rest, lines, order = _parted(response, None)
+    if not lines:
+        return [("production_response", response)], ()
+    if rest.keys() - _CONTEXT - {"foreign"}:
+        return [("production_response", rest), *lines], tuple(order)
+    if "foreign" in response:
+        lines[0][1]["foreign"] = response["foreign"]
+    return lines, tuple(order)
+
+
+def _parted(response: Plain, request: str | None) -> tuple[Plain, list[tuple[str, Plain]], list[str]]:
+    """A response without its lines, the lines, and the order of actuals (`response id/actual id`)."""
     actuals, people = response.get("material_actual", ()), response.get("personnel_actual", ())
     consumed = tuple(actual for actual in actuals if actual.get("material_use") in CONSUMED)
-    if not consumed and not people:
-        return [("production_response", response)], ()
-    rest = tuple(actual for actual in actuals if actual.get("material_use") not in CONSUMED)
-    facts = _lines(response, consumed, people)
-    main = {name: value for name, value in response.items() if name not in ("material_actual", "personnel_actual")}
-    if rest:
-        main["material_actual"] = rest
-    if main.keys() - _CONTEXT - {"foreign"}:
-        facts.insert(0, ("production_response", main))
-    elif "foreign" in response:
-        facts[0][1]["foreign"] = response["foreign"]
-    order = tuple(str(actual.get("id")) for actual in actuals)
-    merged = tuple(str(actual.get("id")) for actual in (*rest, *consumed))
-    return facts, () if order == merged else order
+    others = tuple(actual for actual in actuals if actual.get("material_use") not in CONSUMED)
+    rest = {name: value for name, value in response.items() if name not in ("material_actual", "personnel_actual")}
+    if others:
+        rest["material_actual"] = others
+    request = response.get("operations_request_id", request)
+    lines = _lines(response, request, consumed, people)
+    moved = [*others, *consumed] != list(actuals)
+    order = [f"{response.get('id')}/{actual.get('id')}" for actual in actuals] if moved else []
+    if "segment_response_child" in response:
+        parts = [_parted(child, request) for child in response["segment_response_child"]]
+        rest["segment_response_child"] = tuple(child for child, _, _ in parts)
+        lines += [line for _, its, _ in parts for line in its]
+        order += [place for _, _, its in parts for place in its]
+    return rest, lines, order
 
 
-def _lines(response: Plain, consumed: Sequence[Plain], people: Sequence[Plain]) -> list[tuple[str, Plain]]:
+def _lines(
+    response: Plain, request: str | None, consumed: Sequence[Plain], people: Sequence[Plain]
+) -> list[tuple[str, Plain]]:
     context = {name: response[name] for name in CONTEXT if name in response}
+    if request is not None:
+        context["operations_request_id"] = request
     lines = [("material_consumption", {**context, "material_actual": (actual,)}) for actual in consumed]
     return lines + [("labour", {**context, "personnel_actual": (person,)}) for person in people]
 
@@ -68,23 +87,24 @@ def _marked(response: Plain) -> str:
 
 
 def merge(messages: Sequence[Message], order: Sequence[str] = ()) -> SegmentResponse:
-    """One response of messages that share its id; `order` is that of its material actuals, as `split` gave it."""
+    """One response of the messages of one item; `order` is that of its material actuals, as `split` gave it."""
     first = messages[0]
-    body = _body(first)
     if first.object in MARKED:
-        return _with_marker(body, first.object)
-    if len(messages) == 1:
-        return body
+        return _with_marker(_body(first), first.object)
     ranked = sorted(messages, key=lambda message: message.object != "production_response")
-    body, bodies = _body(ranked[0]), [_body(message) for message in ranked]
-    actuals = [actual for one in bodies for actual in one.material_actual]
-    if order:
-        place = {ident: at for at, ident in enumerate(order)}
-        actuals.sort(key=lambda actual: place.get(actual.id, len(place)))
-    data = {item.id: item for one in bodies for item in one.segment_data}
-    return body.model_copy(update={
+    top, *lines = [_body(message) for message in ranked]
+    return _joined(top, lines, {place: at for at, place in enumerate(order)}) if lines else top
+
+
+def _joined(top: SegmentResponse, lines: Sequence[SegmentResponse], places: Mapping[str, int]) -> SegmentResponse:
+    own = [line for line in lines if line.id == top.id]
+    actuals = [actual for one in (top, *own) for actual in one.material_actual]
+    actuals.sort(key=lambda actual: places.get(f"{top.id}/{actual.id}", len(places)))
+    data = {item.id: item for one in (top, *own) for item in one.segment_data}
+    return top.model_copy(update={
         "material_actual": tuple(actuals), "segment_data": tuple(data.values()),
-        "personnel_actual": tuple(person for one in bodies for person in one.personnel_actual),
+        "personnel_actual": tuple(person for one in (top, *own) for person in one.personnel_actual),
+        "segment_response_child": tuple(_joined(child, lines, places) for child in top.segment_response_child),
     })  # fmt: skip
 
 

@@ -20,10 +20,14 @@ _PREFIX = "Value error, "
 def findings_of(error: ValidationError, table: str, root: str, version: str = V7) -> list[Finding]:
     """The findings of a validation error of the object that `table` reads, under the path `root`."""
     top = _known(version, table)
-    return [
-        Finding("/".join((root, *_steps(top, each["loc"]))), _reason(each))
-        for each in error.errors(include_url=False, include_context=False)
-    ]
+    errors = error.errors(include_url=False, include_context=False)
+    return [Finding("/".join((root, *_steps(top, each["loc"]))), _reason(each)) for each in _causes(errors)]
+
+
+def _causes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without the lists that are too short only because an item of theirs is bad."""
+    places = {each["loc"][:depth] for each in errors for depth in range(len(each["loc"]))}
+    return [each for each in errors if each["type"] != "too_short" or each["loc"] not in places] or errors
 
 
 def _known(version: str, name: str) -> Table | None:

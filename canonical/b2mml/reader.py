@@ -16,6 +16,7 @@ from canonical.b2mml.lines import split
 from canonical.b2mml.nouns import SEGMENT, Item, items, local, word
 from canonical.b2mml.places import findings_of
 from canonical.b2mml.secure import MAX_BYTES, parse
+from canonical.b2mml.table import V4
 from canonical.isa95.operations import SegmentResponse
 from canonical.message import Action, Message, Verb
 from canonical.objects import DataObject, KeyMissingError, data_object
@@ -128,8 +129,8 @@ class _Reading:
 
     def _messages(self, item: Item, plain: Plain, action: Action | None) -> tuple[list[Message], tuple[str, ...]]:
         order: tuple[str, ...] = ()
+        _inherit(plain, item, self.envelope.version)
         if item.object == SEGMENT:
-            _inherit(plain, item)
             if plain.get("id", "") in self.responses:
                 raise Misfit(f"id '{plain['id']}' is in this document twice: facts have ids of their own")
             facts, order = split(plain)
@@ -214,15 +215,26 @@ def _findings(item: Item, ident: str, error: Exception, version: str) -> list[Fi
     return [Finding(root, str(error))]
 
 
-def _inherit(plain: Plain, item: Item) -> None:
-    """A segment response serves the request that the response around it names."""
-    if "operations_request_id" in plain:
-        return
-    request = word(item.around[0], "OperationsRequestID") or word(item.around[0], "ProductionRequestID")
-    if request:
-        plain["operations_request_id"] = request
-        mark = {"place": "OperationsRequestID-", "xml": request}
-        plain["foreign"] = (*plain.get("foreign", ()), mark)
+def _inherit(plain: Plain, item: Item, version: str) -> None:
+    """What an item takes from the elements around it; a mark keeps it from being written where it wasn't.
+
+    A segment response serves the request that the response around it names. In V4.01 its ID counts within that
+    response only, so the response's goes before it; a lot is of the material that its MaterialInformation is about.
+    """
+    if item.object == SEGMENT:
+        response = item.around[0]
+        request = word(response, "OperationsRequestID") or word(response, "ProductionRequestID")
+        if request and "operations_request_id" not in plain:
+            plain["operations_request_id"] = request
+            mark = {"place": "OperationsRequestID-", "xml": request}
+            plain["foreign"] = (*plain.get("foreign", ()), mark)
+        if version == V4:
+            segment = plain.get("id") or str(response.index(item.element))
+            plain["id"] = f"{word(response, 'ID') or request}/{segment}"
+    elif version == V4 and item.object == "material_lot" and item.around:
+        material = word(item.around[0], "ID")
+        if material:
+            plain.setdefault("material_definition_id", material)
 
 
 def _posting(body: Element) -> date | None:

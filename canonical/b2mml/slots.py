@@ -55,6 +55,9 @@ def _leaf(made: Reader, row: Row) -> Read:
             raise
         if is_open and text == "Other":
             given = other_value(child, text)
+            if given != text and len(child.attrib) == 1:
+                put(into.out, path, given)
+                return
         put(into.out, path, given)
         if child.attrib or text != whole or not plain(text) or (alias and _aliased(child, name)):
             into.keep(f"{name}=", child)
@@ -96,11 +99,11 @@ def _nested(made: Reader, row: Row) -> Read:
 
 
 def _group(made: Reader, row: Row) -> Read:
-    inner = reader(made.table.version, row.table, made.model, row.field)
+    inner = reader(made.table.version, row.table, made.model, row.field, made.implied)
     ready: list[Reader] = []
 
     def read(child: etree._Element, into: Into, first: bool) -> None:
-        if not first:
+        if not first and made.strict:
             into.keep(row.name, child)
             return
         if not ready:
@@ -158,7 +161,7 @@ def _placed(made: Reader, base: Row, placed: Mapping[str, Row], otherwise: Read)
 
 
 def _default_text(made: Reader, row: Row, leaf: Leaf) -> str | None:
-    if "." in row.field:
+    if "." in row.field or row.field in made.implied:
         return None
     default = made.model.model_fields[row.field].get_default()
     return None if default is None or made.model.model_fields[row.field].is_required() else leaf.text(default)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from canonical.element import (
     AssetId,
@@ -54,7 +54,17 @@ def _duration(value: Any) -> Any:
     return value
 
 
-IsoDuration = Annotated[timedelta, BeforeValidator(_duration)]
+def duration_text(value: timedelta) -> str:
+    """A length of time as ISO 8601 in days and seconds, which have a fixed length."""
+    if value < timedelta():
+        return "-" + duration_text(-value)
+    days, seconds = value.days, value.seconds
+    clock = f"{seconds}.{value.microseconds:06}".rstrip("0") if value.microseconds else str(seconds)
+    time = f"T{clock}S" if seconds or value.microseconds or not days else ""
+    return f"P{days}D{time}" if days else f"P{time}"
+
+
+IsoDuration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(duration_text, when_used="json")]
 """A length of time of fixed length: ISO 8601 without years or months."""
 
 

@@ -82,18 +82,6 @@ class MaterialDefinition(Resource):
     assembly_relationship: AssemblyRelationship | None = None
 
 
-class MaterialLot(Resource):
-    """An identifiable amount of one material (MaterialLotType)."""
-
-    material_definition_id: MaterialId
-    status: str | None = None
-    disposition: Disposition | None = None
-    material_lot_property: tuple[Property, ...] = ()
-    storage_location: LocationId | None = None
-    quantity: Quantity | None = None
-    test_specification_id: SpecificationId | None = None
-
-
 class MaterialSubLot(Resource):
     """A handling unit, container or serial number within a lot (MaterialSubLotType); its id is the SSCC or serial."""
 
@@ -104,6 +92,19 @@ class MaterialSubLot(Resource):
     material_lot_property: tuple[Property, ...] = ()
     storage_location: LocationId | None = None
     quantity: Quantity | None = None
+
+
+class MaterialLot(Resource):
+    """An identifiable amount of one material (MaterialLotType)."""
+
+    material_definition_id: MaterialId
+    status: str | None = None
+    disposition: Disposition | None = None
+    material_lot_property: tuple[Property, ...] = ()
+    material_sub_lot: tuple[MaterialSubLot, ...] = ()
+    storage_location: LocationId | None = None
+    quantity: Quantity | None = None
+    test_specification_id: SpecificationId | None = None
 
 
 class StockLevel(Element):

@@ -76,8 +76,9 @@ def _materials() -> None:
 
 def _lots() -> None:
     table("MaterialLotType", MaterialLot, f"""{RESOURCE} (SpatialDefinition?) MaterialDefinitionID? Status? Disposition?
-        MaterialLotProperty*:MaterialLotPropertyType (MaterialSubLot*) StorageLocation?>ResourceLocationType
-        Quantity*:QuantityValueType TestSpecificationID* {LOT_TAIL}""")  # fmt: skip
+        MaterialLotProperty*:MaterialLotPropertyType MaterialSubLot*:MaterialSubLotType
+        StorageLocation?>ResourceLocationType Quantity*:QuantityValueType TestSpecificationID*
+        {LOT_TAIL}""")  # fmt: skip
     table("MaterialLotType/ReleaseDecision", ReleaseDecision, f"""ID!=material_lot_id
         {KEPT_RESOURCE.format("Description*")} MaterialDefinitionID? Status? Disposition?
         MaterialLotProperty[ReleaseDecision]=id MaterialLotProperty[ProductionOrder]=production_order_id

@@ -7,6 +7,7 @@ position. Produced, consumed and consumable materials are elements of their own 
 from __future__ import annotations
 
 from canonical.b2mml.table import V4, table
+from canonical.element import Element
 from canonical.isa95 import operations, resources
 from canonical.quantity import Quantity, Value
 
@@ -15,7 +16,7 @@ RESOURCES = (
     ("Equipment", "EquipmentClassID* EquipmentID*"),
     ("Personnel", "PersonnelClassID* PersonID*"),
 )
-MODELS = {
+MODELS: dict[str, type[Element]] = {
     "MaterialRequirement": operations.MaterialRequirement, "MaterialActual": operations.MaterialActual,
     "EquipmentRequirement": operations.EquipmentRequirement, "EquipmentActual": operations.EquipmentActual,
     "PersonnelRequirement": operations.PersonnelRequirement, "PersonnelActual": operations.PersonnelActual,
@@ -62,8 +63,9 @@ def _resource(kind: str, resource: str, ids: str) -> None:
 
 
 def _material(name: str, kind: str, use: str) -> None:
-    table(f"{name}Type", MODELS[f"Material{kind}"], f"""MaterialClassID* MaterialDefinitionID* MaterialLotID*
-        MaterialSubLotID* Description* Location?>LocationType/Storage=storage_location Quantity*:QuantityValueType
+    lots = "" if use == "Consumable" else "MaterialLotID* MaterialSubLotID*"
+    table(f"{name}Type", MODELS[f"Material{kind}"], f"""MaterialClassID* MaterialDefinitionID* {lots}
+        Description* Location?>LocationType/Storage=storage_location Quantity*:QuantityValueType
         {name}Property*:PropertyType=material_{kind.lower()}_property""",
         version=V4, numbered=True, implied=(("material_use", lambda _: use),))  # fmt: skip
 
@@ -85,7 +87,8 @@ def _segments() -> None:
         Parameter?:ParameterType=segment_parameter""", version=V4)  # fmt: skip
     table("ProductionRequestType", operations.OperationsRequest, """ID? Description*
         ProductProductionRuleID*=operations_definition_id Location?:LocationType=hierarchy_scope StartTime? EndTime?
-        Priority? SegmentRequirement*:SegmentRequirementType (SegmentResponse*) RequestState?""", version=V4)  # fmt: skip
+        Priority? SegmentRequirement*:SegmentRequirementType (SegmentResponse*) RequestState?""",
+        version=V4)  # fmt: skip
     table("SegmentResponseType", operations.SegmentResponse, f"""ID? ProcessSegmentID*
         ProductSegmentID*=operations_segment_id Description* Location?:LocationType=hierarchy_scope ActualStartTime?
         ActualEndTime? ProductionData*:ProductionDataType=segment_data PersonnelActual*:PersonnelActualType
@@ -100,7 +103,8 @@ def _materials() -> None:
     table("MaterialDefinitionType", resources.MaterialDefinition, """ID! Description*
         MaterialDefinitionProperty*:PropertyType MaterialClassID*""", version=V4)  # fmt: skip
     table("MaterialLotType", resources.MaterialLot, """ID! Description* MaterialDefinitionID? Status?
-        MaterialLotProperty*:PropertyType (MaterialSubLot*) (Location?) StorageLocation? Quantity*:QuantityValueType""",
+        MaterialLotProperty*:PropertyType MaterialSubLot*:MaterialSubLotType (Location?)
+        StorageLocation? Quantity*:QuantityValueType""",
         version=V4)  # fmt: skip
     table("MaterialSubLotType", resources.MaterialSubLot, """ID! Description* Status?
         MaterialSublotProperty*:PropertyType=material_lot_property StorageLocation? Quantity*:QuantityValueType
