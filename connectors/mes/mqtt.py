@@ -65,7 +65,7 @@ class MesMqtt:
     summary: ClassVar[str] = "An MES with JSON messages on MQTT topics"
     offers: frozenset[Offer] = frozenset(READERS)
     accepts: Mapping[Offer, Accept] = {
-        offer: Accept(effect=Effect.IDEMPOTENT, concurrency=16)
+        offer: Accept(effect=Effect.IDEMPOTENT, concurrency=16, level=Level.ACCEPTED)
         for offer in (
             *(Offer(name) for name in WRITERS),
             *(Offer(name, verb) for name in REQUESTED for verb in REPLIES),
