@@ -42,9 +42,9 @@ BODIES: dict[str, type[EquipmentState | Count | ProcessValue]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tag:
-    """A signal of an equipment."""
+    """A signal of an equipment in one subscription."""
 
     equipment: str
     signal: Signal
@@ -54,9 +54,9 @@ class Tag:
 
 
 class Batcher:
-    """Makes messages of changes, one per equipment and object; remembers what it said last of each signal.
+    """Makes messages of changes, one per equipment and object; what a server tells twice in a row is said once.
 
-    A server tells the current values again at each new subscription: what was said already isn't said twice.
+    It lives as long as a subscription: after that, what was said may not have been stored.
     """
 
     def __init__(self, surroundings: Surroundings) -> None:
