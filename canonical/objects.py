@@ -97,6 +97,12 @@ def id_of(part: str) -> str:
     return part.replace("%2D", "-").replace("%2F", "/").replace("%25", "%")
 
 
+def shown_key(object: str, key: str) -> str:
+    """A key as people know it: the id itself where the key is nothing else."""
+    row = CATALOGUE.get(object)
+    return id_of(key) if row is not None and len(row.key) == 1 else key
+
+
 def _values(body: object, path: str) -> list[str]:
     """The values at a dotted path: `a.b`, `a.0.b` (first element), `a.*.b` (every element)."""
     found: list[object] = [body]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -191,6 +192,7 @@ async def connect(
             await _ready(bus, limits, timeout_s)
         yield bus
     finally:
+        link.leave()
         await _close(broker, client)
 
 
@@ -252,12 +254,13 @@ def _broker(servers: str, name: str, link: Link, security: BaseSecurity | None) 
 
 
 async def _close(broker: NatsBroker, client: Client) -> None:
-    """Say goodbye; a broker that doesn't answer any more isn't waited for."""
-    try:
-        async with asyncio.timeout(5):
-            await broker.stop()
-    except Exception:  # noqa: BLE001 - closing never fails
-        await client.close()
+    """Say goodbye; a broker that doesn't answer any more isn't waited for.
+
+    The client is closed first: draining would wait for pulled messages that nobody takes any more.
+    """
+    await client.close()
+    with contextlib.suppress(Exception):
+        await broker.stop()
 
 
 def _bare(url: Any) -> str:

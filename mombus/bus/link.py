@@ -59,8 +59,12 @@ class Link:
 
     def connected(self) -> None:
         """The connection stands."""
-        self._change("connected")
+        self.since, self.reason = datetime.now(UTC), "connected"
         self._up.set()
+
+    def leave(self) -> None:
+        """We close it ourselves: nobody needs to be told."""
+        self._observe = lambda _text: None
 
     async def disconnected(self) -> None:
         """The client lost its connection and tries to get it back."""
@@ -94,6 +98,10 @@ class Link:
                 if not waiting.done():
                     waiting.set_exception(reason)
         self.note(text.removeprefix("nats: "))
+
+    def end(self) -> None:
+        """The connection is being closed on purpose: nobody needs to be told that it goes."""
+        self._observe = lambda _text: None
 
     def note(self, text: str) -> None:
         """Remember the latest trouble as the reason; the same one again is not reported twice."""

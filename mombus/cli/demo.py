@@ -28,6 +28,7 @@ MARK = "demo"
 ORDER = "PO-4711"
 ONCE_TIMEOUT_S = 120.0
 LOOK_S = 0.5
+POLLED = ("qms", "cmms", "wms")
 
 
 def demo(
@@ -69,7 +70,7 @@ async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: b
     table = LiveTable(quiet=as_json)
     port = _free_port()
     async with _plant(f"http://127.0.0.1:{port}", pace, orders=1 if once else 0) as urls:
-        config = _config(path, folder, urls, port)
+        config = _config(path, folder, urls, port, poll_s=0.2 if once else 2.0)
         try:
             async with open_hub(config, on_hop=table.hop) as hub:
                 _say_where(hub, urls, folder, quiet=as_json)
@@ -96,13 +97,12 @@ def _free_port() -> int:
     raise OSError("no port is free on 127.0.0.1")
 
 
-def _config(path: Path, folder: Path, urls: Mapping[str, str], port: int) -> Config:
-    """The example's configuration with the addresses where the simulated systems really are."""
-    overlay = {
-        "bus": {"folder": str(folder.absolute())},
-        "http": {"port": port},
-        "systems": {name: {"url": url} for name, url in urls.items()},
-    }
+def _config(path: Path, folder: Path, urls: Mapping[str, str], port: int, poll_s: float) -> Config:
+    """The example's configuration with the addresses where the simulated systems really are, polled more often."""
+    systems: dict[str, dict[str, Any]] = {name: {"url": url} for name, url in urls.items()}
+    for name in POLLED:
+        systems[name]["poll_s"] = poll_s
+    overlay = {"bus": {"folder": str(folder.absolute())}, "http": {"port": port}, "systems": systems}
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         json.dump(overlay, file)
         file.flush()

@@ -6,6 +6,7 @@ import sys
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Self
 
+from canonical.objects import shown_key
 from mombus.cli.showing import length
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class LiveTable:
 def _cells(hop: Hop) -> tuple[str, ...]:
     delay = "" if hop.delay_s is None else length(hop.delay_s)
     return (
-        hop.at.astimezone().strftime("%H:%M:%S"), hop.object.ljust(20), hop.key.ljust(24), f"→ {hop.target}".ljust(8),
+        hop.at.astimezone().strftime("%H:%M:%S"), hop.object.ljust(20),
+        shown_key(hop.object, hop.key).ljust(24), f"→ {hop.target}".ljust(8),
         hop.state.ljust(10), delay.rjust(7), hop.document or hop.reason,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from connectors.connector import Hosted, RetryableError, Source
+from mombus.bus.advisories import watch_advisories
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.errors import BusError
@@ -100,6 +101,7 @@ async def _open_bus(config: Config, folder: Path, stack: AsyncExitStack) -> tupl
         await stack.enter_async_context(broker)
         url = broker.url
     bus = await stack.enter_async_context(connect(url, observe=lambda text: observe(what=text), limits=Limits()))
+    await watch_advisories(bus, lambda text: observe(what=text))
     return bus, url
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from canonical.message import Action
-from canonical.objects import Kind, id_of
+from canonical.objects import Kind, data_object, id_of
 from mombus.delivery.target import State
 from mombus.index.flows import Flows
 from mombus.web.metrics import Metrics
@@ -65,7 +65,22 @@ class Observing:
             self._later(lambda: self._learn(hop))
 
     async def run(self) -> None:
-        """Do what follows, one after the other, for ever."""
+        """Do what follows, and count the signals, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow())
+            tasks.create_task(self._count_signals())
+
+    async def _count_signals(self) -> None:
+        """Signals aren't indexed: their flows come from the intake's counts."""
+        before: dict[tuple[str, str], int] = {}
+        while True:
+            await asyncio.sleep(1.0)
+            for (system, name, what), count in list(self._intake.counts.items()):
+                if what == "published" and data_object(name).kind is Kind.SIGNAL:
+                    self.flows.counted(name, system, count - before.get((name, system), 0))
+                    before[name, system] = count
+
+    async def _follow(self) -> None:
         while True:
             work = await self._work.get()
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from canonical.objects import shown_key
 from mombus import __version__
 from mombus.hub.session import Condition
 
@@ -63,7 +64,7 @@ def flow_rows(config: Config, flows: Flows, waiting: Iterable[Waiting]) -> list[
         stuck[row.object, row.target] = stuck.get((row.object, row.target), 0) + 1
     shown = {**declared, **dict.fromkeys(flows.outgoing)}
     rows = [
-        _flow_row(name, owner.get(name, "-"), target, flows.outgoing.get((name, target)), stuck.get((name, target), 0))
+        _flow_row(name, _sender(owner.get(name), target), target, flows.outgoing.get((name, target)), stuck)
         for name, target in shown
     ]
     routed = {name for name, _ in shown}
@@ -73,20 +74,28 @@ def flow_rows(config: Config, flows: Flows, waiting: Iterable[Waiting]) -> list[
     return rows
 
 
-def _flow_row(object: str, source: str, target: str | None, flow: Flow | None, waiting: int) -> dict[str, Any]:
+def _sender(owner: str | None, target: str) -> str:
+    """Who an object comes from: its owner, or, when it goes to its owner, those who ask."""
+    return "who asks" if owner == target else owner or "-"
+
+
+def _flow_row(
+    object: str, source: str, target: str | None, flow: Flow | None, stuck: Mapping[tuple[str, str], int]
+) -> dict[str, Any]:
     now = datetime.now(UTC)
     return {
         "object": object, "source": source, "target": target,
         "per_minute": flow.rate.per_minute(now) if flow else 0, "total": flow.rate.total if flow else 0,
         "last": _iso(flow.last) if flow else None, "state": flow.state if flow else "",
-        "reason": flow.reason if flow else None, "waiting": waiting,
+        "reason": flow.reason if flow else None, "waiting": stuck.get((object, target or ""), 0),
     }  # fmt: skip
 
 
 def waiting_row(row: Waiting, now: datetime) -> dict[str, Any]:
     """One waiting message."""
     return {
-        "target": row.target, "id": row.message_id, "object": row.object, "key": row.key, "lanes": list(row.lanes),
+        "target": row.target, "id": row.message_id, "object": row.object, "key": shown_key(row.object, row.key),
+        "lanes": list(row.lanes),
         "kind": str(row.kind), "reason": row.reason, "since": row.since.isoformat(), "attempts": row.attempts,
         "due": _iso(row.due), "deadline": _iso(row.deadline), "late": row.late(now),
         "age_s": round((now - row.since).total_seconds(), 1),
@@ -98,7 +107,7 @@ def message_rows(flows: Flows) -> list[dict[str, Any]]:
     return [
         {
             "at": seen.at.isoformat(), "id": seen.message_id, "object": seen.object, "verb": seen.verb,
-            "key": seen.key, "source": seen.source, "lane": seen.lane,
+            "key": shown_key(seen.object, seen.key), "source": seen.source, "lane": seen.lane,
             "arrivals": dict(flows.arrivals.get(seen.message_id, {})),
         }
         for seen in list(flows.last)[: -SHOWN - 1 : -1]

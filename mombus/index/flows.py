@@ -90,6 +90,14 @@ class Flows:
             Seen(stored, message.id, message.object, message.verb, message.key, message.source, message.lane)
         )
 
+    def counted(self, object: str, source: str, count: int) -> None:
+        """So many more messages were stored; used where each by itself doesn't matter."""
+        if count:
+            now = datetime.now(UTC)
+            flow = self.incoming.setdefault((object, source), Flow())
+            flow.rate.add(now, count)
+            flow.last, flow.state = now, "stored"
+
     def arrived(
         self, message_id: str, object: str, target: str, *, state: str, at: datetime, reason: str | None = None
     ) -> None:

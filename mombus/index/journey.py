@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from canonical.objects import shown_key
 from mombus.index.tables import messages, refs
 from mombus.journal.deliveries import Outcome, deliveries
 from mombus.journal.waiting import waiting
@@ -100,15 +101,17 @@ def _arrivals(connection: Connection, ids: list[str]) -> list[dict[str, Any]]:
 def _stored(row: dict[str, Any]) -> Hop:
     return Hop(
         at=row["stored"], message_id=row["id"], object=row["object"], verb=row["verb"], action=row["action"],
-        key=row["key"], source=row["source"], target=None, state="stored", document=row["document"],
-        reason=row["reason"], delay_s=max(0.0, (row["stored"] - row["occurred"]).total_seconds()),
+        key=shown_key(row["object"], row["key"]), source=row["source"], target=None, state="stored",
+        document=row["document"], reason=row["reason"],
+        delay_s=max(0.0, (row["stored"] - row["occurred"]).total_seconds()),
     )  # fmt: skip
 
 
 def _arrived(message: dict[str, Any], arrival: dict[str, Any]) -> Hop:
     return Hop(
         at=arrival["at"], message_id=message["id"], object=message["object"], verb=message["verb"],
-        action=message["action"], key=message["key"], source=message["source"], target=arrival["target"],
+        action=message["action"],
+        key=shown_key(message["object"], message["key"]), source=message["source"], target=arrival["target"],
         state=str(arrival["state"]), document=arrival.get("document"), reason=arrival["reason"],
         delay_s=max(0.0, (arrival["at"] - message["stored"]).total_seconds()),
     )  # fmt: skip
