@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -255,6 +256,25 @@ async def test_a_forgotten_session_is_told_as_a_gap(tmp_path: Path) -> None:
     assert gap.until is not None
     assert timedelta() <= gap.until - gap.since < timedelta(seconds=30)
     assert keys(items) == ["C2"]
+
+
+async def test_a_broker_that_hangs_is_noticed(broker: Broker) -> None:
+    """Its connections stay open but nothing comes: reading ends, a write is in doubt, and both work again later."""
+    hub = mes(broker.url, keepalive_s=1, timeout_s=0.5)
+    async with connected(hub):
+        assert broker._process is not None
+        broker._process.send_signal(signal.SIGSTOP)
+        try:
+            (unknown,) = await hub.write([order("PO-1")])
+            assert isinstance(unknown, OutcomeUnknown)
+            assert (await hub.probe()).health is Health.DOWN
+            with pytest.raises(NotConnected):
+                await hear(hub, 1)
+        finally:
+            broker._process.send_signal(signal.SIGCONT)
+        await hub.connect()
+        await publish(broker.port, said("C1"))
+        assert keys(await hear(hub, 2)) == ["C1"]
 
 
 async def test_credentials(tmp_path: Path) -> None:
