@@ -20,9 +20,13 @@ class Fault(NamedTuple):
 
 
 def address_fault(text: str) -> Fault | None:
-    """What is wrong with `text` if it is a URL; None for good ones and for other texts."""
-    if not _URL.fullmatch(text):
-        return None
+    """What is wrong with `text` if it is a URL, or a list of them with commas; None for good ones and other texts."""
+    several = text.split(",")
+    urls = several if all(map(_URL.fullmatch, several)) else [text] if _URL.fullmatch(text) else []
+    return next((fault for fault in map(_url_fault, urls) if fault), None)
+
+
+def _url_fault(text: str) -> Fault | None:
     try:
         parts = urlsplit(text)
         host, credentials = parts.hostname or "", parts.username is not None or parts.password is not None
@@ -30,9 +34,7 @@ def address_fault(text: str) -> Fault | None:
     except ValueError as error:
         return Fault(f"this is no URL: {error}", "write scheme://host:port/path")
     if credentials:
-        return Fault(
-            "the URL holds credentials", "use the connector's user, password or token fields, with ${secret:…}"
-        )
+        return Fault("the URL holds credentials", "use fields such as user, password or token, with ${secret:…}")
     if host.lower().rstrip(".") in _METADATA or _link_local(host):
         return Fault(f"'{host}' is a link-local or metadata address, not a system", "name the system's own address")
     return None

@@ -79,6 +79,14 @@ def test_check_finds(mombus: Mombus, tmp_path: Path) -> None:
     assert "Checked bad.yaml: 4 errors, 0 warnings." in done.stderr
 
 
+def test_what_check_refuses_does_not_start(mombus: Mombus, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("version: 2\n", encoding="utf-8")
+    done = mombus("run", "bad.yaml")
+    assert done.returncode == 78
+    assert done.stdout == ""
+    assert mombus("check", "bad.yaml").stdout.splitlines() == done.stderr.splitlines()[:4]
+
+
 def test_check_in_json(mombus: Mombus, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("version: 2\n", encoding="utf-8")
     told = json.loads(mombus("check", "--json", "bad.yaml").stdout)

@@ -237,6 +237,7 @@ def test_good_references(folder: Folder) -> None:
         ("http://[fe80::1%25eth0]/", "link-local or metadata address"),
         ("http://[::ffff:169.254.1.1]/", "link-local or metadata address"),
         ("http://metadata.google.internal/", "link-local or metadata address"),
+        ("nats://n:4222,nats://hub:pa55@m:4222", "the URL holds credentials"),
         ("http://erp:99999/", "this is no URL"),
     ],
 )
@@ -250,7 +251,15 @@ def test_addresses_that_are_refused(folder: Folder, url: str, message: str) -> N
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:8080/x", "opc.tcp://10.0.0.1:4840", "mqtt://broker", "http://[::1]:80/", "nats://n:4222"]
+    "url",
+    [
+        "http://127.0.0.1:8080/x",
+        "opc.tcp://10.0.0.1:4840",
+        "mqtt://broker",
+        "http://[::1]:80/",
+        "nats://n:4222,nats://m:4222",
+        "http://x/?a=1,2",
+    ],
 )
 def test_addresses_that_are_taken(folder: Folder, url: str) -> None:
     folder.change('"http://cmms"', f'"{url}"')
