@@ -100,7 +100,10 @@ async def _open_bus(config: Config, folder: Path, stack: AsyncExitStack) -> tupl
         broker = EmbeddedBroker(folder / "broker", observe=lambda text: observe(what=text))
         await stack.enter_async_context(broker)
         url = broker.url
-    bus = await stack.enter_async_context(connect(url, observe=lambda text: observe(what=text), limits=Limits()))
+    bus = await stack.enter_async_context(connect(
+        url, token=config.bus.token.get_secret_value() if config.bus.token else None,
+        credentials=config.bus.credentials, observe=lambda text: observe(what=text), limits=Limits(),
+    ))  # fmt: skip
     await watch_advisories(bus, lambda text: observe(what=text))
     return bus, url
 
