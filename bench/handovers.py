@@ -49,9 +49,11 @@ def fact(number: int, order: int) -> Message:
 class Counter:
     """A target that only counts, and notes when each message took effect."""
 
-    def __init__(self, accept: Accept) -> None:
+    def __init__(self, accept: Accept, goal: int) -> None:
         self.accepts = {Offer(OBJECT): accept}
         self.taken = 0
+        self.goal = goal
+        self.reached = asyncio.Event()
         self.delays_s: list[float] = []
 
     async def connect(self) -> None:
@@ -61,6 +63,8 @@ class Counter:
         """Count them."""
         now = datetime.now(UTC)
         self.taken += len(messages)
+        if self.taken >= self.goal:
+            self.reached.set()
         self.delays_s += [(now - message.recorded).total_seconds() for message in messages]
         return [Receipt(Level.POSTED)] * len(messages)
 
@@ -83,11 +87,10 @@ async def bare(bus: Bus, number: int) -> float:
 
 async def delivered(bus: Bus, folder: Path, number: int, accept: Accept, targets: int) -> float:
     """Handovers per second to each of `targets` targets, all of them together."""
-    sinks = [Counter(accept) for _ in range(targets)]
+    sinks = [Counter(accept, number) for _ in range(targets)]
     async with running(bus, folder, sinks, THEN):
         begin = time.perf_counter()
-        while any(sink.taken < number for sink in sinks):
-            await asyncio.sleep(0.005)
+        await asyncio.gather(*(sink.reached.wait() for sink in sinks))
         return targets * number / (time.perf_counter() - begin)
 
 
@@ -116,18 +119,17 @@ class running:  # noqa: N801 - reads as a statement
 
 async def steady(bus: Bus, folder: Path, accept: Accept, rate: int = 500, seconds: float = 5.0) -> tuple[float, float]:
     """p50 and p99 in ms of one handover at a steady rate."""
-    sink = Counter(accept)
+    number = int(rate * seconds)
+    sink = Counter(accept, number)
     async with running(bus, folder, [sink], "now"):
         await asyncio.sleep(0.5)
         begin = time.perf_counter()
         publishing: set[asyncio.Task[object]] = set()
-        number = int(rate * seconds)
         for n in range(number):
             await asyncio.sleep(max(0.0, begin + n / rate - time.perf_counter()))
             publishing.add(asyncio.create_task(bus.publish(fact(10_000_000 + time.time_ns(), n % LANES))))
         await asyncio.gather(*publishing)
-        while sink.taken < number:
-            await asyncio.sleep(0.005)
+        await sink.reached.wait()
     delays = sorted(sink.delays_s)
     return delays[len(delays) // 2] * 1000, delays[int(len(delays) * 0.99)] * 1000
 

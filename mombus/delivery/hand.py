@@ -65,8 +65,14 @@ class Hand:
         """Take an entry in, in its lanes. Its turn is asked for apart."""
         self.entries[entry.id] = entry
         self.lanes.add(entry)
-        if entry.revision is not None:
+        newest = self.newest.get(entry.thing)
+        if entry.revision is not None and (newest is None or (newest.revision or 0) < entry.revision):
             self.newest[entry.thing] = entry
+
+    def outdated(self, entry: Entry) -> bool:
+        """True if the target got a newer revision meanwhile, by another lane."""
+        newest = self.recent_revisions.get(entry.thing)
+        return entry.revision is not None and newest is not None and newest >= entry.revision
 
     def drop(self, entry: Entry) -> None:
         """It is dealt with: forget it and give their turn to those behind it."""

@@ -21,11 +21,12 @@ from mombus.delivery.opening import open_reading, waiting_entries
 from mombus.delivery.posting import Posting
 from mombus.delivery.reader import OtherStream, Reader, ReadingLost
 from mombus.delivery.routing import Routing
-from mombus.delivery.settling import Settlement, Settling
+from mombus.delivery.settling import Ending, Settlement, Settling
 from mombus.delivery.target import Condition, Hop, State, Status
 from mombus.delivery.verdict import Stop, ToWait, back_off, text
 from mombus.delivery.writing import Writing
-from mombus.journal import waiting
+from mombus.journal import deliveries, waiting
+from mombus.journal.deliveries import Outcome
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from nats.js import JetStreamContext
+    from sqlalchemy import Connection
 
     from canonical.message import Message
     from connectors.connector import Accept
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 LOAD = 100
 """Messages taken from the waiting room at once."""
+NEWER = "a newer revision is there"
 
 
 class Inbox:
@@ -264,8 +267,9 @@ class Inbox:
         queue = self.hand.to_load
         while queue:
             part = [entry for entry in list(queue)[:LOAD] if entry.phase is Phase.STORED]
-            ids = [entry.id for entry in part]
-            messages = await self._journal.read(partial(waiting.messages, target=self.target.system, ids=ids))
+            messages, newest = await self._journal.read(partial(_waiting, self.target.system, part))
+            for thing, revision in newest.items():
+                self.hand.recent_revisions.put(thing, revision)
             refused = Settlement()
             for _ in range(min(LOAD, len(queue))):
                 queue.popleft()
@@ -277,6 +281,10 @@ class Inbox:
 
     def _bring(self, entry: Entry, message: Message, refused: Settlement) -> None:
         entry.message = message
+        if self.hand.outdated(entry):
+            entry.phase = Phase.GONE
+            refused.endings.append(Ending(entry, Outcome.SUPERSEDED, reason=NEWER))
+            return
         try:
             rule = self._routing.rule_for(message, entered=True)
         except MappingError as error:
@@ -291,11 +299,15 @@ class Inbox:
         accept = self._writing.accept(offer)
         batch, concurrency = _limits(accept)
         ready = self.hand.ready[offer]
+        outdated = Settlement()
         while ready and self._writes.get(offer, 0) < concurrency:
             group: list[Entry] = []
             while ready and len(group) < batch:
                 entry = ready.popleft()
-                if entry.phase is Phase.QUEUED:
+                if entry.phase is Phase.QUEUED and self.hand.outdated(entry):
+                    entry.phase = Phase.GONE
+                    outdated.endings.append(Ending(entry, Outcome.SUPERSEDED, reason=NEWER))
+                elif entry.phase is Phase.QUEUED:
                     entry.phase = Phase.WRITING
                     group.append(entry)
             if group:
@@ -303,6 +315,8 @@ class Inbox:
                 self._start(self._write(offer, group))
         if not ready:
             del self.hand.ready[offer]
+        if outdated:
+            self._start(self._settle(outdated))
 
     async def _write(self, offer: Offer, group: list[Entry]) -> None:
         unsent: list[Entry] = []
@@ -318,6 +332,10 @@ class Inbox:
             if self._going.is_set():
                 self._going.clear()
                 self._start(self._stopped(stop))
+        self.nudge()
+
+    async def _settle(self, settlement: Settlement) -> None:
+        await self.settling.settle(settlement)
         self.nudge()
 
     async def _park(self, group: list[Entry], reason: str) -> None:
@@ -386,6 +404,15 @@ class Inbox:
 
     def _alarm(self, reason: str) -> None:
         self.settling.tell(Hop(at=self._clock(), target=self.target.system, state=State.ALARM, reason=reason))
+
+
+def _waiting(
+    system: str, entries: list[Entry], connection: Connection
+) -> tuple[dict[str, Message], dict[tuple[str, str], int]]:
+    """The messages of waiting entries, and the revisions that the target has of what they are about."""
+    states = [entry.thing for entry in entries if entry.revision is not None]
+    found = waiting.messages(connection, system, [entry.id for entry in entries])
+    return found, deliveries.look_up(connection, system, [], states, []).revisions
 
 
 def _limits(accept: Accept | None) -> tuple[int, int]:

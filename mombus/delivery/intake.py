@@ -142,6 +142,7 @@ class Intake:
             self._not_ours(arrival, rule, done)
             return
         entry = self._entry(arrival, rule if isinstance(rule, Rule) else None)
+        self.intents.discard(entry.id)
         hand.unsettled.add(entry.seq)
         if isinstance(rule, MappingError):
             hand.add(entry)

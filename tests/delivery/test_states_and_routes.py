@@ -159,3 +159,25 @@ async def test_a_route_added_later_brings_its_history_and_nothing_twice(bus, jou
         await bus.publish(fact("R-2", "PO-9"))
         await running.until_state("R-2", State.DELIVERED)
         assert sink.ledger.got() == ["R-1", "PO-1", "R-2"]
+
+
+async def test_an_older_revision_in_another_lane_never_overwrites_a_newer(bus, journal_path, sink):
+    """A handling unit may change its lot, and with it its lane, between two revisions."""
+    sink.trouble = lambda m, attempt: RetryableError("busy", 0.2) if m.revision == 1 else None
+    async with hub(bus, journal_path, mes(sink)) as running:
+        await bus.publish(order("PO-1", 1, lanes=("order:A",)))
+        await running.until_state("PO-1", State.RETRYING)
+        await bus.publish(order("PO-1", 2, lanes=("order:B",)))
+        await running.until_state("PO-1", State.SUPERSEDED)
+        assert sink.ledger.rows() == [("PO-1", 2)]
+        assert await running.delivery.waiting() == []
+
+
+async def test_old_revisions_that_keep_coming_are_all_superseded(bus, journal_path, sink):
+    async with hub(bus, journal_path, mes(sink)) as running:
+        sink.delay_s = 0.3
+        for revision in (5, 4, 3, 2):
+            await bus.publish(order("PO-1", revision))
+        await running.until_state("PO-1", State.SUPERSEDED, times=3)
+        await running.until_state("PO-1", State.DELIVERED)
+        assert sink.ledger.rows() == [("PO-1", 5)]
