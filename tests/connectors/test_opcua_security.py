@@ -68,6 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("secure")
     certify(folder, "server", "urn:acme:secure")
     certify(folder, "client", "urn:acme:mombus")
+    certify(folder, "operator", "urn:acme:operator")
     process = ServerProcess(folder, "--secure").start()
     yield process
     process.kill()
@@ -75,7 +76,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def folder(server: ServerProcess, tmp_path: Path) -> Path:
-    for name in ("client.der", "client.pem"):
+    for name in ("client.der", "client.pem", "operator.der", "operator.pem"):
         shutil.copy(server.folder / name, tmp_path)
     (tmp_path / "trusted").mkdir()
     return tmp_path
@@ -118,6 +119,28 @@ async def test_a_wrong_password_halts_and_is_not_told(server: ServerProcess, fol
     with pytest.raises(Halted) as refused:
         await source.connect()
     assert "wrong-secret" not in str(refused.value) + repr(source._config)
+    await source.close()
+
+
+async def test_a_certificate_can_be_the_user(server: ServerProcess, folder: Path) -> None:
+    shutil.copy(server.folder / "server.der", folder / "trusted")
+    operator = {"user_certificate": "operator.der", "user_private_key": "operator.pem"}
+    source = secure(server, folder, user=None, password=None, **operator)
+    await source.connect()
+    assert (await source.probe()).health is Health.OK
+    await source.close()
+    stranger = {"user_certificate": "client.der", "user_private_key": "client.pem"}
+    with pytest.raises(Halted, match="BadUserAccessDenied"):
+        await secure(server, folder, user=None, password=None, **stranger).connect()
+
+
+async def test_another_policy_only_signs(server: ServerProcess, folder: Path) -> None:
+    shutil.copy(server.folder / "server.der", folder / "trusted")
+    source = secure(server, folder, security_policy="Aes128Sha256RsaOaep", security_mode="Sign")
+    await source.connect()
+    items = source.read(None)
+    assert (await anext(items)).messages
+    await items.aclose()
     await source.close()
 
 
