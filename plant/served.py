@@ -75,7 +75,11 @@ class Served:
         """Return when it takes connections. Raises OSError when the port is taken."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
+        try:
+            listener.bind(("127.0.0.1", self.port))
+        except OSError:
+            listener.close()
+            raise
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(self._app, log_config=None, access_log=False, lifespan="off", ws="none")
         server = _Server(config)
