@@ -38,7 +38,7 @@ class MqttConfig(ConnectorConfig):
         default=4,
         ge=1,
         le=600,
-        description="Seconds of silence until the broker is asked whether it lives; as long again until it is given up.",
+        description="Seconds of silence until the broker is asked whether it lives; twice that and it is given up.",
     )
     timeout_s: float = Field(default=5.0, gt=0, le=120, description="Seconds the broker has for an acknowledgement.")
     reply_timeout_s: float = Field(default=10.0, gt=0, le=600, description="Seconds the system has for its reply.")
