@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mombus.config.document import Node, Scalar, Table, read
 from mombus.config.draft import Draft
 from mombus.config.finding import Finding, Findings, Mark, did_you_mean
-from mombus.config.model import Config
+from mombus.config.model import Bus, Config, Http
 from mombus.config.reading import Reading
 from mombus.config.rules import check
 from mombus.config.sections import REQUIRED, SECTIONS
@@ -18,6 +18,9 @@ from mombus.config.substitution import Substitution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+Anchored = TypeVar("Anchored", Bus, Http)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,16 @@ def _config(draft: Draft) -> Config | None:
     """The checked draft as a configuration; every part is there when no finding is an error."""
     if draft.plant is None or draft.bus is None or draft.http is None:
         return None
+    folder = draft.folder.resolve()
     return Config(
-        plant=draft.plant, bus=draft.bus, http=draft.http, systems=draft.systems, aliases=draft.aliases,
+        plant=draft.plant, bus=_anchored(draft.bus, folder, "credentials"),
+        http=_anchored(draft.http, folder, "certificate", "private_key"), systems=draft.systems, aliases=draft.aliases,
         objects=tuple(ownership for ownership, _ in draft.objects),
-        routes=tuple(route for route, _ in draft.routes), folder=draft.folder.resolve(),
+        routes=tuple(route for route, _ in draft.routes), folder=folder,
     )  # fmt: skip
+
+
+def _anchored(section: Anchored, folder: Path, *names: str) -> Anchored:
+    """Its paths, which start at the configuration file's folder, made absolute."""
+    paths = {name: folder / path for name in names if (path := getattr(section, name)) is not None}
+    return section.model_copy(update=paths)

@@ -112,7 +112,7 @@ class Validation:
                 names = [info.alias or name for name, info in owner.model_fields.items()] if owner else []
                 hint = did_you_mean(key, names)
                 self._findings.error(found.key, _dotted(path, place[:-1]), f"there is no key '{key}'", hint)
-            elif found.mark not in noted:
+            elif found.mark not in noted and not _follows(error, found):
                 wrong.setdefault(found.mark, (found, []))[1].append(_message(error))
         for mark, (found, messages) in wrong.items():
             message = ", or ".join(dict.fromkeys(messages))
@@ -158,6 +158,12 @@ def locate(node: Node, place: Place) -> Found:
     return Found(node, key, tuple(followed))
 
 
+def _follows(error: ErrorDetails, found: Found) -> bool:
+    """A list is called too short when its elements are wrong: those have findings of their own."""
+    shortest = error.get("ctx", {}).get("min_length", 0)
+    return error["type"] == "too_short" and isinstance(found.node, Items) and len(found.node.nodes) >= shortest
+
+
 def _take_as_text(error: ErrorDetails, table: Table, data: Any) -> None:
     """A plain `1.10` is a number until text is asked for; then it is what stands there."""
     found = locate(table, error["loc"])
@@ -173,6 +179,8 @@ def _message(error: ErrorDetails) -> str:
     expected = _EXPECTED.get(error["type"])
     if expected:
         return "a value is missing" if error["input"] is None else f"expected {expected}"
+    if error["type"] == "too_short":
+        return f"expected at least {error['ctx']['min_length']}"
     message = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
     return message.removeprefix("Input ").removesuffix(".")[:300]
 

@@ -101,6 +101,14 @@ def test_text_stays_text_where_text_is_meant(folder: Folder) -> None:
     assert acme.options == {"a": 1.1, "b": "1.10", "c": "no", "d": 2}
 
 
+def test_paths_start_at_the_files_folder(folder: Folder) -> None:
+    folder.write("keys/hub.pem", "")
+    folder.change("systems:\n", "http: {certificate: keys/hub.pem, private_key: keys/hub.pem}\nsystems:\n")
+    config = folder.load().config
+    assert config is not None
+    assert config.http.certificate == config.http.private_key == folder.path / "keys" / "hub.pem"
+
+
 def test_overlays_are_laid_on_top_and_keep_their_places(folder: Folder) -> None:
     folder.write("prod.yaml", 'systems:\n  erp: {url: "http://prod"}\n  line1: null\nobjects: {count: null}\n')
     config = folder.load("prod.yaml").config

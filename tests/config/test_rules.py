@@ -147,6 +147,13 @@ BROKEN = [
         id="half of TLS",
     ),
     pytest.param(
+        "systems:\n", "http: {certificate: a.pem, private_key: equipment.csv}\nsystems:\n", "certificate: >a.pem",
+        "error: http.certificate: there is no file a.pem", id="a certificate that isn't there",
+    ),
+    pytest.param(
+        "to: mes}", "to: []}", "to: >[]", "error: routes[0].to: expected at least 1; The target system", id="no target",
+    ),
+    pytest.param(
         "routes:\n", "aliases: {cmm: {equipment: {1: FILLER1}}}\nroutes:\n", ">cmm:",
         "error: aliases: 'cmm' is no declared system; did you mean 'cmms'?", id="aliases of an unknown system",
     ),

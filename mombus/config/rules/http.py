@@ -28,7 +28,17 @@ def certificate_has_its_key(draft: Draft, findings: Findings) -> None:
         findings.error(draft.mark("http"), "http", "TLS needs both certificate and private_key", "name both files")
 
 
-RULES = (open_doors_are_locked, certificate_has_its_key)
+def named_files_are_there(draft: Draft, findings: Findings) -> None:
+    """Certificates, keys and credentials can be read."""
+    for section, names in (("http", ("certificate", "private_key")), ("bus", ("credentials",))):
+        for name in names:
+            path = getattr(getattr(draft, section), name, None)
+            if path is not None and not (draft.folder / path).is_file():
+                hint = "paths start at the configuration file's folder"
+                findings.error(draft.mark(section, name), f"{section}.{name}", f"there is no file {path}", hint)
+
+
+RULES = (open_doors_are_locked, certificate_has_its_key, named_files_are_there)
 
 
 def _is_loopback(host: str) -> bool:
