@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import zeep.exceptions
 from lxml import etree
 from pydantic import SecretStr
 from starlette.responses import Response
+from test_rest_tls import self_signed
 
 from canonical.b2mml.secure import parse
 from connectors.connector import (
@@ -154,6 +156,32 @@ async def test_a_generic_operation_gets_the_document_in_its_wrapper(peer: Peer) 
 async def test_a_document_without_an_operation_is_a_mapping_error(client: SoapClient) -> None:
     with pytest.raises(MappingError, match="ProcessThing"):
         await client.ask(b'<ProcessOther xmlns="urn:test"/>')
+
+
+async def test_a_document_over_the_limit_is_not_sent(peer: Peer, client: SoapClient) -> None:
+    with pytest.raises(MappingError, match="100000"):
+        await client.ask(b'<ProcessThing xmlns="urn:test">' + b" " * 100_000 + b"</ProcessThing>")
+    assert peer.requests == []
+
+
+async def test_an_unknown_certificate_halts_and_a_configured_one_is_trusted(tmp_path: Path) -> None:
+    async def wsdl(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        content = SERVICE.wsdl(url)
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(content) + content)
+        await writer.drain()
+        writer.close()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*map(str, self_signed(tmp_path)))
+    server = await asyncio.start_server(wsdl, "127.0.0.1", 0, ssl=context)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/peer"
+    with pytest.raises(Halted, match="ca_file"):
+        await SoapClient(Target(wsdl=url), parse).open()
+    client = SoapClient(Target(wsdl=url, ca_file=tmp_path / "server.pem"), parse)
+    await client.open()
+    await client.close()
+    server.close()
 
 
 HTML = "<html><body>Internal error. <br> Please call</body></html>"
@@ -326,7 +354,7 @@ async def test_a_local_copy_of_the_wsdl_stays_in_its_folder(peer: Peer, tmp_path
 async def test_what_is_no_wsdl_is_a_config_error(peer: Peer, content: bytes) -> None:
     peer.wsdl = lambda _: content
     client = SoapClient(Target(wsdl=peer.url, max_bytes=100_000), parse)
-    with pytest.raises((ConfigError, NotConnected), match="(?i)wsdl"):
+    with pytest.raises((ConfigError, NotConnected), match=r"(?i)wsdl"):
         await client.open()
     peer.wsdl = SERVICE.wsdl
     await client.open()

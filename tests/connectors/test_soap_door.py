@@ -240,13 +240,13 @@ async def test_a_broken_envelope_is_a_typed_fault(
 
 
 async def test_soap_12_faults_have_soap_12_codes(house: House, url: str, http: httpx.AsyncClient) -> None:
-    house.error = Refused("no")
+    house.error = Refused("no\x00")
     answer = await http.post(url, content=envelope(THING, SOAP12), headers={"Content-Type": "application/soap+xml"})
     assert answer.status_code == 400
     fault = etree.fromstring(answer.content).find(f"{{{SOAP12}}}Body/{{{SOAP12}}}Fault")
     assert fault is not None
     assert fault.findtext(f"{{{SOAP12}}}Code/{{{SOAP12}}}Value") == "soap:Sender"
-    assert fault.findtext(f"{{{SOAP12}}}Reason/{{{SOAP12}}}Text") == "no"
+    assert fault.findtext(f"{{{SOAP12}}}Reason/{{{SOAP12}}}Text") == "no?"
 
 
 async def test_too_big_is_413_even_when_the_size_is_not_told(house: House, url: str, http: httpx.AsyncClient) -> None:
@@ -285,6 +285,24 @@ async def test_a_slow_document_is_408(house: House) -> None:
     assert b"408" in await asyncio.wait_for(reader.readline(), 5)
     writer.close()
     await served.stop()
+
+
+async def test_a_caller_that_hangs_up_stops_nobody(house: House, url: str, http: httpx.AsyncClient) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", int(httpx.URL(url).port or 0))
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: 100\r\n\r\n<a")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert (await http.post(url, content=THING.encode(), headers=XML)).status_code == 200
+    assert house.taken == [THING.encode()]
+
+
+async def test_an_answer_may_be_larger_than_a_document(house: House, url: str, http: httpx.AsyncClient) -> None:
+    """What was taken is never answered with a fault, however long its acknowledgement is."""
+    house.answer = b'<AcknowledgeThing xmlns="urn:test">' + b" " * 300_000 + b"</AcknowledgeThing>"
+    answer = await http.post(url, content=envelope(THING), headers=SOAP)
+    assert answer.status_code == 200
+    assert len(answer.content) > 300_000
 
 
 BASIC = Credentials(username="erp", password=SecretStr("s3cret:ü"))

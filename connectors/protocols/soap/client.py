@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.connector import ConfigError, MappingError, NotConnected
-from connectors.protocols.soap.envelope import EnvelopeError, Version, is_envelope, open_envelope, wrap
+from connectors.protocols.soap.envelope import EnvelopeError, Version, is_envelope, open_envelope, own, wrap
 from connectors.protocols.soap.errors import (
     Asked,
     ForbiddenReference,
@@ -90,7 +90,9 @@ class SoapClient:
             raise NotConnected(f"{self._target.wsdl} wasn't read yet")
         import httpx  # noqa: PLC0415 - heavy
 
-        root = self._parse(document)
+        if len(document) > self._target.max_bytes:
+            raise MappingError(f"a document of {len(document)} bytes: at most {self._target.max_bytes} are sent")
+        root = own(document)
         call = self._call_for(str(root.tag))
         try:
             return await self._post(self._http, call, self._wrapped(root, call))

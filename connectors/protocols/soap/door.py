@@ -22,6 +22,7 @@ from connectors.protocols.soap.envelope import (
     Version,
     is_envelope,
     open_envelope,
+    own,
     wrap,
     wrap_fault,
 )
@@ -82,9 +83,12 @@ class Door:
         """Serve one request."""
         if scope["type"] != "http":
             return
-        from starlette.requests import Request  # noqa: PLC0415 - heavy
+        from starlette.requests import ClientDisconnect, Request  # noqa: PLC0415 - heavy
 
-        response = await self._answer(Request(scope, receive))
+        try:
+            response = await self._answer(Request(scope, receive))
+        except ClientDisconnect:
+            return
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -147,7 +151,7 @@ class Door:
             return _response(b"", 202, "text/xml" if version is None else version.media_type)
         if version is None:
             return _response(answer, 200, "application/xml")
-        return _response(wrap(self._parse(answer), version), 200, version.media_type)
+        return _response(wrap(own(answer), version), 200, version.media_type)
 
 
 def _document(envelope: Envelope) -> bytes:
