@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from canonical.objects import CATALOGUE, DataObject
@@ -36,9 +34,10 @@ def pages() -> dict[str, str]:
         "connectors.md": _connectors(),
         "routes.schema.json": _json(routes_schema(ours=True)),
     }
+    from canonical.b2mml.coverage import coverage_markdown  # noqa: PLC0415 - lxml is heavy
+
+    found["b2mml-coverage.md"] = coverage_markdown()
     found |= {f"schemas/{name}.json": _json(object_schema(name)) for name in CATALOGUE}
-    with suppress(ImportError):
-        found["b2mml-coverage.md"] = import_module("canonical.b2mml.coverage").coverage_markdown()
     return found
 
 
