@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 B2MML = "http://www.mesa.org/xml/B2MML"
 SCHEMAS = Path(__file__).parents[3] / "shared/b2mml/xsd/AllSchemas.xsd"
+EXAMPLES = SCHEMAS.parents[1] / "examples"
 XML = {"Content-Type": "application/xml"}
 SOAP = {"Content-Type": "text/xml"}
 
@@ -281,6 +282,20 @@ async def test_what_cannot_be_read_is_refused_kept_and_stops_nobody(
         assert hub.items[0].raw
     good = await http.post(url, content=schedule(order("PO-9")), headers=XML)
     assert [action for action, _ in answers(good.content)] == ["Accepted"]
+
+
+@pytest.mark.skipif(not EXAMPLES.exists(), reason="MESA's example documents aren't beside this checkout")
+async def test_documents_of_v4_come_in_by_the_same_door(http: httpx.AsyncClient) -> None:
+    hub = Hub()
+    served = Served(connector(assume_site_time=True).app(hub.deliver))
+    await served.start()
+    documents = sorted(EXAMPLES.rglob("*.xml"))
+    for path in documents:
+        reply = await http.post(served.url, content=path.read_bytes(), headers=XML)
+        assert reply.status_code == 202, path.name
+    assert len(hub.items) == len(documents) > 0
+    assert all(item.messages and not item.faults for item in hub.items)
+    await served.stop()
 
 
 async def test_a_byte_order_mark_is_no_mistake(hub: Hub, url: str, http: httpx.AsyncClient) -> None:
