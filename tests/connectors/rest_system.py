@@ -56,6 +56,7 @@ class Ledger:
     after_page: Callable[[], None] | None = None
     swallow: bool = False
     hang: bool = False
+    links: str = "whole"
 
     def __post_init__(self) -> None:
         routes = [
@@ -120,7 +121,12 @@ class Ledger:
         page: dict[str, Any] = {"items": rows[start : start + size], "more": start + size < len(rows)}
         if page["more"]:
             following = request.url.include_query_params(at=start + size)
-            page["next"] = str(following) if style == "link" else str(start + size)
+            links = {
+                "whole": str(following),
+                "rooted": f"{following.path}?{following.query}",
+                "bare": f"?{following.query}",
+            }
+            page["next"] = links[self.links] if style == "link" else str(start + size)
         if self.after_page is not None:
             self.after_page()
         return _json({"data": page})

@@ -249,6 +249,30 @@ async def test_errors_inside_status_200_are_errors(ledger: Ledger, body: str, ki
     await connector.close()
 
 
+async def test_a_strange_answer_to_a_write_leaves_open_what_happened(ledger: Ledger) -> None:
+    failing = rest(ledger, error="$number(state) > 3 ? 'closed'")
+    ledger.next_answers = [Response('{"state": "odd"}')]
+    assert isinstance(await written(failing), OutcomeUnknown)
+    await failing.close()
+
+
+@pytest.mark.parametrize("write", [{}, {"document": None}])
+async def test_a_login_page_with_a_good_status_took_nothing_for_sure(ledger: Ledger, write: dict[str, Any]) -> None:
+    connector = rest(ledger, write=write)
+    ledger.next_answers = [Response("<html>Log in</html>", 200, media_type="text/html")]
+    assert isinstance(await written(connector), OutcomeUnknown)
+    assert await connector.find(decision()) == Absent()
+    await connector.close()
+
+
+@pytest.mark.parametrize("body", ['{"number": null}', "", '{"other": 1}'])
+async def test_what_was_taken_without_a_number_is_taken(ledger: Ledger, body: str) -> None:
+    connector = rest(ledger)
+    ledger.next_answers = [Response(body, 201)]
+    assert await written(connector) == Receipt(Level.ACCEPTED)
+    await connector.close()
+
+
 async def test_a_conflict_counts_as_done_only_where_it_is_declared(ledger: Ledger) -> None:
     refuses, knows = rest(ledger), rest(ledger, write={"duplicate": [409]})
     unnumbered = rest(ledger, write={"duplicate": [409], "find": None, "document": None})

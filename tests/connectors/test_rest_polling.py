@@ -141,6 +141,19 @@ async def test_bad_items_are_faults_with_their_place_reason_and_bytes(ledger: Le
     await connector.close()
 
 
+@pytest.mark.parametrize("links", ["whole", "rooted", "bare"])
+async def test_next_links_may_be_relative(ledger: Ledger, links: str) -> None:
+    ledger.links = links
+    for number in range(5):
+        ledger.add(f"D-{number}")
+    read = rest(ledger, "link", BY_SEQUENCE)._config.model_dump()["reads"][0] | {"url": "/docs"}
+    base = {"connector": "rest", "url": f"{ledger.url}/link", "poll_s": 0.02, "reads": [read]}
+    connector = Rest(RestConfig.model_validate(base), surroundings("ledger"))
+    keys, _ = await heard(connector, lambda keys, _: len(keys) == 5)
+    assert keys == [f"D-{number}" for number in range(5)]
+    await connector.close()
+
+
 @pytest.mark.parametrize("field", ["number", "lot", "odd", "none"])
 async def test_a_bookmark_field_of_any_shape_neither_repeats_nor_breaks(ledger: Ledger, field: str) -> None:
     for number, odd in enumerate(({"a": 1}, [2], True, 1.5, "²")):

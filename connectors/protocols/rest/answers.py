@@ -29,12 +29,13 @@ MAX_REASON = 500
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the system answered. `reason` is set when its body says what went wrong."""
+    """What the system answered. `reason` is set when its body says what went wrong; `url` is where it came from."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes
     reason: str | None = None
+    url: str = ""
 
     @property
     def good(self) -> bool:

@@ -171,7 +171,7 @@ class Rest:
 
     async def _reach(self, timeout_s: float | None = None) -> None:
         if self._check is None:
-            await self._exchange.attempt(Call(url="", error="", timeout_s=timeout_s))
+            await self._exchange.attempt(Call(url="", judged=False, timeout_s=timeout_s))
         else:
             await self._writer.check(timeout_s)
 

@@ -26,7 +26,11 @@ MAX_REDIRECTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call. `repeatable`: nothing changes when it is made twice. `error`, if given, replaces the system's own."""
+    """One call.
+
+    `repeatable`: nothing changes when it is made twice. `error`, if given, replaces the system's own. Without `judged`
+    any answer will do, whatever it says: the system can be reached.
+    """
 
     method: str = "GET"
     url: str
@@ -35,6 +39,7 @@ class Call:
     content: bytes | None = None
     repeatable: bool = True
     error: str | None = None
+    judged: bool = True
     timeout_s: float | None = None
 
 
@@ -83,8 +88,14 @@ class Exchange:
         except Exception as cause:
             raise self._failed(call, cause) from cause
         self.answered_at, self.trouble = time.monotonic(), None
-        error = self._error if call.error is None else call.error
-        return _as_its_body_says(call, reply, error) if error and reply.good else reply
+        return self._judged(call, reply) if call.judged and reply.good else reply
+
+    def _judged(self, call: Call, reply: Reply) -> Reply:
+        """A page with a good status, often of a login or for maintenance, is no answer; other bodies may say more."""
+        if "html" in reply.headers.get("content-type", ""):
+            readable(call, reply)
+        error = call.error or self._error
+        return reply if error is None else _as_its_body_says(call, reply, error)
 
     def refused(self, call: Call, reply: Reply) -> ConnectorError:
         """The error that an answer is."""
@@ -116,25 +127,19 @@ class Exchange:
     async def _answer(self, client: httpx.AsyncClient, call: Call) -> Reply:
         import httpx  # noqa: PLC0415 - only a connector that runs needs its client
 
-        target = httpx.URL(self._endpoint.url + "/").join(call.url) if "://" in call.url else self._below(call.url)
+        base = f"{self._endpoint.url}/"
+        target = httpx.URL(call.url if "://" in call.url else base + call.url.removeprefix("/"))
         if call.query:
             target = target.copy_merge_params(dict(call.query))
         for _ in range(MAX_REDIRECTS + 1):
             self._at_home(target)
             async with client.stream(call.method, target, content=call.content, headers=dict(call.headers)) as response:
-                reply = Reply(response.status_code, response.headers, await self._body(response))
+                content = await self._body(response)
+            reply = Reply(response.status_code, response.headers, content, url=str(response.url))
             if call.method != "GET" or not response.has_redirect_location:
                 break
             target = response.url.join(response.headers["location"])
         return reply
-
-    def _below(self, url: str) -> httpx.URL:
-        """An address below the base URL, which may have a path of its own; links may start at the host's root."""
-        import httpx  # noqa: PLC0415 - see _answer
-
-        if url.startswith("?"):
-            return httpx.URL(f"{self._endpoint.url}{url}")
-        return httpx.URL(f"{self._endpoint.url}/{url.removeprefix('/')}")
 
     def _at_home(self, target: httpx.URL) -> None:
         import httpx  # noqa: PLC0415 - see _answer
@@ -206,8 +211,16 @@ def readable(call: Call, reply: Reply) -> Any:
 
 
 def _as_its_body_says(call: Call, reply: Reply, error: str) -> Reply:
-    """The reply with the status and reason that its body gives; 422 where it gives a reason only."""
-    match evaluate(error, readable(call, reply)):
+    """The reply with the status and reason that its body gives; 422 where it gives a reason only.
+
+    Raises as `readable` when that can't be told: with a good status the call may have been carried out.
+    """
+    document = readable(call, reply)
+    try:
+        said = evaluate(error, document)
+    except MappingError as strange:
+        raise (RetryableError if call.repeatable else OutcomeUnknown)(f"a strange answer: {strange}") from strange
+    match said:
         case None | False | "":
             return reply
         case {"status": int(status), **rest}:

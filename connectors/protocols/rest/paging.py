@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from connectors.connector import Rejected
 from connectors.protocols.rest.exchange import Call, readable
@@ -62,7 +63,7 @@ class Lists:
             if page.last:
                 return
             if paging.style == "link":
-                url, query = following, {}
+                url, query = urljoin(reply.url, following), {}
             elif paging.style == "cursor":
                 query[paging.query] = following
             else:

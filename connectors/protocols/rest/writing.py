@@ -112,10 +112,7 @@ class Writer:
             return await self._already(write, call, reply, data)
         if not reply.good:
             raise self._exchange.refused(call, reply)
-        if write.document is None:
-            return Receipt(write.level)
-        document = evaluate(write.document, readable(call, reply))
-        return Receipt(Level.ACCEPTED) if document is None else Receipt(write.level, str(document))
+        return _receipt(write, call, reply)
 
     async def _already(self, write: Write, call: Call, reply: Reply, data: dict[str, Any]) -> Receipt:
         """It is there: the write of before took effect, whose number is read back."""
@@ -150,6 +147,18 @@ class Writer:
                 return write
         action = f" {message.action}" if message.action else ""
         raise MappingError(f"no declared write fits {message.object} {message.verb}{action} {message.key} as it is")
+
+
+def _receipt(write: Write, call: Call, reply: Reply) -> Receipt:
+    """What a good answer says. It took effect, so an answer without a number is a receipt without one."""
+    if write.document is None:
+        return Receipt(write.level)
+    answer = readable(call, reply)
+    try:
+        document = evaluate(write.document, answer)
+    except MappingError:
+        document = None
+    return Receipt(Level.ACCEPTED) if document is None else Receipt(write.level, str(document))
 
 
 def _call(write: Write, message: Message, data: dict[str, Any]) -> Call:
