@@ -28,15 +28,15 @@ _PARTS: tuple[tuple[str, str, Any], ...] = (
 
 def pages() -> dict[str, str]:
     """Every generated file under docs/, by its path there."""
+    from canonical.b2mml.coverage import coverage_markdown  # noqa: PLC0415 - lxml is heavy
+
     found = {
         "routes.md": _routes(),
         "objects.md": _objects(),
         "connectors.md": _connectors(),
+        "b2mml-coverage.md": coverage_markdown(),
         "routes.schema.json": _json(routes_schema(ours=True)),
     }
-    from canonical.b2mml.coverage import coverage_markdown  # noqa: PLC0415 - lxml is heavy
-
-    found["b2mml-coverage.md"] = coverage_markdown()
     found |= {f"schemas/{name}.json": _json(object_schema(name)) for name in CATALOGUE}
     return found
 
