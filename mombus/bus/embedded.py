@@ -202,6 +202,7 @@ class EmbeddedBroker:
                 self._observe("the embedded broker is back")
 
     def _configuration(self) -> str:
+        disk = shutil.disk_usage(self._folder).total  # the default is 75 % of what is free, less at every start
         path = {name: json.dumps(str(self._folder / name)) for name in ("jetstream", "broker.log", "broker.pid")}
         return (
             f'server_name: "mombus"\n'
@@ -212,7 +213,7 @@ class EmbeddedBroker:
             f"log_file: {path['broker.log']}\n"
             f"logfile_size_limit: 10MB\n"
             f"logfile_max_num: 3\n"
-            f"jetstream {{ store_dir: {path['jetstream']}, sync_interval: always }}\n"
+            f"jetstream {{ store_dir: {path['jetstream']}, sync_interval: always, max_file_store: {disk} }}\n"
             f"authorization {{ users: [ {{ user: {USER}, password: {json.dumps(self._password)} }} ] }}\n"
         )
 

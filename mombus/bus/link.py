@@ -29,6 +29,8 @@ class Link:
         self.since = datetime.now(UTC)
         self.reason = "not connected yet"
         self.reconnects = 0
+        self.stalled = False
+        """True while the broker is connected but doesn't confirm what is published, say because its disk is full."""
 
     @property
     def up(self) -> bool:
@@ -98,6 +100,21 @@ class Link:
                 if not waiting.done():
                     waiting.set_exception(reason)
         self.note(text.removeprefix("nats: "))
+
+    def stall(self) -> None:
+        """A publish got no answer though the connection stands."""
+        if self.up:
+            self.stalled = True
+            self.note(
+                "the broker is connected but confirms nothing: its disk may be full (see broker.log); "
+                "make room, then restart the broker"
+            )
+
+    def confirmed(self) -> None:
+        """A publish was confirmed."""
+        if self.stalled:
+            self.stalled = False
+            self.note("the broker stores again")
 
     def end(self) -> None:
         """The connection is being closed on purpose: nobody needs to be told that it goes."""

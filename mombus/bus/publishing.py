@@ -174,7 +174,9 @@ class Publisher:
             denied = self._link.expect_denial(letter.subject)
             try_s = TRY_S if deadline is None else max(0.01, min(TRY_S, deadline - clock()))
             try:
-                return await self._link.unless_lost(attempt(try_s), denied)
+                ack = await self._link.unless_lost(attempt(try_s), denied)
+                self._link.confirmed()
+                return ack
             except Exception as error:
                 pause_s = await self._verdict(error, letter)
                 if deadline is not None and clock() + pause_s >= deadline:
@@ -209,7 +211,10 @@ class Publisher:
                 return _NO_ROOM_S
             case APIError():
                 raise NotStored(f"{letter.what} was refused: {error.description}")
-            case Error() | TimeoutError() | ConnectionError():
+            case TimeoutError():
+                self._link.stall()
+                return 0.05
+            case Error() | ConnectionError():
                 return 0.05
             case _:
                 raise error

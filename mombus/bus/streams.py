@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from canonical.objects import CATALOGUE, Kind
 from canonical.subjects import LATEST_ROOT, PARTITIONS, ROOT, SIGNAL_ROOT
+from mombus.bus.errors import BusError
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
@@ -30,7 +31,11 @@ DEAD_ROOT = "dead"
 
 _DAY_S = 86_400.0
 _GIB = 1024**3
+_LEAST_BYTES = 1024**2
+_SHARE = 8
+"""A stream that doesn't fit gets an eighth, so that room is left for MOM."""
 _NAME_IN_USE = 10058
+_NO_STORAGE = 10047
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +58,50 @@ class Limits:
 
 
 async def ensure_streams(js: JetStreamContext, limits: Limits = Limits()) -> None:
-    """Create the streams that are missing and bring the limits of the others up to date."""
-    from nats.js.errors import BadRequestError  # noqa: PLC0415 - the client is imported where it is used
+    """Create the streams that are missing and bring the limits of the others up to date.
 
+    A size limit is storage the broker reserves: on a small disk, streams whose oldest messages make room get less.
+    """
     for config in _configs(limits):
-        try:
-            await js.add_stream(config)
-        except BadRequestError as error:
-            if error.err_code != _NAME_IN_USE:
-                raise
-            await js.update_stream(config)
+        await _ensure(js, config)
+
+
+async def _ensure(js: JetStreamContext, config: StreamConfig) -> None:
+    from nats.js.errors import APIError, ServiceUnavailableError  # noqa: PLC0415 - imported where it is used
+
+    try:
+        await js.add_stream(config)
+    except ServiceUnavailableError:
+        raise
+    except APIError as error:
+        if error.err_code == _NAME_IN_USE:
+            await _update(js, config)
+        elif error.err_code == _NO_STORAGE and await _exists(js, config):
+            return
+        elif error.err_code == _NO_STORAGE and (config.max_bytes or 0) >= _SHARE * _LEAST_BYTES:
+            await _ensure(js, config.evolve(max_bytes=(config.max_bytes or 0) // _SHARE))
+        else:
+            raise BusError(f"the broker can't make the stream {config.name}: {error.description}") from error
+
+
+async def _exists(js: JetStreamContext, config: StreamConfig) -> bool:
+    from nats.js.errors import NotFoundError  # noqa: PLC0415
+
+    try:
+        await js.stream_info(str(config.name))
+    except NotFoundError:
+        return False
+    return True
+
+
+async def _update(js: JetStreamContext, config: StreamConfig) -> None:
+    from nats.js.errors import APIError  # noqa: PLC0415
+
+    try:
+        await js.update_stream(config)
+    except APIError as error:
+        if error.err_code != _NO_STORAGE:
+            raise BusError(f"the broker can't change the stream {config.name}: {error.description}") from error
 
 
 def _configs(limits: Limits) -> list[StreamConfig]:

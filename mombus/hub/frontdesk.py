@@ -85,7 +85,8 @@ class FrontDesk:
 
     async def ready(self) -> Mapping[str, str]:
         """What keeps the hub from its work: the broker, or a target whose inbox doesn't work."""
-        wrong = {} if self._bus.link.up else {"broker": self._bus.link.reason}
+        link = self._bus.link
+        wrong = {} if link.up and not link.stalled else {"broker": link.reason}
         for status in await self._delivery.status():
             if status.condition == "failing":
                 wrong[f"delivery to {status.target}"] = status.reason

@@ -55,6 +55,23 @@ async def test_streams_are_made_once_and_brought_up_to_date(broker, bus):
         assert await again.stream_created(MOM) == created
 
 
+async def test_on_a_small_disk_the_streams_that_make_room_get_less(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    config = tmp_path / "c"
+    config.write_text(f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{tmp_path}/js", max_file_store: 10GB }}\n')
+    server = subprocess.Popen([executable(), "-c", str(config)], stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+    try:
+        for _ in range(2):
+            async with connect(f"nats://127.0.0.1:{port}", limits=Limits(), timeout_s=10) as bus:
+                sizes = [(await bus.js.stream_info(name)).config.max_bytes for name in (SIGNALS, RAW, DEAD)]
+                assert sizes == [4 * 1024**3, 2 * 1024**3, 1024**3]
+                await bus.publish(order())
+    finally:
+        server.kill()
+        server.wait()
+
+
 async def test_published_is_stored_once_with_its_partition(bus):
     first = await bus.publish(order())
     again = await bus.publish(order())
@@ -218,9 +235,12 @@ async def test_deadline_while_the_broker_is_frozen_then_recovery(broker, bus):
     try:
         with pytest.raises(NotStored):
             await bus.publish(order("PO-1"), deadline_s=0.3)
+        assert bus.link.stalled
+        assert "confirms nothing" in bus.link.reason
     finally:
         os.kill(broker.pid, signal.SIGCONT)
     assert (await bus.publish(order("PO-1"))).seq == 1
+    assert not bus.link.stalled
 
 
 async def test_killed_broker_loses_nothing_that_was_confirmed(tmp_path):
