@@ -108,6 +108,8 @@ _BY_TYPE = {
     "Inventory": "transfer_order", "Mixed": "production_order", "Other": "production_order",
 }  # fmt: skip
 _FLAT = {form.noun: form.object for form in FORMS.values() if form.element == form.noun and "/" not in form.table}
+CONFIRMED = "BOD"
+"""What ConfirmBOD is about: a document, no data object."""
 SEGMENT = "segment"
 """Stands for the objects that one SegmentResponse is split into."""
 
@@ -124,6 +126,8 @@ class Item:
 
 def items(version: str, noun: str, data_area: etree._Element) -> Iterator[Item]:
     """The items of a document in their order."""
+    if noun == CONFIRMED:
+        return
     for holder in data_area.iterchildren(_tag(version, noun)):
         if noun not in CONTAINERS:
             yield _item(version, holder, ())

@@ -113,16 +113,18 @@ class _Reading:
         object_ = "production_response" if item.object == SEGMENT else item.object
         action = action_for(self.envelope, ident)
         may_be_empty = self.envelope.verb in _WITHOUT_BODY or action is Action.DELETE
+        bare = self._bare(object_, ident, action) if may_be_empty else None
         try:
             plain = compiled(reader(self.envelope.version, item.table)).read(item.element, self.zone)
-            made, order = self._messages(item, plain, action)
+            made, order = ([bare], ()) if bare and plain.keys() <= {"id"} else self._messages(item, plain, action)
         except (Misfit, ValidationError, KeyMissingError) as error:
-            bare = self._bare(object_, ident, action) if may_be_empty else None
-            if bare is not None:
-                self.messages.append(bare)
-                return False
-            self._refuse(item, object_, ident, error)
-            return True
+            if bare is None:
+                self._refuse(item, object_, ident, error)
+                return True
+            made, order = [bare], ()
+        if made == [bare]:
+            self.messages.append(made[0])
+            return False
         self.entries.append(Entry(tuple(range(len(self.messages), len(self.messages) + len(made))), None, order))
         self.messages.extend(made)
         return True
@@ -137,7 +139,8 @@ class _Reading:
         else:
             facts = [(item.object, plain)]
         try:
-            made = [self._message(object_, body, action) for object_, body in facts]
+            ident = word(item.element, "ID")
+            made = [self._message(object_, body, ident, action) for object_, body in facts]
         except ValidationError:
             if item.object == SEGMENT:
                 SegmentResponse.model_validate(plain)  # says where in the whole response, not in a line of it
@@ -151,13 +154,13 @@ class _Reading:
             self.responses.add(plain["id"])
         return made, order
 
-    def _message(self, object_: str, plain: Plain, action: Action | None) -> Message:
+    def _message(self, object_: str, plain: Plain, ident: str, action: Action | None) -> Message:
         row = data_object(object_)
         body = row.body.model_validate(plain)
         return Message.of(
             object_, body, source=self.source, site=self.site, occurred=self._occurred(object_, body),
             recorded=self.recorded, verb=self.envelope.verb, posting=_posting(body),
-            **self._reply(plain.get("id", "") or row.key_of(body), action),
+            **self._reply(ident, action),
         )  # fmt: skip
 
     def _occurred(self, object_: str, body: Element) -> datetime:

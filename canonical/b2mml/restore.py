@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from canonical.b2mml.decode import Into, compiled, reader
 from canonical.b2mml.leaves import TIME
 from canonical.b2mml.secure import parse_piece
+from canonical.b2mml.slots import value_text
 from canonical.b2mml.table import NAMESPACES, V7, Kind, Row
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Restorer:
         if row is None:
             return
         leaf = self.made.leaf(row.field)
-        spelt = leaf.meaning(_value_text(piece))
+        text = value_text(piece)
+        spelt = leaf.meaning(text.strip() if leaf.strip else text)
         if spelt != leaf.meaning(leaf.text(value) if (value := getattr(body, row.field)) is not None else ""):
             return
         for child in element.findall(self.made.space + place[0]):
@@ -111,8 +113,3 @@ def _meant(element: etree._Element) -> str:
 
 def _meaning(value: Any) -> Any:
     return TIME.meaning(value) if isinstance(value, str) else value
-
-
-def _value_text(element: etree._Element) -> str:
-    found = element.find("{*}Value/{*}ValueString")
-    return (found.text or "").strip() if found is not None else ""

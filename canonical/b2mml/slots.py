@@ -147,14 +147,14 @@ def _placed(made: Reader, base: Row, placed: Mapping[str, Row], otherwise: Read)
 
     def read(child: etree._Element, into: Into, first: bool) -> None:
         ident = (child[0].text or "").strip() if len(child) else ""
-        row = placed.get(ident)
-        text = _only_value(child)
+        row, whole = placed.get(ident), value_text(child)
+        text = whole.strip() if row is None or leaves[ident].strip else whole
         if row is None or not text or held(into.out, row.field):
             otherwise(child, into, first)
             return
         leaf = leaves[ident]
         put(into.out, row.field, time_with_offset(text, into.zone) if leaf is TIME else leaf.value(text))
-        if not _simple(child) or not leaf.plain(text) or text == defaults[ident]:
+        if not _simple(child) or text != whole or not leaf.plain(text) or text == defaults[ident]:
             into.keep(f"{base.name}[{ident}]=", child)
 
     return read
@@ -167,11 +167,11 @@ def _default_text(made: Reader, row: Row, leaf: Leaf) -> str | None:
     return None if default is None or made.model.model_fields[row.field].is_required() else leaf.text(default)
 
 
-def _only_value(child: etree._Element) -> str:
+def value_text(element: etree._Element) -> str:
     """The first ValueString of an element with ID and Value."""
-    for part in child:
+    for part in element:
         if str(part.tag).endswith("}Value"):
-            return (part[0].text or "").strip() if len(part) else ""
+            return (part[0].text or "") if len(part) else ""
     return ""
 
 
@@ -179,8 +179,7 @@ def _simple(child: etree._Element) -> bool:
     """True when the element is ID and Value/ValueString and nothing else: what we would write."""
     if len(child) != 2 or child.attrib or len(child[1]) != 1:
         return False
-    parts = (child[0], child[1], child[1][0])
-    return not any(part.attrib for part in parts) and (parts[2].text or "") == (parts[2].text or "").strip()
+    return not any(part.attrib for part in (child[0], child[1], child[1][0]))
 
 
 _READERS: dict[Kind, Callable[[Reader, Row], Read]] = {
