@@ -81,6 +81,7 @@ class Inbox:
         self._going.set()
         self._writes: dict[Offer, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._reconnecting: asyncio.Task[None] | None = None
         self._draining = False
         self._lag = 0
         self._condition = Condition.STARTING
@@ -129,6 +130,8 @@ class Inbox:
         """Read no more; finish what is being written."""
         self._draining = True
         self._room.set()
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
 
     async def close(self) -> None:
         """Let go of the broker. What was in hand comes again after the next start."""
@@ -213,7 +216,7 @@ class Inbox:
 
     async def _read_once(self) -> None:
         room = self._patience.window - self.hand.live
-        if room <= 0 or not self._going.is_set():
+        if room <= self._patience.window // 4 or not self._going.is_set():
             self._room.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._room.wait(), self._patience.idle_s)
@@ -331,7 +334,7 @@ class Inbox:
             self.hand.again(unsent)
             if self._going.is_set():
                 self._going.clear()
-                self._start(self._stopped(stop))
+                self._reconnecting = self._start(self._stopped(stop))
         self.nudge()
 
     async def _settle(self, settlement: Settlement) -> None:
@@ -363,10 +366,11 @@ class Inbox:
         self._set(Condition.HALTED, stop.reason)
         self._alarm(f"halted: {stop.reason}")
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -75,7 +75,7 @@ class Patience:
     first_s: float = 1.0
     most_s: float = 300.0
     attempts: int = 30
-    window: int = 1000
+    window: int = 2000
     ack_wait_s: float = 60.0
     idle_s: float = 2.0
     """How long a fetch waits for a message; a lost consumer is noticed after as long."""

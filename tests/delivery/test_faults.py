@@ -159,3 +159,16 @@ async def test_draining_finishes_what_is_being_written(bus, journal_path, sink):
         await running.until_condition(Condition.STOPPED)
         assert sink.ledger.got() == ["R-1"]
         assert running.states("R-1") == [State.DELIVERED]
+
+
+async def test_draining_does_not_wait_for_a_target_that_is_away(bus, journal_path, sink):
+    sink.up = False
+    async with hub(bus, journal_path, mes(sink)) as running:
+        await bus.publish(fact("R-1"))
+        await running.until_condition(Condition.RECONNECTING)
+        running.delivery.drain()
+        await running.until_condition(Condition.STOPPED)
+    sink.up = True
+    async with hub(bus, journal_path, mes(sink)) as running:
+        await running.until_state("R-1", State.DELIVERED)
+        assert sink.ledger.got() == ["R-1"]
