@@ -126,7 +126,7 @@ class Expression:
                 )
 
 
-def compile(text: str) -> Expression:  # noqa: A001 - the engine's own word
+def compile(text: str) -> Expression:
     """Compile an expression. Raises ExpressionError with the position of the mistake."""
     if len(text) > MAX_TEXT:
         raise ExpressionError(f"the expression is longer than {MAX_TEXT} characters", text, MAX_TEXT)
