@@ -25,7 +25,7 @@ from plant.ending import end
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-RECONNECT_S = 0.2
+RECONNECT_S, GOODBYE_S = 0.2, 2.0
 
 
 class Refusal(Exception):  # noqa: N818 - what the MES says, not what went wrong in it
@@ -50,6 +50,7 @@ class HostLink:
         self._answers: dict[str, dict[str, Any]] = {}
         self._news = asyncio.Event()
         self._sent = asyncio.Event()
+        self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.swallow_replies = 0
         """How many of the next answers get lost on their way."""
@@ -80,20 +81,23 @@ class HostLink:
 
     async def start(self) -> None:
         """Begin to talk."""
+        self._closing.clear()
         self._task = asyncio.create_task(self._talk())
 
     async def stop(self) -> None:
         """Hang up; the broker keeps what comes meanwhile."""
         if self._task is not None:
+            self._closing.set()
+            await asyncio.wait([self._task], timeout=GOODBYE_S)
             await end([self._task])
             self._task = None
 
     async def _talk(self) -> None:
-        while True:
+        while not self._closing.is_set():
             with suppress(aiomqtt.MqttError):
                 async with self._client() as client:
                     await self._session(client)
-            await asyncio.sleep(RECONNECT_S)
+            await asyncio.sleep(0 if self._closing.is_set() else RECONNECT_S)
 
     def _client(self) -> aiomqtt.Client:
         status = f"{self._prefix}/status"
@@ -106,16 +110,16 @@ class HostLink:
     async def _session(self, client: aiomqtt.Client) -> None:
         await client.subscribe(f"{self._prefix}/in/+/+", qos=1)
         await client.publish(f"{self._prefix}/status", b"online", qos=1, retain=True)
-        sending = asyncio.create_task(self._send(client))
-        hearing = asyncio.create_task(self._hear(client))
+        work = [asyncio.create_task(part) for part in (self._send(client), self._hear(client), self._closed())]
         try:
-            done, _ = await asyncio.wait((sending, hearing), return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await end([sending, hearing])
-            with suppress(aiomqtt.MqttError):
-                await client.publish(f"{self._prefix}/status", b"offline", qos=1, retain=True)
+            await end(work)
+        if self._closing.is_set():
+            await client.publish(f"{self._prefix}/status", b"offline", qos=1, retain=True)
+
+    async def _closed(self) -> None:
+        await self._closing.wait()
 
     async def _send(self, client: aiomqtt.Client) -> None:
         while True:
