@@ -38,9 +38,22 @@ class Writer:
     def compile(self, implied: dict[str, Any] | None = None) -> None:
         """Fill the steps; apart from the constructor because types nest themselves."""
         self.implied |= implied or {}
+        run: list[tuple[str, str, Callable[[Any], str]]] = []
         for row in self.table.rows:
-            if row.kind is not Kind.KEPT:
+            if _is_simple(row):
+                path = self.path(row)
+                run.append((path, self.space + row.name, self.leaf(path).text))
+                self.says.append(lambda body, name=path: getattr(body, name) is not None)  # type: ignore[misc]
+            elif row.kind is not Kind.KEPT:
+                self._take(run)
                 self.steps.append(_STEPS[row.kind](self, row))
+        self._take(run)
+
+    def _take(self, run: list[tuple[str, str, Callable[[Any], str]]]) -> None:
+        """Make one step of neighbouring simple rows."""
+        if run:
+            self.steps.append(_texts(tuple(run)))
+            run.clear()
 
     def path(self, row: Row) -> str:
         """The field a row carries."""
@@ -97,6 +110,23 @@ def getter(path: str) -> Callable[[Element], Any]:
     if not dot:
         return lambda body: getattr(body, head)
     return lambda body: getattr(getattr(body, head), rest, None)
+
+
+def _is_simple(row: Row) -> bool:
+    """A leaf that is written only when its field has a value, as its text."""
+    return row.kind is Kind.LEAF and not row.required and "." not in row.field and row.name != "DataType"
+
+
+def _texts(run: tuple[tuple[str, str, Callable[[Any], str]], ...]) -> Step:
+    element_of = etree.SubElement
+
+    def step(element: etree._Element, body: Element) -> None:
+        for path, tag, text in run:
+            value = getattr(body, path)
+            if value is not None:
+                element_of(element, tag).text = text(value)
+
+    return step
 
 
 def _leaf(made: Writer, row: Row) -> Step:

@@ -43,7 +43,7 @@ def parse(data: bytes, max_bytes: int = MAX_BYTES) -> etree._Element:
     info = root.getroottree().docinfo
     if info.internalDTD is not None or info.externalDTD is not None or info.doctype:
         raise DocumentError("1:1", _NO_DTD)
-    _within_caps(root)
+    _within_caps(root, data)
     return root
 
 
@@ -64,19 +64,25 @@ def _parser() -> etree.XMLParser:
 
 
 @cache
-def _caps() -> tuple[tuple[etree.XPath, str], ...]:
-    too_deep = "/".join("*" for _ in range(MAX_DEPTH + 1))
-    return (
-        (etree.XPath(f"boolean(/{too_deep})"), f"elements nest deeper than {MAX_DEPTH}"),
-        (
-            etree.XPath(f"boolean(//*[count(@*) > {MAX_ATTRIBUTES}])"),
-            f"an element has over {MAX_ATTRIBUTES} attributes",
-        ),
-        (etree.XPath(f"boolean(//text()[string-length() > {MAX_TEXT}])"), f"a text is longer than {MAX_TEXT}"),
-    )
+def _deeper() -> etree.XPath:
+    return etree.XPath(f"boolean(/{'/'.join('*' for _ in range(MAX_DEPTH + 1))})")
 
 
-def _within_caps(root: etree._Element) -> None:
-    for exceeds, reason in _caps():
-        if exceeds(root):
-            raise DocumentError("", reason)
+@cache
+def _more_attributes() -> etree.XPath:
+    return etree.XPath(f"boolean(//*[count(@*) > {MAX_ATTRIBUTES}])")
+
+
+@cache
+def _longer() -> etree.XPath:
+    return etree.XPath(f"boolean(//text()[string-length() > {MAX_TEXT}])")
+
+
+def _within_caps(root: etree._Element, data: bytes) -> None:
+    """Walk the tree only for what so many bytes can hold at all."""
+    if data.count(b"=") > MAX_ATTRIBUTES and _more_attributes()(root):
+        raise DocumentError("", f"an element has over {MAX_ATTRIBUTES} attributes")
+    if len(data) > MAX_TEXT and _longer()(root):
+        raise DocumentError("", f"a text is longer than {MAX_TEXT} characters")
+    if _deeper()(root):
+        raise DocumentError("", f"elements nest deeper than {MAX_DEPTH}")

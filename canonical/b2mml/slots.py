@@ -31,6 +31,25 @@ def _kept(_: Reader, row: Row) -> Read:
 
 
 def _leaf(made: Reader, row: Row) -> Read:
+    """Most elements are plain text for a field of their own: that way is short, `_careful_leaf` does the rest."""
+    path = made.dollar if row.field == "$" else row.field
+    careful, leaf, tag = _careful_leaf(made, row), made.leaf(path), made.namespace + row.name
+    if "." in path or row.name == "DataType" or leaf.blank:
+        return careful
+    plain, value = leaf.plain, leaf.value
+
+    def read(child: etree._Element, into: Into, first: bool) -> None:
+        text = child.text
+        alone = text and first and path not in into.out and child.tag == tag and not len(child) and not child.attrib
+        if alone and text == text.strip() and plain(text):
+            into.out[path] = value(text)
+        else:
+            careful(child, into, first)
+
+    return read
+
+
+def _careful_leaf(made: Reader, row: Row) -> Read:
     path = made.dollar if row.field == "$" else row.field
     name, leaf, empty_is_ours = row.name, made.leaf(path), row.required
     strip, blank, value, plain, is_time = leaf.strip, leaf.blank, leaf.value, leaf.plain, leaf is TIME
