@@ -69,7 +69,9 @@ def flow_rows(config: Config, flows: Flows, waiting: Iterable[Waiting]) -> list[
     ]
     routed = {name for name, _ in shown}
     rows += [
-        _flow_row(name, source, None, flow, 0) for (name, source), flow in flows.incoming.items() if name not in routed
+        _flow_row(name, source, None, flow, stuck)
+        for (name, source), flow in flows.incoming.items()
+        if name not in routed
     ]
     return rows
 

@@ -17,7 +17,7 @@ anything = st.text(max_size=120)
 times = st.datetimes(
     min_value=datetime(1970, 1, 1),
     max_value=datetime(2200, 1, 1),
-    timezones=st.just(timezone(timedelta(hours=-5))),  # noqa: DTZ001
+    timezones=st.just(timezone(timedelta(hours=-5))),
 )
 
 
