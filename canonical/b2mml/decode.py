@@ -158,7 +158,9 @@ class Reader:
         if element.attrib:
             into.foreign.extend({"place": f"@{name!s}", "xml": str(value)} for name, value in element.items())
         rank, mask, slots, strict = 0, 0, self.slots, self.strict
+        no_text(element.text)
         for child in element:
+            no_text(child.tail)
             slot = slots.get(child.tag)
             if slot is None:
                 self._stranger(child, into, rank if mask else -1)
@@ -187,6 +189,12 @@ class Reader:
             kind = self.table.name.partition("/")[0]
             raise Misfit(f"{name.localname} is no element of {kind} in B2MML {self.table.version}", name.localname)
         into.keep(f"after {self.names[rank]}" if rank >= 0 else "after ", child)
+
+
+def no_text(text: str | None) -> None:
+    """Raise Misfit for text where only elements belong."""
+    if text and not text.isspace():
+        raise Misfit(f"holds elements, not the text '{text.strip()[:60]}'")
 
 
 @cache

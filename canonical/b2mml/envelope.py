@@ -57,6 +57,8 @@ def open_envelope(root: etree._Element, zone: ZoneInfo | None) -> Envelope:
     if area is None or data is None:
         missing = "ApplicationArea" if area is None else "DataArea"
         raise DocumentError(name.localname, f"{missing} is missing")
+    if [str(child.tag) for child in root] != [area.tag, data.tag]:
+        raise DocumentError(name.localname, "holds one ApplicationArea and then one DataArea, nothing else")
     sender = area.find(f"{space}Sender")
     said = _verb_element(data, verb, noun, name.localname)
     return Envelope(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from canonical.b2mml.table import NAMESPACES, V4, V7
+from canonical.b2mml.faults import DocumentError
+from canonical.b2mml.table import NAMESPACES, V4, V7, named
+from canonical.b2mml.tables import load
 from canonical.objects import CATALOGUE
 
 if TYPE_CHECKING:
@@ -125,13 +127,14 @@ class Item:
 
 
 def items(version: str, noun: str, data_area: etree._Element) -> Iterator[Item]:
-    """The items of a document in their order."""
+    """The items of a document in their order. Raises DocumentError for elements that a noun doesn't have."""
     if noun == CONFIRMED:
         return
     for holder in data_area.iterchildren(_tag(version, noun)):
         if noun not in CONTAINERS:
             yield _item(version, holder, ())
             continue
+        _only_known(version, f"{noun}Type", holder)
         for child in holder:
             name = local(child)
             if name in ("OperationsResponse", "ProductionResponse"):
@@ -146,9 +149,23 @@ def _responses(version: str, response: etree._Element, performance: etree._Eleme
     if whole:
         yield Item(response, (performance,), whole, FORMS[whole].table)
         return
+    _only_known(version, f"{local(response)}Type/Container", response)
     table = V4_TABLES["SegmentResponse"] if version == V4 else "OpSegmentResponseType"
     for segment in response.iterchildren(_tag(version, "SegmentResponse")):
         yield Item(segment, (response, performance), SEGMENT, table)
+
+
+def _only_known(version: str, table: str, holder: etree._Element) -> None:
+    """Raise DocumentError for an element that the type doesn't have: a misspelt item must not be overlooked."""
+    load()
+    known = {row.name for row in named(version, table).rows} | {"Any"}
+    space = f"{{{NAMESPACES[version]}}}"
+    for child in holder:
+        name = str(child.tag)
+        if name.startswith(space) and name.removeprefix(space) not in known:
+            place = f"{local(holder)}[{word(holder, 'ID')}]"
+            kind = table.partition("/")[0]
+            raise DocumentError(place, f"{local(child)} is no element of {kind} in B2MML {version}")
 
 
 def _item(version: str, element: etree._Element, around: tuple[etree._Element, ...]) -> Item:

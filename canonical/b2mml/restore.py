@@ -72,8 +72,12 @@ class Restorer:
             self._placed_as_spelt(element, body, (name, ident.rstrip("]")), piece)
             return
         row, fresh = self.rows.get(name), self._find(element, name)
-        if row is not None and fresh is not None and self._same(row, fresh, piece):
+        if row is None:
+            return
+        if fresh is not None and self._same(row, fresh, piece):
             element.replace(fresh, piece)
+        elif fresh is None and row.kind is Kind.GROUP and not self._fields(row, piece):
+            self._insert(element, piece, self._rank(name, len(self.ranks)))
 
     def _placed_as_spelt(
         self, element: etree._Element, body: Element, place: tuple[str, str], piece: etree._Element

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from canonical.b2mml.decode import Into, Reader, compiled, held, other_value, put, reader, time_with_offset
+from canonical.b2mml.decode import Into, Reader, compiled, held, no_text, other_value, put, reader, time_with_offset
 from canonical.b2mml.faults import Misfit
-from canonical.b2mml.leaves import TIME, Leaf, shape
+from canonical.b2mml.leaves import DATA_TYPES, TIME, Leaf, shape
 from canonical.b2mml.table import Kind, Row
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def _leaf(made: Reader, row: Row) -> Read:
 
     def read(child: etree._Element, into: Into, first: bool) -> None:
         text = child.text
-        alone = text and first and path not in into.out and child.tag == tag and not len(child) and not child.attrib
-        if alone and text == text.strip() and plain(text):
+        alone = first and path not in into.out and child.tag == tag and not len(child) and not child.attrib
+        if text and alone and text == text.strip() and plain(text):
             into.out[path] = value(text)
         else:
             careful(child, into, first)
@@ -64,14 +64,18 @@ def _careful_leaf(made: Reader, row: Row) -> Read:
         if len(child):
             raise Misfit(f"{name} holds text, not elements", name)
         if not text and not blank:
-            if not empty_is_ours or child.attrib:
+            if not empty_is_ours:
                 into.keep(f"{name}?", child)
+            elif whole or child.attrib:
+                into.keep(f"{name}=", child)
             return
         try:
             given = time_with_offset(text, into.zone) if is_time and not plain(text) else value(text)
         except Misfit as misfit:
             misfit.steps.append(name)
             raise
+        if is_open and made.strict and text not in DATA_TYPES:
+            raise Misfit(f"'{text}' is no DataType of B2MML: write Other and the word as @OtherValue", name)
         if is_open and text == "Other":
             given = other_value(child, text)
             if given != text and len(child.attrib) == 1:
@@ -172,6 +176,7 @@ def _placed(made: Reader, base: Row, placed: Mapping[str, Row], otherwise: Read)
             otherwise(child, into, first)
             return
         leaf = leaves[ident]
+        _only_elements(child)
         put(into.out, row.field, time_with_offset(text, into.zone) if leaf is TIME else leaf.value(text))
         if not _simple(child) or text != whole or not leaf.plain(text) or text == defaults[ident]:
             into.keep(f"{base.name}[{ident}]=", child)
@@ -186,11 +191,19 @@ def _default_text(made: Reader, row: Row, leaf: Leaf) -> str | None:
     return None if default is None or made.model.model_fields[row.field].is_required() else leaf.text(default)
 
 
+def _only_elements(child: etree._Element) -> None:
+    for part in child.iter():
+        if len(part):
+            no_text(part.text)
+        if part is not child:
+            no_text(part.tail)
+
+
 def value_text(element: etree._Element) -> str:
     """The first ValueString of an element with ID and Value."""
     for part in element:
         if str(part.tag).endswith("}Value"):
-            return (part[0].text or "") if len(part) else ""
+            return next((inner.text or "" for inner in part if str(inner.tag).endswith("}ValueString")), "")
     return ""
 
 

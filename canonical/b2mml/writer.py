@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -9,12 +10,12 @@ from pydantic import ValidationError
 
 from canonical.b2mml.document import PLACEHOLDER, Document
 from canonical.b2mml.encode import compiled, writer
-from canonical.b2mml.faults import WriteError
+from canonical.b2mml.faults import DocumentError, WriteError
 from canonical.b2mml.frame import NSMAP, Answer, Sender, add, answer, answers_to, does, frame, tag, to_bytes
 from canonical.b2mml.lines import MARKED, merge
 from canonical.b2mml.mention import mention
 from canonical.b2mml.nouns import FORMS, Form, unwritable
-from canonical.b2mml.secure import parse_piece
+from canonical.b2mml.secure import parse
 from canonical.b2mml.table import V7
 from canonical.message import Action, Message, Verb
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+_DECLARATION = b"<?xml version='1.0' encoding='UTF-8'?>\n"
+_PLACE = re.compile(rf"<\?{PLACEHOLDER} (\d+)\?>")
+"""A skeleton has no other processing instructions, and text can't look like one: it is escaped."""
 _SEGMENTS = frozenset(name for name, form in FORMS.items() if form.element == "SegmentResponse")
 
 
@@ -58,24 +62,20 @@ def write_document(document: Document) -> bytes:
     """
     if document.version != V7:
         raise WriteError(f"a {document.version} document is only read: write its messages as {V7} with `write`")
-    root = _skeleton(document.skeleton)
-    for place in _places(root):
-        entry = document.entries[int(place.text or "")]
+
+    def item(place: re.Match[str]) -> str:
+        entry = document.entries[int(place[1])]
         if entry.fault is not None:
-            item = parse_piece(document.faults[entry.fault].raw)
-        else:
-            said = [document.messages[at] for at in entry.messages]
-            item = _element(said, entry.order)
-        item.tail = place.tail
-        holder = place.getparent()
-        if holder is not None:
-            holder.replace(place, item)
-    return to_bytes(root)
+            return document.faults[entry.fault].raw
+        said = [document.messages[at] for at in entry.messages]
+        return etree.tostring(_element(said, entry.order), encoding="unicode")
 
-
-def _places(root: etree._Element) -> list[etree._ProcessingInstruction]:
-    found = root.iter(etree.ProcessingInstruction)
-    return [each for each in found if isinstance(each, etree._ProcessingInstruction) and each.target == PLACEHOLDER]
+    try:
+        xml = _DECLARATION + _PLACE.sub(item, document.skeleton).encode("utf-8")
+        parse(xml, len(xml))
+    except (IndexError, DocumentError) as error:
+        raise WriteError(f"the document's skeleton or a raw item is damaged: {error}") from None
+    return xml
 
 
 def write_items(data: etree._Element, messages: Sequence[Message], bod_id: str) -> None:
@@ -222,11 +222,3 @@ def path_of(message: Message, ident: str) -> str:
         steps.append("OperationsResponse")
     quote = '"' if "'" in ident else "'"
     return "/" + "/".join([*steps, form.element]) + (f"[ID={quote}{ident}{quote}]" if ident else "")
-
-
-def _skeleton(text: str) -> etree._Element:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    try:
-        return etree.fromstring(text.encode(), parser)
-    except etree.XMLSyntaxError as error:
-        raise WriteError(f"the document's skeleton is damaged: {error.msg}") from None

@@ -172,7 +172,7 @@ def test_messages_that_are_not_the_document_s_are_refused() -> None:
 
 
 def test_a_damaged_skeleton_says_so() -> None:
-    with pytest.raises(WriteError, match="skeleton is damaged"):
+    with pytest.raises(WriteError, match="skeleton or a raw item is damaged"):
         write_document(replace(taken(schedule(order("PO-1"))), skeleton="<a>"))
 
 
