@@ -226,7 +226,7 @@ def _settle(into: Into) -> None:
     pending = into.later()
     for foreign, name, element, path, leaf in pending.copies:
         text = (element.text or "").strip()
-        if not held(into.out, path) and text:
+        if not held(into.out, path) and text and path != "id":
             put(into.out, path, leaf.value(text))
         head, dot, rest = path.partition(".")
         value = into.out.get(head) if not dot else into.out.get(head, {}).get(rest)

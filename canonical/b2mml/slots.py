@@ -54,6 +54,7 @@ def _careful_leaf(made: Reader, row: Row) -> Read:
     name, leaf, empty_is_ours = row.name, made.leaf(path), row.required
     strip, blank, value, plain, is_time = leaf.strip, leaf.blank, leaf.value, leaf.plain, leaf is TIME
     is_open, alias = row.name == "DataType", row.alias
+    says_something = row.required and "." not in path and made.model.model_fields[path].get_default() is not None
 
     def read(child: etree._Element, into: Into, first: bool) -> None:
         if not first or held(into.out, path):
@@ -64,6 +65,8 @@ def _careful_leaf(made: Reader, row: Row) -> Read:
         if len(child):
             raise Misfit(f"{name} holds text, not elements", name)
         if not text and not blank:
+            if says_something:
+                raise Misfit(f"{name} is empty: B2MML wants a value here", name)
             if not empty_is_ours:
                 into.keep(f"{name}?", child)
             elif whole or child.attrib:
@@ -169,7 +172,7 @@ def _placed(made: Reader, base: Row, placed: Mapping[str, Row], otherwise: Read)
     defaults = {ident: _default_text(made, row, leaves[ident]) for ident, row in placed.items()}
 
     def read(child: etree._Element, into: Into, first: bool) -> None:
-        ident = (child[0].text or "").strip() if len(child) else ""
+        ident = (child[0].text or "").strip() if len(child) and str(child[0].tag).endswith("}ID") else ""
         row, whole = placed.get(ident), value_text(child)
         text = whole.strip() if row is None or leaves[ident].strip else whole
         if row is None or not text or held(into.out, row.field):
