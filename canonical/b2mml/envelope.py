@@ -12,7 +12,7 @@ from canonical.b2mml.document import Response
 from canonical.b2mml.faults import DocumentError, Misfit
 from canonical.b2mml.leaves import TIME
 from canonical.b2mml.nouns import V4_NOUNS, V7_NOUNS, word
-from canonical.b2mml.table import NAMESPACES, V4, V7
+from canonical.b2mml.table import NAMESPACES, V4
 from canonical.message import Action, Verb
 
 if TYPE_CHECKING:
@@ -160,6 +160,3 @@ def names(expression: str, ident: str) -> bool:
 
 def _names_any(expression: str) -> bool:
     return "'" in expression or '"' in expression
-
-
-__all__ = ["Envelope", "V7", "action_for", "names", "open_envelope", "response_for"]

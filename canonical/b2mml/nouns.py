@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How one data object stands in V7: noun, item element, table; `container` is what a header says of all items."""
+    """How one data object stands in V7: noun, item element, table; `header`: what the noun says of its items."""
 
     object: str
     noun: str
