@@ -147,7 +147,9 @@ async def test_what_is_no_strict_json_is_refused_with_400(caller: Caller, body: 
     answer = await caller.post(body)
     assert answer.status_code == 400
     assert words in answer.json()["reason"]
-    assert not caller.hub.items
+    (kept,) = caller.hub.items
+    assert (kept.messages, kept.raw) == ((), body)
+    assert [(fault.reason, fault.raw) for fault in kept.faults] == [(answer.json()["reason"], body)]
     assert (await caller.post({"docs": [doc("D-1")]})).status_code == 202
 
 
@@ -172,12 +174,15 @@ async def test_items_that_are_no_objects_or_hold_hostile_ids_are_kept_as_faults(
 async def test_who_may_post_what(caller: Caller, headers: dict[str, str], status: int) -> None:
     answer = await caller.post({"docs": [doc("D-1")]}, **headers)
     assert answer.status_code == status
-    assert len(caller.hub.items) == (status == 202)
+    assert [len(item.faults) for item in caller.hub.items] == {202: [0], 401: []}.get(status, [1])
     assert TOKEN not in answer.text
 
 
 async def test_too_much_is_refused_before_it_is_read_whole(caller: Caller) -> None:
-    assert (await caller.post(b" " * 100_001)).status_code == 413
+    answer = await caller.post(b" " * 250_000)
+    assert answer.status_code == 413
+    (fault,) = caller.hub.items[0].faults
+    assert (fault.reason, fault.raw) == (answer.json()["reason"], b" " * 100_000), "its beginning is kept"
 
 
 async def test_only_post_is_taken(caller: Caller) -> None:

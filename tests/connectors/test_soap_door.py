@@ -256,7 +256,9 @@ async def test_too_big_is_413_even_when_the_size_is_not_told(house: House, url: 
 
     assert (await http.post(url, content=b" " * 200_001, headers=XML)).status_code == 413
     assert (await http.post(url, content=chunks(), headers=XML)).status_code == 413
-    assert house.kept == []
+    assert [(content, refused.reason) for content, refused in house.kept] == [
+        (b" " * 200_000, "the document is over 200000 bytes: split it")
+    ] * 2, "its beginning is kept"
 
 
 @pytest.mark.parametrize(
@@ -268,8 +270,12 @@ async def test_too_big_is_413_even_when_the_size_is_not_told(house: House, url: 
         {"Content-Type": "text/xml", "Content-Encoding": "gzip"},
     ],
 )
-async def test_other_media_types_are_415(url: str, http: httpx.AsyncClient, headers: dict[str, str]) -> None:
-    assert (await http.post(url, content=THING.encode(), headers=headers)).status_code == 415
+async def test_other_media_types_are_415_and_kept(
+    house: House, url: str, http: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    answer = await http.post(url, content=THING.encode(), headers=headers)
+    assert answer.status_code == 415
+    assert [(content, f"{refused.reason}\n") for content, refused in house.kept] == [(THING.encode(), answer.text)]
 
 
 async def test_other_methods_are_405(url: str, http: httpx.AsyncClient) -> None:

@@ -6,19 +6,19 @@ import hmac
 import math
 from typing import TYPE_CHECKING, Any
 
-from connectors.connector import ConnectorError, Item, MappingError, PermanentError, RetryableError
+from connectors.connector import ConnectorError, Fault, Item, MappingError, PermanentError, RetryableError
 from connectors.protocols.rest.mapping import items_of
 from connectors.strict_json import StrictJsonError, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from pydantic import SecretStr
     from starlette.requests import Request
     from starlette.responses import JSONResponse
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from connectors.connector import Fault, Outcome
+    from connectors.connector import Outcome
     from connectors.protocols.rest.hearing import Hearing
     from connectors.protocols.rest.settings import Pushed
 
@@ -28,11 +28,11 @@ RETRY_S = 5
 
 
 class _RefusedError(Exception):
-    """What came isn't taken: the status and reason of the answer."""
+    """What came isn't taken: the status, reason and headers of the answer."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
-        self.status = status
+        self.status, self.headers = status, headers
 
 
 class Door:
@@ -46,64 +46,54 @@ class Door:
 
     def app(self, deliver: Deliver) -> ASGIApp:
         """The application; `deliver` returns once everything is stored."""
-        from starlette.requests import Request  # noqa: PLC0415 - only where a system posts
+        from starlette.requests import ClientDisconnect, Request  # noqa: PLC0415 - only where a system posts
         from starlette.responses import JSONResponse  # noqa: PLC0415
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive)
             try:
                 response = await self._taken(request, deliver)
+            except ClientDisconnect:
+                return
             except _RefusedError as refused:
-                headers = {"allow": "POST"} if refused.status == 405 else {}
-                headers |= {"www-authenticate": "Bearer"} if refused.status == 401 else {}
-                response = JSONResponse({"reason": str(refused)}, refused.status, headers)
+                response = JSONResponse({"reason": str(refused)}, refused.status, refused.headers)
             await response(scope, receive, send)
 
         return answer
 
     async def _taken(self, request: Request, deliver: Deliver) -> JSONResponse:
+        """Take a post. What comes with the token and can't be read is kept before its sender hears so."""
         from starlette.responses import JSONResponse  # noqa: PLC0415 - see app
 
         self._let_in(request)
-        raw = await self._body(request)
-        messages, faults = await self._understood(raw)
-        item = Item(messages=tuple(messages), faults=tuple(faults), raw=raw)
+        raw, whole = await self._body(request)
         try:
-            outcomes = await deliver(item)
-        except RetryableError as error:
-            wait_s = math.ceil(error.retry_after_s or RETRY_S)
-            return JSONResponse({"reason": f"{error}; send it again"}, 503, {"retry-after": str(wait_s)})
-        except PermanentError as error:
-            raise _RefusedError(422, str(error)) from error
-        except ConnectorError as error:
-            raise _RefusedError(503, f"{error}; send it again") from error
+            if not whole:
+                raise _RefusedError(413, f"over {self._max_bytes} bytes: send less at once")
+            _check_kind(request)
+            messages, faults = await self._understood(raw)
+        except _RefusedError as refused:
+            await _stored(deliver, Item(faults=(Fault("body", str(refused), raw),), raw=raw))
+            raise
+        outcomes = await _stored(deliver, Item(messages=tuple(messages), faults=tuple(faults), raw=raw))
         return JSONResponse(*_said(outcomes, faults))
 
     def _let_in(self, request: Request) -> None:
-        """Check who posts and what. Raises _RefusedError."""
+        """Check who posts. Raises _RefusedError."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self._token):
-            raise _RefusedError(401, "this door opens with its bearer token")
+            raise _RefusedError(401, "this door opens with its bearer token", {"www-authenticate": "Bearer"})
         if request.method != "POST":
-            raise _RefusedError(405, "this door takes POST")
-        kind, _, parameters = request.headers.get("content-type", "").partition(";")
-        if not (kind.strip().lower() == "application/json" or kind.strip().lower().endswith("+json")):
-            raise _RefusedError(415, f"application/json is expected, this is '{kind[:100] or 'nothing'}'")
-        name, _, charset = parameters.strip().partition("=")
-        if name.lower() == "charset" and charset.strip('"').lower() not in {"utf-8", "utf8", "us-ascii"}:
-            raise _RefusedError(400, f"JSON is UTF-8, not {charset[:40]}")
-        if request.headers.get("content-encoding", "identity").lower() != "identity":
-            raise _RefusedError(415, "compressed bodies aren't taken")
+            raise _RefusedError(405, "this door takes POST", {"allow": "POST"})
 
-    async def _body(self, request: Request) -> bytes:
-        parts: list[bytes] = []
-        size = 0
+    async def _body(self, request: Request) -> tuple[bytes, bool]:
+        """The body and whether it is whole: only so much of it is read as is taken."""
+        body = bytearray()
         async for part in request.stream():
-            size += len(part)
-            if size > self._max_bytes:
-                raise _RefusedError(413, f"over {self._max_bytes} bytes: send less at once")
-            parts.append(part)
-        return b"".join(parts)
+            body += part
+            if len(body) > self._max_bytes:
+                return bytes(body[: self._max_bytes]), False
+        return bytes(body), True
 
     async def _understood(self, raw: bytes) -> tuple[Sequence[Any], Sequence[Fault]]:
         try:
@@ -111,6 +101,31 @@ class Door:
         except (StrictJsonError, MappingError) as error:
             raise _RefusedError(400, str(error)) from error
         return await self._hearing.understood(self._pushed, items, self._pushed.items or "item")
+
+
+def _check_kind(request: Request) -> None:
+    """Check what is posted. Raises _RefusedError."""
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    if not (kind.strip().lower() == "application/json" or kind.strip().lower().endswith("+json")):
+        raise _RefusedError(415, f"application/json is expected, this is '{kind[:100] or 'nothing'}'")
+    name, _, charset = parameters.strip().partition("=")
+    if name.lower() == "charset" and charset.strip('"').lower() not in {"utf-8", "utf8", "us-ascii"}:
+        raise _RefusedError(400, f"JSON is UTF-8, not {charset[:40]}")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise _RefusedError(415, "compressed bodies aren't taken")
+
+
+async def _stored(deliver: Deliver, item: Item) -> Sequence[Outcome]:
+    """Hand an item over. Raises _RefusedError when the hub can't take it now, or at all."""
+    try:
+        return await deliver(item)
+    except RetryableError as error:
+        wait_s = math.ceil(error.retry_after_s or RETRY_S)
+        raise _RefusedError(503, f"{error}; send it again", {"retry-after": str(wait_s)}) from error
+    except PermanentError as error:
+        raise _RefusedError(422, str(error)) from error
+    except ConnectorError as error:
+        raise _RefusedError(503, f"{error}; send it again") from error
 
 
 def _said(outcomes: Sequence[Outcome], faults: Sequence[Fault]) -> tuple[dict[str, Any], int]:

@@ -62,7 +62,7 @@ class Door:
     `take` gets the document's bytes; it returns the answer's bytes, or None when the caller asked for none. The caller
     is answered only after it has returned. It raises Refused for a document that can never be taken, and
     RetryableError when the hub can't take one now. `parse` reads bytes as XML and raises Refused. What can't be parsed
-    or opened is given to `keep` before the caller hears of it.
+    or opened, is no XML or too big is given to `keep` before the caller hears of it, as far as it was read.
     """
 
     def __init__(
@@ -99,19 +99,27 @@ class Door:
             return self._describe(request)
         if request.method != "POST":
             return _text("GET ?wsdl or POST a document\n", 405, {"Allow": "GET, HEAD, POST"})
-        if problem := _unreadable(request):
-            return _text(problem, 415)
         return await self._read(request)
 
     async def _read(self, request: Request) -> Response:
         try:
             async with asyncio.timeout(self._body_timeout_s):
-                body = await _body(request, self._max_bytes)
+                body, whole = await _body(request, self._max_bytes)
         except TimeoutError:
             return _text(f"the document didn't arrive within {self._body_timeout_s:g} s\n", 408)
-        if body is None:
-            return _text(f"the document is over {self._max_bytes} bytes: split it\n", 413)
+        if not whole:
+            return await self._turned_away(body, f"the document is over {self._max_bytes} bytes: split it", 413)
+        if problem := _unreadable(request):
+            return await self._turned_away(body, problem, 415)
         return await self._receive(body, _announced(request))
+
+    async def _turned_away(self, body: bytes, problem: str, status: int) -> Response:
+        """Keep what isn't even looked at, so that people here see why nothing comes; then say why."""
+        try:
+            await self._keep(body, Refused(problem))
+        except RetryableError as error:
+            return _not_now(error, None)
+        return _text(f"{problem}\n", status)
 
     def _describe(self, request: Request) -> Response:
         if "wsdl" not in request.url.query.lower():
@@ -166,9 +174,9 @@ def _unreadable(request: Request) -> str | None:
     """Why the request's media type or encoding can't be read, or None."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in MEDIA_TYPES:
-        return f"'{media_type}' is none of {', '.join(sorted(MEDIA_TYPES))}\n"
+        return f"'{media_type}' is none of {', '.join(sorted(MEDIA_TYPES))}"
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    return None if encoding == "identity" else f"content encoding '{encoding}': send the document uncompressed\n"
+    return None if encoding == "identity" else f"content encoding '{encoding}': send the document uncompressed"
 
 
 def _announced(request: Request) -> Version | None:
@@ -178,16 +186,14 @@ def _announced(request: Request) -> Version | None:
     return Version.V11 if "soapaction" in request.headers else None
 
 
-async def _body(request: Request, max_bytes: int) -> bytes | None:
-    """The request's body; None as soon as it is over the limit."""
-    if int(request.headers.get("content-length", "0")) > max_bytes:
-        return None
+async def _body(request: Request, max_bytes: int) -> tuple[bytes, bool]:
+    """The request's body, and whether it is whole: no more than the limit is read."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > max_bytes:
-            return None
-    return bytes(body)
+            return bytes(body[:max_bytes]), False
+    return bytes(body), True
 
 
 def _refusal(refusal: Refused, version: Version | None) -> Response:
