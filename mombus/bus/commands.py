@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from canonical.subjects import token
+from connectors.strict_json import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -44,9 +45,9 @@ async def listen(
     """
 
     async def handle(message: NatsMessage) -> None:
-        reply = await _answered(message, answer, observe)
+        reply = _said(await _answered(message, answer, observe), bus.client.max_payload)
         if message.reply_to.startswith(INBOX):
-            await bus.client.publish(message.reply_to, json.dumps(reply, default=str).encode())
+            await bus.client.publish(message.reply_to, reply)
 
     subscriber = bus.broker.subscriber(f"{ROOT}.{token(site)}.*", no_reply=True, decoder=_whole, max_workers=AT_ONCE)
     subscriber(handle)
@@ -75,13 +76,16 @@ async def _answered(
         return {"error": text}
 
 
+def _said(reply: Mapping[str, Any], most_bytes: int) -> bytes:
+    """The reply as JSON; one that the broker wouldn't carry says so instead of never arriving."""
+    said = json.dumps(reply, default=str, ensure_ascii=False).encode("utf-8", "replace")
+    if len(said) <= most_bytes:
+        return said
+    return json.dumps({"error": f"the answer has {len(said)} bytes, the broker carries {most_bytes}"}).encode()
+
+
 def _question(body: bytes) -> Mapping[str, Any]:
-    if len(body) > MAX_BYTES:
-        raise ValueError(f"a command has at most {MAX_BYTES} bytes, this has {len(body)}")
-    try:
-        question = json.loads(body or b"{}")
-    except RecursionError:
-        raise ValueError("the command is nested too deep") from None
+    question = read_json(body or b"{}", MAX_BYTES)
     if not isinstance(question, dict):
         raise ValueError('a command is a JSON object, such as {"who": "ann", "why": "checked"}')
     return question

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PROBE_S = 1.0
 MOST = 1000
+START_BYTES = 300
+"""How much of a kept item is shown: a thousand of them must fit into one answer."""
 
 log = structlog.get_logger()
 
@@ -118,14 +120,14 @@ class FrontDesk:
         ]  # fmt: skip
 
     async def kept(self) -> Sequence[Mapping[str, Any]]:
-        """What came in and could not be taken."""
-        rows = await self._journal.read(lambda connection: parked.rows(connection, limit=MOST))
+        """What came in and could not be taken; of a long one the beginning."""
+        rows = await self._journal.read(lambda c: parked.glimpses(c, limit=MOST, start_bytes=START_BYTES))
         now = datetime.now(UTC)
         return [
             {
                 "id": row.id, "system": row.system, "kind": str(row.kind), "place": row.place, "reason": row.reason,
                 "since": row.since.isoformat(), "age_s": round((now - row.since).total_seconds(), 1),
-                "content": row.content.decode("utf-8", "replace"),
+                "size": row.size, "content": row.start.decode("utf-8", "replace"),
             }
             for row in rows
         ]  # fmt: skip
@@ -157,7 +159,7 @@ class FrontDesk:
         return await self._journal.read(
             lambda connection: (
                 len(disagreements.rows(connection, limit=MOST)),
-                len(parked.rows(connection, limit=MOST)),
+                parked.count(connection),
             )
         )
 
@@ -166,12 +168,25 @@ class FrontDesk:
             case "status" | "disagreements" | "kept":
                 return await getattr(self, name)()
             case "journey":
-                return await self.journey(str(question["number"]))
+                return await self.journey(**_texts(question, "number"))
             case "waiting":
-                return await self.waiting(question.get("target"))
+                return await self.waiting(**_texts(question, target=None))
             case "do":
-                return await self.do(**question)
+                return await self.do(**_texts(question, "command", "target", "id", "why", "who", document=None))
         raise QuestionError(f"the hub knows no command '{name}'")
+
+
+def _texts(question: Mapping[str, Any], *needed: str, **optional: None) -> dict[str, Any]:
+    """What a command was given, each a text. Raises QuestionError."""
+    for name, value in question.items():
+        if name not in needed and name not in optional:
+            raise QuestionError(f"'{name}' has no meaning here: {', '.join((*needed, *optional)) or 'nothing'} is")
+        if not isinstance(value, str) and not (value is None and name in optional):
+            raise QuestionError(f"'{name}' must be text")
+    missing = [name for name in needed if name not in question]
+    if missing:
+        raise QuestionError(f"'{missing[0]}' is missing")
+    return {**optional, **question}
 
 
 async def _probed(session: Session) -> Any:

@@ -104,6 +104,35 @@ def rows(
     return [_row(row) for row in connection.execute(statement).mappings()]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glimpse:
+    """One kept thing to look at: `start` is the beginning of its content, `size` the bytes of all of it."""
+
+    id: str
+    system: str
+    kind: Parked
+    place: str
+    reason: str
+    start: bytes
+    size: int
+    since: datetime
+
+
+def glimpses(connection: Connection, *, limit: int, start_bytes: int) -> list[Glimpse]:
+    """What is kept, in the order it came, without reading all of it."""
+    p = parked.c
+    start = func.substr(p.content, 1, start_bytes, type_=LargeBinary).label("start")
+    columns = (p.id, p.system, p.kind, p.place, p.reason, start, func.length(p.content).label("size"), p.since)
+    statement = select(*columns).where(p.closed.is_(None)).order_by(p.number).limit(limit)
+    found = connection.execute(statement).mappings()
+    return [Glimpse(**{**row, "kind": Parked(row["kind"]), "start": bytes(row["start"])}) for row in found]
+
+
+def count(connection: Connection) -> int:
+    """How much is kept."""
+    return connection.execute(select(func.count()).where(parked.c.closed.is_(None))).scalar_one()
+
+
 def find(connection: Connection, id: str) -> ParkedItem | None:
     """The kept thing with that id."""
     row = connection.execute(select(parked).where(parked.c.id == id)).mappings().first()

@@ -28,6 +28,8 @@ async def asked(bus):
                 raise ValueError("say why")
             case "broken":
                 raise RuntimeError("bug")
+            case "talkative":
+                return "x" * 2_000_000
             case "slow":
                 await asyncio.sleep(0.2)
         return {"name": name}
@@ -44,8 +46,16 @@ async def test_a_command_is_answered_with_its_result(bus, asked):
 
 @pytest.mark.parametrize(
     ("body", "why"),
-    [(b"12", "JSON object"), (b"[", "Expecting"), (b"[" * 60_000, "deep"), (b'{"x": "' + b"x" * 70_000, "at most")],
-    ids=["digits", "broken", "deep", "large"],
+    [
+        (b"12", "JSON object"),
+        (b"[", "Expecting"),
+        (b"[" * 60_000, "deep"),
+        (b'{"x": "' + b"x" * 70_000, "at most"),
+        (b'{"x": NaN}', "NaN"),
+        (b'{"x": 1, "x": 2}', "twice"),
+        (b'{"x": ' + b"9" * 4000 + b"}", "4000 digits"),
+    ],
+    ids=["digits", "broken", "deep", "large", "NaN", "twice", "long integer"],
 )
 async def test_hostile_questions_get_a_clear_error(bus, asked, body, why):
     assert why in (await ask(bus, "status", body))["error"]
@@ -57,6 +67,10 @@ async def test_errors_are_told_and_the_listening_goes_on(bus, asked):
     assert await ask(bus, "broken", b"{}") == {"error": "RuntimeError: bug"}
     assert ("told", "command broken failed: RuntimeError: bug") in asked
     assert "result" in await ask(bus, "status", b"{}")
+
+
+async def test_an_answer_too_large_for_the_broker_says_so(bus, asked):
+    assert await ask(bus, "talkative", b"{}") == {"error": "the answer has 2000014 bytes, the broker carries 1048576"}
 
 
 async def test_commands_do_not_wait_for_each_other(bus, asked):
