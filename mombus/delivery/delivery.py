@@ -60,6 +60,11 @@ class Delivery:
                 run.cancel()
             await asyncio.gather(*runs, return_exceptions=True)
 
+    async def opened(self) -> None:
+        """Return once every target's routes have begun: what is stored from then on reaches it."""
+        for inbox in self._inboxes.values():
+            await inbox.opened.wait()
+
     def drain(self) -> None:
         """Read no more and finish what is being written; `run` returns when that is done."""
         for inbox in self._inboxes.values():

@@ -68,11 +68,12 @@ class Inbox:
         )  # fmt: skip
         self._writing = Writing(target, self.settling, publish, prepare, patience, clock)
         self._intake = Intake(
-            target.system, self._routing, target.sink.accepts, self._writing.answers is not None, self.hand, journal,
-            self.settling, publish, self._dead.unreadable,
+            target.system, self._routing, target.sink.accepts, self.hand, journal, self.settling, publish,
+            self._dead.unreadable,
         )  # fmt: skip
         self.posting = Posting(self)
         self.commands = Commands(self)
+        self.opened = asyncio.Event()
         self._timers: list[tuple[float, int, Entry]] = []
         self._numbers = count()
         self._work_to_do = asyncio.Event()
@@ -210,6 +211,7 @@ class Inbox:
         )
         self.hand.read = max(self.hand.read, after)
         await self._reader.open(self._routing.filter(self._site), after)
+        self.opened.set()
         await self.settling.publish_replies()
         if self._going.is_set():
             self._set(Condition.RUNNING, "")
@@ -269,13 +271,16 @@ class Inbox:
         """Bring what may go back from the waiting room."""
         queue = self.hand.to_load
         while queue:
-            part = [entry for entry in list(queue)[:LOAD] if entry.phase is Phase.STORED]
-            messages, newest = await self._journal.read(partial(_waiting, self.target.system, part))
+            taken = [queue.popleft() for _ in range(min(LOAD, len(queue)))]
+            part = [entry for entry in taken if entry.phase is Phase.STORED]
+            try:
+                messages, newest = await self._journal.read(partial(_waiting, self.target.system, part))
+            except SQLAlchemyError:
+                queue.extendleft(reversed(taken))
+                raise
             for thing, revision in newest.items():
                 self.hand.recent_revisions.put(thing, revision)
             refused = Settlement()
-            for _ in range(min(LOAD, len(queue))):
-                queue.popleft()
             for entry in part:
                 if entry.phase is Phase.STORED and entry.id in messages:
                     self._bring(entry, messages[entry.id], refused)

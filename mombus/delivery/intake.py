@@ -69,13 +69,12 @@ class Intake:
     """Takes in for one target."""
 
     def __init__(  # noqa: PLR0917 - wired in one place
-        self, system: str, routing: Routing, accepts: Mapping[Offer, Accept], answers: bool, hand: Hand,
-        journal: Journal, settling: Settling, publish: Publish, unreadable: Callable[[Place, Msg, str], None],
+        self, system: str, routing: Routing, accepts: Mapping[Offer, Accept], hand: Hand, journal: Journal,
+        settling: Settling, publish: Publish, unreadable: Callable[[Place, Msg, str], None],
     ) -> None:  # fmt: skip
         self._system = system
         self._routing = routing
         self._accepts = accepts
-        self._answers = answers
         self._hand = hand
         self._journal = journal
         self._settling = settling
@@ -230,7 +229,7 @@ class Intake:
         if message is None or offer is None or offer in self._accepts:
             return None
         reason = f"{self._system}'s connector takes no {offer.verb} of {offer.object}"
-        if message.verb.asks and not (message.verb == "get" and self._answers):
+        if message.verb.asks:
             reply = replies.rejected(message, reason, self._system, datetime.now(UTC))
             return Ending(entry, Outcome.REJECTED, reason=reason, reply=reply)
         if message.to is not None or message.verb.replies:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from connectors.connector import Receipt
 
 
-def reply_id(request_id: str, system: str, number: int | None = None) -> str:
+def reply_id(request_id: str, system: str) -> str:
     """The id of a system's reply to a request: said again, it is the same."""
-    return f"{request_id}:{system}" if number is None else f"{request_id}:{system}:{number}"
+    return f"{request_id}:{system}"
 
 
 def accepted(request: Message, receipt: Receipt, system: str, now: datetime) -> Message:

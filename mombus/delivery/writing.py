@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from canonical.message import Verb
 from connectors.connector import (
     Absent,
     Accept,
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from mombus.delivery.settling import Settling
     from mombus.delivery.target import Patience, Prepare, Publish, Target
 
-ANSWERS = Accept(effect=Effect.IDEMPOTENT)
+NOTHING_SENT = Accept(effect=Effect.IDEMPOTENT)
 _LEVELS = list(Level)
 
 Answer = Receipt | BaseException
@@ -66,14 +65,10 @@ class Writing:
         self._prepare = prepare
         self._patience = patience
         self._clock = clock
-        self.answers: Callable[[Message], Any] | None = getattr(target.sink, "answer", None)
 
     def accept(self, offer: Offer) -> Accept | None:
         """How the target takes an offer, None if it doesn't."""
-        accept = self._sink.accepts.get(offer)
-        if accept is None and offer.verb is Verb.GET and self.answers is not None:
-            return ANSWERS
-        return accept
+        return self._sink.accepts.get(offer)
 
     async def write(self, entries: Sequence[Entry], offer: Offer) -> tuple[list[Entry], Stop | None]:
         """Write entries of one offer, no two of a lane. Returns those that weren't sent, and why the target stops."""
@@ -84,9 +79,9 @@ class Writing:
         if accept is None:
             for attempt in attempts:
                 attempt.answer = PermanentError(f"the connector takes no {offer.verb} of {offer.object}")
-            accept = ANSWERS
+            accept = NOTHING_SENT
         else:
-            await self._attempt(attempts, offer, accept)
+            await self._attempt(attempts, accept)
         return await self._conclude(attempts, accept)
 
     async def find(self, entry: Entry) -> Receipt | Absent:
@@ -97,7 +92,7 @@ class Writing:
         found: Receipt | Absent = await self._in_time(self._sink.find(said), "reading it back")
         return found
 
-    async def _attempt(self, attempts: list[Attempt], offer: Offer, accept: Accept) -> None:
+    async def _attempt(self, attempts: list[Attempt], accept: Accept) -> None:
         for attempt in attempts:
             await self._put_in_words(attempt)
         for attempt in attempts:
@@ -105,9 +100,6 @@ class Writing:
                 attempt.answer = await self._read_back(attempt, accept.effect)
         to_send = [attempt for attempt in attempts if attempt.answer is None]
         if not to_send:
-            return
-        if offer.verb is Verb.GET and offer not in self._sink.accepts:
-            await self._show(to_send)
             return
         if accept.effect is not Effect.IDEMPOTENT:
             await self._intend(to_send)
@@ -172,25 +164,6 @@ class Writing:
         else:
             for attempt, answer in zip(attempts, answers, strict=True):
                 attempt.answer = answer
-
-    async def _show(self, attempts: Sequence[Attempt]) -> None:
-        """Answer gets: one show per thing that matches, published before the get counts as answered."""
-        for attempt in attempts:
-            try:
-                await self._show_all(attempt.said or attempt.entry.in_hand)
-            except Exception as error:  # noqa: BLE001 - the verdict decides
-                attempt.answer = error
-            else:
-                attempt.answer = Receipt(Level.POSTED)
-
-    async def _show_all(self, get: Message) -> None:
-        if self.answers is None:
-            raise PermanentError("the connector answers no get")
-        number = 0
-        async for show in self.answers(get):
-            number += 1
-            reply_id = replies.reply_id(get.id, self._target.system, number)
-            await self._publish(replies.addressed(show, get, reply_id))
 
     async def _in_time(self, call: Awaitable[Any], doing: str) -> Any:
         try:

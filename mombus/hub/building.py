@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from connectors.connector import Rejected, Sink, Surroundings
+from connectors.connector import Answers, Rejected, Sink, Surroundings
 from connectors.jsonata import compile as compile_expression
 from mombus.config.kinds import load_kind
 from mombus.delivery.target import Missing, Rule, Target
+from mombus.hub.answering import Answering
 from mombus.hub.session import Session
 from mombus.ownership.aliases import Missing as NoAlias
 
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 
     from canonical.message import Message
     from connectors.connector import Connector
+    from mombus.bus.connection import Bus
     from mombus.bus.known import Known
     from mombus.bus.requests import Requests
     from mombus.config.model import Config, Route, System
     from mombus.delivery.target import Prepare
+    from mombus.hub.answering import TakeIn
     from mombus.ownership.aliases import Aliases
     from mombus.ownership.owners import Owners
 
@@ -40,17 +43,23 @@ def _connector(config: Config, system: System, owners: Owners) -> Connector:
     return load_kind(system.kind)(system.config, surroundings)
 
 
-def make_targets(config: Config, sessions: Iterable[Session], owners: Owners) -> list[Target]:
-    """Every system that can be written to: its routes' rules, and the objects it owns and so is asked about."""
-    return [
-        Target(
-            system=session.system, sink=session.connector,
-            rules=[_rule(route) for route in config.routes if session.system in route.to],
-            owned=owners.owned_by(session.system), connect=partial(_connect_again, session),
-        )
-        for session in sessions
-        if isinstance(session.connector, Sink)
-    ]  # fmt: skip
+def make_targets(
+    config: Config, sessions: Iterable[Session], owners: Owners, *, take_in: TakeIn, requests: Requests, bus: Bus
+) -> list[Target]:
+    """Every system that is written to or asked: its routes' rules, and the objects it owns.
+
+    An owner whose connector does neither is a target as well, so that who asks it is told at once.
+    """
+    targets = []
+    for session in sessions:
+        owned = owners.owned_by(session.system)
+        if owned or isinstance(session.connector, (Sink, Answers)):
+            sink = Answering(session.system, session.connector, owned, take_in=take_in, requests=requests, bus=bus)
+            rules = [_rule(route) for route in config.routes if session.system in route.to]
+            targets.append(Target(
+                system=session.system, sink=sink, rules=rules, owned=owned, connect=partial(_connect_again, session)
+            ))  # fmt: skip
+    return targets
 
 
 async def _connect_again(session: Session) -> None:

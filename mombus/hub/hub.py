@@ -34,7 +34,7 @@ from mombus.ownership.aliases import Aliases
 from mombus.ownership.owners import Owners
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 
     from starlette.types import ASGIApp
 
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from mombus.hub.session import Session
 
 DRAIN_S = 20.0
+OPEN_S = 30.0
+"""A target that can't be opened for so long is in trouble of its own: the others begin without it."""
 
 log = structlog.get_logger()
 
@@ -80,8 +82,9 @@ async def open_hub(config: Config, *, on_hop: Callable[[Hop], None] | None = Non
         journal, index = await _open_journals(config, folder, stack)
         parts = await _make_parts(config, bus=bus, journal=journal, index=index, on_hop=on_hop)
         stack.push_async_callback(parts.close_connectors)
-        tasks = parts.start()
+        tasks: list[asyncio.Task[None]] = []
         stack.push_async_callback(_stop, parts.delivery, tasks)
+        await parts.start(tasks)
         await parts.desk.listen(bus)
         await server.start(parts.app())
         note.leave(folder, note.Note(config.plant.site, broker_url, server.url, os.getpid()))
@@ -132,11 +135,12 @@ class _Parts:
         self.observing = observing
         self.desk = desk
 
-    def start(self) -> list[asyncio.Task[None]]:
-        """Begin everything that runs for ever."""
+    async def start(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Begin everything that runs for ever; nothing is read before the targets' routes have begun."""
+        tasks.append(asyncio.create_task(self.delivery.run(), name="delivery"))
+        await _first_of(self.delivery.opened(), tasks[0])
         running = {
-            "delivery": self.delivery.run(), "requests": self.requests.run(), "index": self.feeder.run(),
-            "observing": self.observing.run(),
+            "requests": self.requests.run(), "index": self.feeder.run(), "observing": self.observing.run(),
         }  # fmt: skip
         for name, session in self.sessions.items():
             if isinstance(session.connector, Source):
@@ -146,7 +150,7 @@ class _Parts:
                 ).run()  # fmt: skip
             else:
                 running[f"connecting {name}"] = _connect_first(session)
-        return [asyncio.create_task(run, name=name) for name, run in running.items()]
+        tasks += [asyncio.create_task(run, name=name) for name, run in running.items()]
 
     def app(self) -> ASGIApp:
         """The HTTP application with the doors of the hosted connectors."""
@@ -169,6 +173,17 @@ class _Parts:
             return await self.intake.accept(session.system, item)
         except BusError as error:
             raise RetryableError(f"it can't be stored now: {error}") from error
+
+
+async def _first_of(ready: Coroutine[None, None, None], running: asyncio.Task[None]) -> None:
+    """Wait until it is ready, at most OPEN_S. Raises what makes `running` end before."""
+    waiting = asyncio.create_task(ready)
+    try:
+        done, _ = await asyncio.wait({waiting, running}, timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    if running in done:
+        running.result()
 
 
 async def _connect_first(session: Session) -> None:
@@ -198,8 +213,11 @@ async def _make_parts(
     known = Known(bus, site, policies, config.plant.equipment)
     observing = Observing(aliases=aliases, intake=intake, on_hop=on_hop)
     delivery = Delivery(
-        js=bus.js, journal=journal, site=site, targets=make_targets(config, sessions.values(), owners),
-        publish=bus.publish, observe=observing.hop, prepare=make_prepare(aliases, known, requests),
+        js=bus.js, journal=journal, site=site, publish=bus.publish,
+        targets=make_targets(
+            config, sessions.values(), owners, take_in=intake.accept, requests=requests, bus=bus
+        ),
+        observe=observing.hop, prepare=make_prepare(aliases, known, requests),
     )  # fmt: skip
     observing.delivery = delivery
     feeder = Feeder(bus.js, index, observing.stored)

@@ -109,24 +109,6 @@ def _headers_without_id(message):
     return {name: value for name, value in to_headers(message).items() if name != MESSAGE_ID}
 
 
-async def test_a_get_is_answered_by_shows_to_who_asked(bus, journal_path, sink):
-    sink.accepts = {}
-    delivered = ask("MR-7", Verb.SHOW, source="cmms")
-
-    async def answer(get):
-        yield delivered
-
-    sink.answer = answer
-    async with hub(
-        bus, journal_path, target("cmms", sink, rules=(), owned=frozenset({"maintenance_request"}))
-    ) as running:
-        request = ask("MR-7", Verb.GET)
-        await bus.publish(request)
-        await running.until_state("MR-7", State.DELIVERED, "cmms")
-        show = await reply_on(bus, "show")
-        assert (show.id, show.to, show.correlation) == (f"{request.id}:cmms:1", "mes", request.id)
-
-
 async def test_an_unknown_reference_waits_for_it_and_holds_its_lane(bus, journal_path, sink):
     known = set()
 
