@@ -1,0 +1,175 @@
+"""The example plant as a user meets it: `mombus demo`, the commands and the page beside it, and Ctrl-C."""
+
+import asyncio
+import json
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import psutil
+
+from canonical.b2mml import write
+from canonical.isa95.operations import MaterialRequirement, OperationsRequest, SegmentRequirement
+from canonical.message import Action, Message, Verb
+from canonical.quantity import Quantity
+
+ROOT = Path(__file__).parents[2]
+NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+
+
+def mombus(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mombus", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_once_plays_the_scenario_and_proves_it(tmp_path: Path) -> None:
+    done = mombus("demo", "--once", "--json", "--folder", str(tmp_path / "demo"))
+    assert done.returncode == 0, done.stderr
+    proof = json.loads(done.stdout)
+    assert proof["agree"] is True
+    erp, line = proof["numbers"]["erp"], proof["numbers"]["line1"]
+    assert (int(erp["good"]), int(erp["scrap"])) == (line["good"], line["scrap"]) == (240, 6)
+    assert int(erp["receipts"]) == 240
+    assert erp["duplicates"] == 0
+
+
+def test_a_folder_that_is_no_demo_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("data")
+    done = mombus("demo", "--once", "--folder", str(tmp_path))
+    assert done.returncode == 64
+    assert "isn't a demo's folder" in done.stderr
+    assert (tmp_path / "precious").read_text() == "data"
+
+
+@asynccontextmanager
+async def demo(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mombus", "demo", "--pace", "0", "--folder", str(folder), cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout
+        async with asyncio.timeout(30):
+            async for line in process.stdout:
+                if found := re.search(rb"open (http://\S+)", line):
+                    break
+        draining = asyncio.create_task(process.stdout.read())
+        yield process, found[1].decode()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await draining
+
+
+async def until_journey_ends(folder: Path, order: str, last: str) -> list[dict[str, str]]:
+    async with asyncio.timeout(60):
+        while True:
+            asked = await asyncio.to_thread(mombus, "journey", order, "--json", "--folder", str(folder))
+            hops: list[dict[str, str]] = json.loads(asked.stdout or "[]")
+            if any(hop["object"] == last and hop["target"] == "erp" for hop in hops):
+                return hops
+            await asyncio.sleep(0.5)
+
+
+async def test_a_running_demo_can_be_looked_at_and_stopped(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    async with demo(folder) as (process, url):
+        hops = await until_journey_ends(folder, "PO-4711", "inventory_movement")
+        assert [hop["at"] for hop in hops] == sorted(hop["at"] for hop in hops)
+        assert {hop["target"] for hop in hops} >= {"mes", "wms", "qms", "erp", "line1", "cmms"}
+        assert all(hop["delay_s"] >= 0 for hop in hops)
+        await check_status(folder)
+        await check_page(url)
+        await check_waiting(folder, url)
+        brokers = [child for child in psutil.Process(process.pid).children() if "nats" in child.name()]
+        assert brokers
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert process.stderr
+        said = await process.stderr.read()
+        assert b"everything that was being written is finished" in said
+        assert b"Traceback" not in said
+        assert not any(psutil.pid_exists(broker.pid) and broker.status() != "zombie" for broker in brokers)
+
+
+async def check_status(folder: Path) -> None:
+    status = await asyncio.to_thread(mombus, "status", "--json", "--folder", str(folder))
+    found = json.loads(status.stdout)
+    assert status.returncode == 0, found["trouble"]
+    assert {system["name"]: system["health"] for system in found["systems"]} == dict.fromkeys(
+        ["erp", "mes", "line1", "qms", "cmms", "wms"], "ok"
+    )
+    flows = {(flow["object"], flow["target"]): flow for flow in found["flows"]}
+    assert flows["production_response", "erp"]["total"] >= 2
+    assert flows["count", None]["source"] == "line1"
+    nothing = await asyncio.to_thread(mombus, "journey", "PO-0000", "--folder", str(folder))
+    assert nothing.returncode == 1
+    assert "Nothing is known by the number PO-0000" in nothing.stdout
+
+
+async def check_page(url: str) -> None:
+    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+        page = await http.get("/")
+        assert page.status_code == 200
+        assert "production order" in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert (await http.get("/livez")).text == "ok\n"
+        assert (await http.get("/readyz")).status_code == 200
+        metrics = (await http.get("/metrics")).text
+        assert 'mombus_handovers_total{object="production_order",state="delivered",target="mes"}' in metrics
+        assert "PO-4711" not in metrics
+        for place in ("/static/mombus.css", "/static/live.js", "/static/mombus.svg", "/openapi.json"):
+            assert (await http.get(place)).status_code == 200, place
+        async with http.stream("GET", "/live") as live:
+            first = await anext(live.aiter_lines())
+            assert first.startswith("data: ")
+
+
+async def check_waiting(folder: Path, url: str) -> None:
+    """An order whose material the warehouse has no number for waits for it, until a person decides."""
+    async with httpx.AsyncClient(timeout=10) as http:
+        answer = await http.post(f"{url}/in/erp", content=strange_order(), headers={"content-type": "application/xml"})
+        assert answer.status_code == 200, answer.text
+    rows = []
+    async with asyncio.timeout(20):
+        while not rows:
+            asked = await asyncio.to_thread(mombus, "waiting", "--json", "--folder", str(folder))
+            rows = [row for row in json.loads(asked.stdout) if row["key"] == "PO-9999"]
+    assert [(row["target"], row["kind"]) for row in rows] == [("wms", "awaiting alias")]
+    assert "FG-9999" in rows[0]["reason"]
+    skipped = await asyncio.to_thread(
+        mombus, "skip", "wms", rows[0]["id"][:10], "--why", "a test order", "--who", "ada", "--folder", str(folder)
+    )
+    assert skipped.returncode == 0, skipped.stderr
+    again = await asyncio.to_thread(
+        mombus, "skip", "wms", rows[0]["id"], "--why", "twice", "--who", "ada", "--folder", str(folder)
+    )
+    assert again.returncode == 1
+    with sqlite3.connect(folder / "journal.sqlite") as journal:
+        deeds = journal.execute("select who, action, why, result from audit order by at").fetchall()
+    assert ("ada", "skip", "a test order", "skipped") in deeds
+
+
+def strange_order() -> bytes:
+    made = MaterialRequirement(
+        id="1", material_definition_id="FG-9999", material_use="Produced",
+        quantity=Quantity(value="5", unit_of_measure="H87"),  # type: ignore[arg-type]
+    )  # fmt: skip
+    body = OperationsRequest(
+        id="PO-9999", operations_type="Production", segment_requirement=(
+            SegmentRequirement(id="0010", process_segment_id="PACK", material_requirement=(made,)),
+        ),
+    )  # fmt: skip
+    order = Message.of(
+        "production_order", body, source="erp", site="lyon", verb=Verb.PROCESS, action=Action.ADD, occurred=NOW,
+        recorded=NOW,
+    )  # fmt: skip
+    return write([order], created=NOW, sender="ERP", bod_id="BOD-9999", confirmation="Always")
