@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from connectors.connector import Hosted, RetryableError, Source
+from connectors.connector import ConfigError, Halted, Hosted, RetryableError, Source
 from mombus.bus.advisories import watch_advisories
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
@@ -192,7 +192,10 @@ async def _connect_first(session: Session) -> None:
     while session.opened == 0:
         try:
             await session.connect(0)
-        except RetryableError as error:
+        except (Halted, ConfigError) as error:
+            log.error("system halted", system=session.system, reason=str(error))
+            await session.halt(str(error))
+        except Exception as error:  # noqa: BLE001 - one system's fault never stops another's
             log.warning("system down", system=session.system, reason=str(error))
         await asyncio.sleep(pause_s)
         pause_s = min(30.0, pause_s * 2)
@@ -207,6 +210,7 @@ async def _make_parts(
     aliases = Aliases(config.aliases, journal)
     requests = Requests(bus, journal, observe=lambda text: log.warning("request", what=text))
     intake = Intake(bus=bus, journal=journal, owners=owners, aliases=aliases, requests=requests, site=site)
+    await aliases.catch_up()
     await intake.start()
     sessions = make_sessions(config, owners)
     policies = {ownership.object: ownership.references for ownership in config.objects}
