@@ -49,12 +49,13 @@ class Delivery:
             )
             for target in targets
         }  # fmt: skip
+        self._ending = asyncio.Event()
 
     async def run(self) -> None:
         """Deliver until drained or cancelled. Raises OtherStream when the broker's stream isn't the journal's."""
         runs = [asyncio.create_task(inbox.run(), name=f"inbox {name}") for name, inbox in self._inboxes.items()]
         try:
-            await asyncio.gather(*runs)
+            await asyncio.gather(self._ending.wait(), *runs)
         finally:
             for run in runs:
                 run.cancel()
@@ -67,11 +68,13 @@ class Delivery:
 
     def drain(self) -> None:
         """Read no more and finish what is being written; `run` returns when that is done."""
+        self._ending.set()
         for inbox in self._inboxes.values():
             inbox.drain()
 
     async def close(self) -> None:
         """Let go at once. What was in hand comes again after the next start."""
+        self._ending.set()
         await asyncio.gather(*(inbox.close() for inbox in self._inboxes.values()))
 
     async def status(self) -> list[Status]:

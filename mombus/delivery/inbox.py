@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from connectors.connector import ConnectorError, Effect, Halted, MappingError, Offer
+from connectors.connector import Effect, Halted, MappingError, Offer
 from mombus.delivery.commands import Commands
 from mombus.delivery.dead import Dead
 from mombus.delivery.hand import Hand
@@ -190,15 +190,16 @@ class Inbox:
             try:
                 if reopen:
                     await self._open()
-                    reopen, attempts = False, 0
+                    reopen = False
                 await self._read_once()
+                attempts = 0
             except OtherStream:
                 raise
             except ReadingLost as lost:
                 self._alarm(f"reading lost: {lost}; reading again from the journal's position")
                 reopen = True
                 attempts += 1
-                await asyncio.sleep(back_off(attempts, self._patience) if attempts > 1 else 0)
+                await asyncio.sleep(min(5.0, back_off(attempts, self._patience)) if attempts > 1 else 0)
             except Exception as error:  # noqa: BLE001 - broker or journal: nothing is lost, it is tried again
                 attempts += 1
                 reopen = True
@@ -244,6 +245,10 @@ class Inbox:
             except SQLAlchemyError as error:
                 self._failing(f"the waiting room can't be read: {text(error)}")
                 await asyncio.sleep(1.0)
+            except Exception as error:  # noqa: BLE001 - a fault of our own: what could be read still gets its turn
+                self._alarm(f"what waits can't be looked at again: {text(error)}")
+            if not self._going.is_set():
+                continue
             for offer in list(self.hand.ready):
                 self._start_writes(offer)
             self._room.set()
@@ -362,7 +367,7 @@ class Inbox:
                 await (self.target.connect or self.target.sink.connect)()  # type: ignore[attr-defined]
             except Halted as error:
                 stop = Stop(text(error), person=True)
-            except ConnectorError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the target is tried again
                 stop = Stop(text(error), person=False)
             else:
                 if self._condition is not Condition.PAUSED:

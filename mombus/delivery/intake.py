@@ -193,6 +193,8 @@ class Intake:
         reason = self._old(entry, newest, known)
         no_taker = self._no_taker(entry) if not reason else None
         self._hand.add(entry)
+        if reason or no_taker is not None:
+            entry.phase = Phase.GONE
         if reason:
             settlement.endings.append(Ending(entry, Outcome.SUPERSEDED, reason=reason))
         elif no_taker is not None:
@@ -219,7 +221,7 @@ class Intake:
         """True if the older revision needn't be sent: nothing stands between them, and it has had no effect yet."""
         if older.open or older.revision is None:
             return False
-        if older.phase is Phase.STORED and (older.kind is None or older.kind is Wait.IN_DOUBT):
+        if older.phase is Phase.STORED and older.kind in {None, Wait.IN_DOUBT, Wait.HELD}:
             return False
         return older.phase in {Phase.QUEUED, Phase.STORED} and self._hand.lanes.neighbour(entry, older)
 

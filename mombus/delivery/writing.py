@@ -203,6 +203,8 @@ class Writing:
             what = "isn't known yet" if kind is Wait.REFERENCE else f"has no id of {self._target.system} yet"
             return ToWait(kind, f"{answer.object} {answer.id} {what}", back_off(entry.attempts, self._patience))
         entry.missing = None
+        if entry.kind in {Wait.REFERENCE, Wait.ALIAS}:
+            entry.attempts, entry.kind = 1, None
         asked = entry.message is not None and entry.message.verb.asks
         answer = answer if answer is not None else PermanentError("the connector gave no result")
         return verdict(answer, effect=effect, asked=asked, attempts=entry.attempts, patience=self._patience)
