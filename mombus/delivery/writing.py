@@ -170,6 +170,11 @@ class Writing:
             return await asyncio.wait_for(call, self._target.write_timeout_s)
         except TimeoutError:
             raise OutcomeUnknown(f"{doing} took longer than {self._target.write_timeout_s:g} s") from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise OutcomeUnknown(f"{doing} was broken off by the target's client") from None
 
     async def _conclude(self, attempts: Sequence[Attempt], accept: Accept) -> tuple[list[Entry], Stop | None]:
         settlement = Settlement()
