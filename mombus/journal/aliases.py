@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import Column, Index, String, Table, Text, select
+from sqlalchemy import Column, Index, String, Table, Text, and_, func, select
 
+from mombus.journal.deliveries import Outcome, deliveries
 from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection
+
+OVERLAP = timedelta(days=1)
+"""Numbers are learned one by one beside delivery: one that was passed over is younger than this."""
 
 learned_aliases = Table(
     "learned_aliases", metadata,
@@ -33,11 +38,38 @@ class Learned(NamedTuple):
     object: str
     native: str
     canonical: str
+    learned: datetime
 
 
-def learn(connection: Connection, aliases: Sequence[Learned], now: datetime) -> None:
+class Numbered(NamedTuple):
+    """A receipt: `target` gave the `object` under `key` the number `document`."""
+
+    target: str
+    object: str
+    key: str
+    document: str
+    at: datetime
+
+
+def learn(connection: Connection, aliases: Sequence[Learned]) -> None:
     """Keep what was learned; a number that was used before now means the newer thing."""
-    upsert(connection, learned_aliases, [{**alias._asdict(), "learned": now} for alias in aliases])
+    upsert(connection, learned_aliases, [alias._asdict() for alias in aliases])
+
+
+def unlearned(connection: Connection) -> list[Numbered]:
+    """Receipts whose numbers weren't learned, oldest first: those since OVERLAP before the newest that was."""
+    a, d = learned_aliases.c, deliveries.c
+    same = and_(a.system == d.target, a.object == d.object, a.native == d.document)
+    statement = (
+        select(d.target, d.object, d.key, d.document, d.at)
+        .outerjoin_from(deliveries, learned_aliases, same)
+        .where(d.outcome == Outcome.DELIVERED, d.document.is_not(None), d.document != d.key, a.native.is_(None))
+        .order_by(d.at)
+    )
+    newest = connection.execute(select(func.max(a.learned))).scalar()
+    if newest is not None:
+        statement = statement.where(d.at >= newest - OVERLAP)
+    return [Numbered(*row) for row in connection.execute(statement)]
 
 
 def canonical(connection: Connection, system: str, object: str, native: str) -> str | None:

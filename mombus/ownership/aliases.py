@@ -60,17 +60,33 @@ class Aliases:
 
     async def learn(self, system: str, object: str, *, document: str, key: str, now: datetime) -> None:
         """`system` gave `object` `key` the number `document`."""
-        canonical = id_of(key) if data_object(object).key == ("id",) else key
-        if document == canonical:
-            return
+        await self._learn([Learned(system, object, document, _canonical(object, key), now)])
+
+    async def catch_up(self) -> int:
+        """Learn the numbers in the journal's receipts that were passed over: the hub was killed, or too busy.
+
+        Returns how many that were.
+        """
+        receipts = await self._journal.read(table.unlearned)
+        return await self._learn([
+            Learned(target, object, document, _canonical(object, key), at)
+            for target, object, key, document, at in receipts
+        ])  # fmt: skip
+
+    async def _learn(self, given: list[Learned]) -> int:
+        numbers = [number for number in given if number.native != number.canonical]
+        if not numbers:
+            return 0
         taught = await self._taught()
-        await self._journal.write(lambda c: table.learn(c, [Learned(system, object, document, canonical)], now))
-        taught.add((system, object))
-        self._remember((system, object, document), canonical)
+        await self._journal.write(lambda c: table.learn(c, numbers))
+        for number in numbers:
+            taught.add((number.system, number.object))
+            self._remember((number.system, number.object, number.native), number.canonical)
+        return len(numbers)
 
     async def documents(self, system: str, object: str, key: str) -> list[str]:
         """The numbers that `system` gave to one thing, the newest first."""
-        canonical = id_of(key) if data_object(object).key == ("id",) else key
+        canonical = _canonical(object, key)
         return await self._journal.read(lambda c: table.documents(c, system, object, canonical))
 
     async def inbound(self, system: str, message: Message) -> Message | Missing:
@@ -130,6 +146,11 @@ class Aliases:
             return tables[object][id]
 
         return swap
+
+
+def _canonical(object: str, key: str) -> str:
+    """What a number of a thing stands for: its id, or its key where that has several parts."""
+    return id_of(key) if data_object(object).key == ("id",) else key
 
 
 def _about(message: Message, body: Element) -> Message:

@@ -24,7 +24,7 @@ from connectors.connector import (
     Receipt,
 )
 from mombus.config.kinds import load_kind
-from mombus.config.model import Bus, Config, Http, Ownership, Plant, System
+from mombus.config.model import Bus, Config, Http, Ownership, Plant, Route, System
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -71,6 +71,7 @@ class Asker(Quiet):
         super().__init__(config, surroundings)
         self.to_say: asyncio.Queue[Item] = asyncio.Queue()
         self.got: list[Message] = []
+        self.document: str | None = None
 
     async def say(self, message: Message) -> Outcome:
         """Say one message and return what the hub did with it."""
@@ -88,7 +89,7 @@ class Asker(Quiet):
 
     async def write(self, messages: Sequence[Message]) -> Sequence[Receipt]:
         self.got += messages
-        return [Receipt(Level.ACCEPTED) for _ in messages]
+        return [Receipt(Level.ACCEPTED, self.document) for _ in messages]
 
     async def find(self, message: Message) -> Receipt | Absent:
         return Receipt(Level.ACCEPTED) if message in self.got else Absent()
@@ -143,13 +144,17 @@ def wire(monkeypatch: pytest.MonkeyPatch, made: dict[str, Any]) -> None:
     monkeypatch.setattr("mombus.hub.building.load_kind", kind)
 
 
-def config(folder: Path, *names: str, owns: dict[str, str], bus: Bus | None = None, **systems: Any) -> Config:
+def config(
+    folder: Path, *names: str, owns: dict[str, str], routes: tuple[Route, ...] = (), bus: Bus | None = None,
+    http: Http | None = None, **systems: Any,
+) -> Config:  # fmt: skip
     """A configuration of test systems; `systems` gives others their real configuration."""
     declared = {name: ConnectorConfig(connector=f"test.{name}") for name in names} | systems
     return Config(
-        plant=Plant(enterprise="acme", site="lyon", timezone=ZoneInfo("Europe/Paris")), http=Http(port=0),
+        plant=Plant(enterprise="acme", site="lyon", timezone=ZoneInfo("Europe/Paris")), http=http or Http(port=0),
         bus=bus or Bus(), systems={name: System(name=name, config=its) for name, its in declared.items()},
-        objects=tuple(Ownership(object=name, owner=owner) for name, owner in owns.items()), folder=folder,
+        objects=tuple(Ownership(object=name, owner=owner) for name, owner in owns.items()),
+        routes=routes, folder=folder,
     )  # fmt: skip
 
 
