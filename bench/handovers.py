@@ -1,158 +1,86 @@
-"""Durable handovers per second, journal on, against bare nats-py fetch and acknowledge in the same process.
+"""Durable handovers per second, journal on, against bare nats-py: fetch and acknowledge in the same process.
 
-    python bench/handovers.py [messages]
-
-Also the latency of one handover (publish to effect) at a steady 500 messages/s.
+A handover counts when its outcome is committed to the journal. Bare and bus read the same messages from the same
+broker, by as many consumers, in turns; of each run the first tenth warms up, and the median of the rounds counts.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
-import tempfile
-import time
-from contextlib import suppress
 from datetime import UTC, datetime
-from decimal import Decimal
-from pathlib import Path
+from itertools import count
+from statistics import median
 from typing import TYPE_CHECKING
 
-from canonical.isa95.operations import MaterialActual, SegmentResponse
-from canonical.message import Message
-from canonical.quantity import Quantity
-from connectors.connector import Absent, Accept, Effect, Level, Offer, Receipt
-from mombus.bus.connection import connect
-from mombus.bus.embedded import EmbeddedBroker
-from mombus.bus.streams import Limits
-from mombus.delivery.delivery import Delivery
-from mombus.delivery.target import Rule, Target
-from mombus.journal.journal import Journal
+from bench.figure import Aim, Figure
+from bench.stream import FINDABLE, IDEMPOTENT, SUBJECT, Sink, Tally, broker, confirmation, delivery
+from mombus.delivery.target import Hop, State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
+    from connectors.connector import Accept
     from mombus.bus.connection import Bus
 
-OBJECT = "production_response"
-LANES = 2000
-THEN = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+AIM = Aim("ratio", "least", 0.5)
+LONG_AGO = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+_names = count()
 
 
-def fact(number: int, order: int) -> Message:
-    """One confirmation."""
-    now = datetime.now(UTC)
-    made = MaterialActual(id="1", material_use="Produced", quantity=Quantity(value=Decimal(1), unit_of_measure="H87"))
-    body = SegmentResponse(id=f"R-{number}", operations_request_id=f"PO-{order}", material_actual=(made,))
-    return Message.of(OBJECT, body, source="mes", site="lyon", occurred=now, recorded=now)
+def run(quick: bool) -> list[Figure]:
+    """Handovers per second to 1 and 3 targets, all targets together."""
+    return asyncio.run(_run(number=2000 if quick else 10_000, rounds=1 if quick else 5))
 
 
-class Counter:
-    """A target that only counts, and notes when each message took effect."""
-
-    def __init__(self, accept: Accept, goal: int) -> None:
-        self.accepts = {Offer(OBJECT): accept}
-        self.taken = 0
-        self.goal = goal
-        self.reached = asyncio.Event()
-        self.delays_s: list[float] = []
-
-    async def connect(self) -> None:
-        """Nothing to open."""
-
-    async def write(self, messages: Sequence[Message]) -> list[Receipt]:
-        """Count them."""
-        now = datetime.now(UTC)
-        self.taken += len(messages)
-        if self.taken >= self.goal:
-            self.reached.set()
-        self.delays_s += [(now - message.recorded).total_seconds() for message in messages]
-        return [Receipt(Level.POSTED)] * len(messages)
-
-    async def find(self, _message: Message) -> Receipt | Absent:
-        """Never asked here."""
-        return Absent()
+async def _run(number: int, rounds: int) -> list[Figure]:
+    rates: dict[tuple[str, int], list[float]] = {}
+    async with broker() as (bus, folder):
+        for start in range(0, number, 1000):
+            await bus.publish_batch([confirmation(n) for n in range(start, start + 1000)])
+        for _ in range(rounds):
+            for targets in (1, 3):
+                rates.setdefault(("bare", targets), []).append(await _bare(bus, number, targets))
+                for name, accept in (("idempotent", IDEMPOTENT), ("findable", FINDABLE)):
+                    rate = await _delivered(bus, folder, number, accept, targets)
+                    rates.setdefault((name, targets), []).append(rate)
+    note = f"{number:,} messages, median of {rounds}"
+    return [
+        Figure(
+            name=f"durable handovers, {targets} {name} target{'s' * (targets > 1)}", value=median(each), unit="/s",
+            bare=median(rates["bare", targets]), aim=AIM, note=note,
+        )
+        for (name, targets), each in rates.items()
+        if name != "bare"
+    ]  # fmt: skip
 
 
-async def bare(bus: Bus, number: int) -> float:
-    """Messages per second of fetch and acknowledge alone."""
-    subscription = await bus.js.pull_subscribe("mom.lyon.>", durable="bare", stream="MOM")
-    begin, taken = time.perf_counter(), 0
+async def _bare(bus: Bus, number: int, consumers: int) -> float:
+    tally = Tally(number * consumers)
+    await asyncio.gather(*(_fetch(bus, number, tally) for _ in range(consumers)))
+    return tally.rate
+
+
+async def _fetch(bus: Bus, number: int, tally: Tally) -> None:
+    name = f"bare-{next(_names)}"
+    subscription = await bus.js.pull_subscribe(SUBJECT, durable=name, stream="MOM")
+    taken = 0
     while taken < number:
         messages = await subscription.fetch(500, timeout=5)
         for message in messages:
             await message.ack()
         taken += len(messages)
-    return number / (time.perf_counter() - begin)
+        tally.add(len(messages))
+    await subscription.unsubscribe()
+    await bus.js.delete_consumer("MOM", name)
 
 
-async def delivered(bus: Bus, folder: Path, number: int, accept: Accept, targets: int) -> float:
-    """Handovers per second to each of `targets` targets, all of them together."""
-    sinks = [Counter(accept, number) for _ in range(targets)]
-    async with running(bus, folder, sinks, THEN):
-        begin = time.perf_counter()
-        await asyncio.gather(*(sink.reached.wait() for sink in sinks))
-        return targets * number / (time.perf_counter() - begin)
+async def _delivered(bus: Bus, folder: Path, number: int, accept: Accept, targets: int) -> float:
+    tally = Tally(number * targets)
 
+    def observe(hop: Hop) -> None:
+        if hop.state is State.DELIVERED:
+            tally.add()
 
-class running:  # noqa: N801 - reads as a statement
-    """Delivery to `sinks`, running."""
-
-    def __init__(self, bus: Bus, folder: Path, sinks: Sequence[Counter], start: datetime | str) -> None:
-        self._bus, self._folder, self._sinks, self._start = bus, folder, sinks, start
-
-    async def __aenter__(self) -> None:
-        self._journal = await Journal.open(f"sqlite:///{self._folder}/journal-{time.time_ns()}.db")
-        rules = (Rule(object=OBJECT, start=self._start),)
-        self._delivery = Delivery(
-            js=self._bus.js, journal=self._journal, site="lyon", publish=self._bus.publish,
-            targets=[Target(system=f"t{n}", sink=sink, rules=rules) for n, sink in enumerate(self._sinks)],
-        )  # fmt: skip
-        self._run = asyncio.create_task(self._delivery.run())
-
-    async def __aexit__(self, *_exc: object) -> None:
-        self._run.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._run
-        await self._delivery.close()
-        await self._journal.close()
-
-
-async def steady(bus: Bus, folder: Path, accept: Accept, rate: int = 500, seconds: float = 5.0) -> tuple[float, float]:
-    """p50 and p99 in ms of one handover at a steady rate."""
-    number = int(rate * seconds)
-    sink = Counter(accept, number)
-    async with running(bus, folder, [sink], "now"):
-        await asyncio.sleep(0.5)
-        begin = time.perf_counter()
-        publishing: set[asyncio.Task[object]] = set()
-        for n in range(number):
-            await asyncio.sleep(max(0.0, begin + n / rate - time.perf_counter()))
-            publishing.add(asyncio.create_task(bus.publish(fact(10_000_000 + time.time_ns(), n % LANES))))
-        await asyncio.gather(*publishing)
-        await sink.reached.wait()
-    delays = sorted(sink.delays_s)
-    return delays[len(delays) // 2] * 1000, delays[int(len(delays) * 0.99)] * 1000
-
-
-async def main(number: int) -> None:
-    """Measure and print."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        async with EmbeddedBroker(folder / "broker") as broker, connect(broker.url, limits=Limits()) as bus:
-            for start in range(0, number, 1000):
-                await bus.publish_batch([fact(n, n % LANES) for n in range(start, min(number, start + 1000))])
-            base = await bare(bus, number)
-            print(f"bare fetch and ack        {base:8.0f} /s")
-            idempotent = Accept(Effect.IDEMPOTENT, batch=500, concurrency=2)
-            findable = Accept(Effect.FINDABLE, batch=100, concurrency=4)
-            for label, accept in (("idempotent", idempotent), ("findable", findable)):
-                for targets in (1, 3):
-                    rate = await delivered(bus, folder, number, accept, targets)
-                    print(f"{label:10} {targets} target(s)   {rate:8.0f} /s   {rate / base:.2f} of bare")
-            for label, accept in (("idempotent", idempotent), ("findable", findable)):
-                p50, p99 = await steady(bus, folder, accept)
-                print(f"{label:10} at 500/s, publish to effect: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
-
-
-if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000))
+    async with delivery(bus, folder, [Sink(accept) for _ in range(targets)], start=LONG_AGO, observe=observe):
+        await tally.reached.wait()
+    return tally.rate

@@ -1,0 +1,56 @@
+"""Measure and print: `python -m bench [NAME …] [--quick] [--json]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import platform
+import sys
+import time
+from importlib import import_module
+
+from bench.figure import Figure, table
+
+NAMES = ("b2mml", "handovers", "latency", "opcua", "memory", "startup")
+"""The modules of this package with a `run(quick)` that returns figures, in the order they run."""
+
+
+def main() -> int:
+    """Run the benches named, all of them by default. Exit code 0, whatever the figures say."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; all of them by default")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds of less: rough figures in under a minute")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    asked = parser.parse_args()
+    unknown = [name for name in asked.names if name not in NAMES]
+    if unknown:
+        parser.error(f"there is no bench '{unknown[0]}'; there are {', '.join(NAMES)}")
+    logging.disable(logging.WARNING)
+    figures = [figure for name in asked.names or NAMES for figure in _run(name, quick=asked.quick)]
+    if asked.json:
+        print(json.dumps({"machine": _machine(), "figures": [figure.as_json() for figure in figures]}, indent=2))
+    else:
+        print(f"{table(figures)}\n\n{_machine()}")
+    return 0
+
+
+def _run(name: str, *, quick: bool) -> list[Figure]:
+    begin = time.perf_counter()
+    print(f"{name} …", file=sys.stderr, flush=True)
+    figures = import_module(f"bench.{name}").run(quick)
+    print(f"{name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
+    return list(figures)
+
+
+def _machine() -> str:
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return (
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+        f"load {load:.1f}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

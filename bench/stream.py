@@ -1,0 +1,125 @@
+"""What handovers and latency share: a broker with messages in it, sinks that only note, delivery around them."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from canonical.isa95.operations import MaterialActual, SegmentResponse
+from canonical.message import Message
+from canonical.quantity import Quantity
+from connectors.connector import Absent, Accept, Effect, Level, Offer, Receipt
+from mombus.bus.connection import connect
+from mombus.bus.embedded import EmbeddedBroker
+from mombus.bus.streams import Limits
+from mombus.delivery.delivery import Delivery
+from mombus.delivery.target import Rule, Target
+from mombus.journal.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from mombus.bus.connection import Bus
+    from mombus.delivery.target import Observe
+
+OBJECT = "production_response"
+SUBJECT = "mom.lyon.>"
+LANES = 2000
+"""Orders that the messages are about: so many lanes, of which each keeps its order."""
+IDEMPOTENT = Accept(Effect.IDEMPOTENT, batch=500, concurrency=2)
+FINDABLE = Accept(Effect.FINDABLE, batch=100, concurrency=4)
+"""The journal has an intent of each message on disk before it is written, its outcome after."""
+
+
+def confirmation(number: int) -> Message:
+    """One confirmation of one of the orders."""
+    now = datetime.now(UTC)
+    made = MaterialActual(id="1", material_use="Produced", quantity=Quantity(value=Decimal(1), unit_of_measure="H87"))
+    body = SegmentResponse(id=f"R-{number}", operations_request_id=f"PO-{number % LANES}", material_actual=(made,))
+    return Message.of(OBJECT, body, source="mes", site="lyon", occurred=now, recorded=now)
+
+
+class Sink:
+    """A target that takes everything at once; `written` is told of each write."""
+
+    def __init__(self, accept: Accept, written: Callable[[Sequence[Message]], None] = lambda _: None) -> None:
+        self.accepts: Mapping[Offer, Accept] = {Offer(OBJECT): accept}
+        self._written = written
+
+    async def connect(self) -> None:
+        """Nothing to open."""
+
+    async def write(self, messages: Sequence[Message]) -> list[Receipt]:
+        """Take them."""
+        self._written(messages)
+        return [Receipt(Level.POSTED)] * len(messages)
+
+    async def find(self, _message: Message) -> Receipt | Absent:
+        """Never asked here."""
+        return Absent()
+
+
+class Tally:
+    """Counts up to a goal. The first tenth warms up; `rate` is what the rest came at, per second."""
+
+    def __init__(self, goal: int) -> None:
+        self.reached = asyncio.Event()
+        self._goal = goal
+        self._count = self._warm = 0
+        self._begin = self._end = 0.0
+
+    def add(self, number: int = 1) -> None:
+        """So many more."""
+        self._count += number
+        if not self._warm and self._count >= self._goal // 10:
+            self._warm, self._begin = self._count, time.perf_counter()
+        if self._count >= self._goal:
+            self._end = time.perf_counter()
+            self.reached.set()
+
+    @property
+    def rate(self) -> float:
+        """Per second, once the goal is reached."""
+        return (self._goal - self._warm) / (self._end - self._begin)
+
+
+@asynccontextmanager
+async def broker() -> AsyncIterator[tuple[Bus, Path]]:
+    """An embedded broker that fsyncs each message before it confirms it, and a folder for journals."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with EmbeddedBroker(folder / "broker") as embedded, connect(embedded.url, limits=Limits()) as bus:
+            yield bus, folder
+
+
+@asynccontextmanager
+async def delivery(
+    bus: Bus,
+    folder: Path,
+    sinks: Sequence[Sink],
+    *,
+    start: datetime | Literal["now"],
+    observe: Observe = lambda _: None,
+) -> AsyncIterator[None]:
+    """Delivery to `sinks` with a journal of its own, running."""
+    journal = await Journal.open(f"sqlite:///{folder / f'journal-{time.time_ns()}.sqlite'}")
+    rules = (Rule(object=OBJECT, start=start),)
+    targets = [Target(system=f"t{at}", sink=sink, rules=rules) for at, sink in enumerate(sinks)]
+    running = Delivery(
+        js=bus.js, journal=journal, site="lyon", targets=targets, publish=bus.publish, observe=observe
+    )  # fmt: skip
+    task = asyncio.create_task(running.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await running.close()
+        await journal.close()
