@@ -334,12 +334,21 @@ class Inbox:
     async def _write(self, offer: Offer, group: list[Entry]) -> None:
         unsent: list[Entry] = []
         stop: Stop | None = None
+        written = asyncio.Event()
+
+        def leave() -> None:
+            """Make room for the next write, once."""
+            if not written.is_set():
+                written.set()
+                self._writes[offer] -= 1
+                self.nudge()
+
         try:
-            unsent, stop = await self._writing.write(group, offer)
+            unsent, stop = await self._writing.write(group, offer, leave)
         except Exception as error:  # noqa: BLE001 - a fault of our own stops these messages, not their target
             await self._park(group, f"delivery itself failed: {text(error)}")
         finally:
-            self._writes[offer] -= 1
+            leave()
         if stop is not None:
             self.hand.again(unsent)
             if self._going.is_set():

@@ -107,6 +107,12 @@ class Settling:
         for entry, to_wait in waits:
             self._store(entry, to_wait, now)
 
+    def has_now(self, entry: Entry) -> None:
+        """The target took it: an older revision that comes by another lane is outdated from now on."""
+        if entry.revision is not None:
+            newest = self._hand.recent_revisions.get(entry.thing)
+            self._hand.recent_revisions.put(entry.thing, max(entry.revision, newest or 0))
+
     async def commit(self, work: Callable[[Connection], Any]) -> Any:
         """Run `work` in the journal, again until it is committed: nothing is acknowledged before."""
         delay_s = 0.1
@@ -237,8 +243,7 @@ class Settling:
         entry = ending.entry
         if ending.outcome is Outcome.DELIVERED:
             self.last_delivery = now
-            if entry.revision is not None:
-                self._hand.recent_revisions.put(entry.thing, entry.revision)
+            self.has_now(entry)
         self.hop(entry, _OUTCOMES[ending.outcome], ending.reason or "", document=ending.document, late=late)
         if entry.id in self._hand.entries:
             self._hand.drop(entry)

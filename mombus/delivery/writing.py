@@ -70,8 +70,14 @@ class Writing:
         """How the target takes an offer, None if it doesn't."""
         return self._sink.accepts.get(offer)
 
-    async def write(self, entries: Sequence[Entry], offer: Offer) -> tuple[list[Entry], Stop | None]:
-        """Write entries of one offer, no two of a lane. Returns those that weren't sent, and why the target stops."""
+    async def write(
+        self, entries: Sequence[Entry], offer: Offer, written: Callable[[], None]
+    ) -> tuple[list[Entry], Stop | None]:
+        """Write entries of one offer, no two of a lane. Returns those that weren't sent, and why the target stops.
+
+        `written` is called as soon as the target may be written to again: its outcomes may still be on their way to
+        the journal, except where only one may be unknown after a kill (BLIND).
+        """
         accept = self.accept(offer)
         attempts = [Attempt(entry) for entry in entries]
         for entry in entries:
@@ -82,7 +88,7 @@ class Writing:
             accept = NOTHING_SENT
         else:
             await self._attempt(attempts, accept)
-        return await self._conclude(attempts, accept)
+        return await self._conclude(attempts, accept, written)
 
     async def find(self, entry: Entry) -> Receipt | Absent:
         """Ask the target about an entry in hand. Raises ConnectorError as `Sink.find` does."""
@@ -176,7 +182,9 @@ class Writing:
                 raise
             raise OutcomeUnknown(f"{doing} was broken off by the target's client") from None
 
-    async def _conclude(self, attempts: Sequence[Attempt], accept: Accept) -> tuple[list[Entry], Stop | None]:
+    async def _conclude(
+        self, attempts: Sequence[Attempt], accept: Accept, written: Callable[[], None]
+    ) -> tuple[list[Entry], Stop | None]:
         settlement = Settlement()
         unsent: list[Entry] = []
         stop: Stop | None = None
@@ -184,6 +192,7 @@ class Writing:
             entry = attempt.entry
             match self._verdict(attempt, accept.effect):
                 case Done(receipt):
+                    self._settling.has_now(entry)
                     settlement.endings.append(self._done(entry, receipt))
                 case Refused(reason):
                     reply = replies.rejected(entry.in_hand, reason, self._target.system, self._clock())
@@ -196,6 +205,8 @@ class Writing:
                     entry.attempts -= 1
                     unsent.append(entry)
         settlement.withdrawn = _not_sent(attempts, unsent)
+        if stop is None and accept.effect is not Effect.BLIND:
+            written()
         if settlement:
             await self._settling.settle(settlement)
         return unsent, stop

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     insert,
     select,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import BindParameter, Connection
 
 CHUNK = 400
 """Values per IN list; databases limit their number."""
@@ -111,6 +112,24 @@ streams = Table(
 """The stream the sequences above belong to."""
 
 
+_TARGET: BindParameter[str] = bindparam("target")
+_PART: BindParameter[Any] = bindparam("part", expanding=True)
+_DONE = select(
+    deliveries.c.message_id, deliveries.c.outcome, deliveries.c.reply_headers, deliveries.c.reply_content
+).where(deliveries.c.target == _TARGET, deliveries.c.message_id.in_(_PART))  # fmt: skip
+_NEWEST = select(revisions.c.object, revisions.c.key, revisions.c.revision).where(
+    revisions.c.target == _TARGET, tuple_(revisions.c.object, revisions.c.key).in_(_PART)
+)
+_ENTERED = select(entered.c.object, entered.c.key).where(
+    entered.c.target == _TARGET, tuple_(entered.c.object, entered.c.key).in_(_PART)
+)
+_INSERT = insert(deliveries)
+_WITHDRAW = delete(deliveries).where(
+    deliveries.c.target == _TARGET, deliveries.c.outcome == Outcome.INTENT, deliveries.c.message_id.in_(_PART)
+)
+"""What is said for every batch; made once, because making them costs more than running them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What the journal knows of a message that comes again."""
@@ -134,22 +153,17 @@ def look_up(
     conditional: Sequence[tuple[str, str]],
 ) -> Known:  # fmt: skip
     """What is done of `ids`, the newest revisions of `states`, and which `conditional` things have entered."""
-    d, r, e = deliveries.c, revisions.c, entered.c
     done: dict[str, Done] = {}
     for part in _chunks(ids):
-        rows = connection.execute(
-            select(d.message_id, d.outcome, d.reply_headers, d.reply_content)
-            .where(d.target == target, d.message_id.in_(part))
-        )  # fmt: skip
+        rows = connection.execute(_DONE, {"target": target, "part": part})
         done.update({row[0]: Done(Outcome(row[1]), row[2], row[3]) for row in rows})
     newest: dict[tuple[str, str], int] = {}
     for part in _chunks(states):
-        newest_of = select(r.object, r.key, r.revision).where(r.target == target, tuple_(r.object, r.key).in_(part))
-        newest.update({(row[0], row[1]): row[2] for row in connection.execute(newest_of)})
+        rows = connection.execute(_NEWEST, {"target": target, "part": part})
+        newest.update({(row[0], row[1]): row[2] for row in rows})
     has: set[tuple[str, str]] = set()
     for part in _chunks(conditional):
-        inside = select(e.object, e.key).where(e.target == target, tuple_(e.object, e.key).in_(part))
-        has.update((row[0], row[1]) for row in connection.execute(inside))
+        has.update((row[0], row[1]) for row in connection.execute(_ENTERED, {"target": target, "part": part}))
     return Known(done, newest, has)
 
 
@@ -162,16 +176,13 @@ def intend(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Write intents. A message with an outcome already must not be intended: IntegrityError, nothing sent."""
     ids = [row["message_id"] for row in rows]
     withdraw(connection, rows[0]["target"], ids)
-    connection.execute(insert(deliveries), list(rows))
+    connection.execute(_INSERT, list(rows))
 
 
 def withdraw(connection: Connection, target: str, ids: Sequence[str]) -> None:
     """Take intents back: nothing was sent."""
-    d = deliveries.c
     for part in _chunks(ids):
-        connection.execute(
-            delete(deliveries).where(d.target == target, d.outcome == Outcome.INTENT, d.message_id.in_(part))
-        )
+        connection.execute(_WITHDRAW, {"target": target, "part": part})
 
 
 def open_intents(connection: Connection, target: str) -> set[str]:

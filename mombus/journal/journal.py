@@ -50,8 +50,9 @@ class Journal:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction and return its result once committed. Raises JournalClosed after `close`.
 
-        Works that arrive while a commit runs share the next one. Each has a savepoint of its own: one that raises is
-        undone alone, and its error is raised here. A caller that is cancelled doesn't cancel the work.
+        Works that arrive while a commit runs share the next one. One that raises is undone alone, and its error is
+        raised here; for that, works do nothing but speak with the database: they may be run twice, the first time
+        undone. A caller that is cancelled doesn't cancel the work.
         """
         if self._closed:
             raise JournalClosed("the journal is closed")
@@ -98,9 +99,16 @@ class Journal:
                     future.set_result(result)
 
     def _commit(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
-        if len(works) == 1:
+        """The results of works that share a commit. None of them raises, mostly; if one does, all are run again."""
+        try:
             with self._writing.begin() as connection:
-                return [works[0](connection)]
+                return [work(connection) for work in works]
+        except Exception:
+            if len(works) == 1:
+                raise
+        return self._commit_apart(works)
+
+    def _commit_apart(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
         results: list[Any] = []
         with self._writing.begin() as connection:
             for work in works:
