@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from connectors.connector import Answers, Rejected, Sink, Surroundings
@@ -14,7 +13,7 @@ from mombus.hub.session import Session
 from mombus.ownership.aliases import Missing as NoAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from canonical.message import Message
     from connectors.connector import Connector
@@ -57,13 +56,21 @@ def make_targets(
             sink = Answering(session.system, session.connector, owned, take_in=take_in, requests=requests, bus=bus)
             rules = [_rule(route) for route in config.routes if session.system in route.to]
             targets.append(Target(
-                system=session.system, sink=sink, rules=rules, owned=owned, connect=partial(_connect_again, session)
+                system=session.system, sink=sink, rules=rules, owned=owned, connect=reconnecting(session)
             ))  # fmt: skip
     return targets
 
 
-async def _connect_again(session: Session) -> None:
-    await session.connect(session.opened)
+def reconnecting(session: Session) -> Callable[[], Awaitable[None]]:
+    """How a target opens its connection again: not if its source has, since the target had to the last time."""
+    seen = 0
+
+    async def connect() -> None:
+        nonlocal seen
+        await session.connect(seen)
+        seen = session.opened
+
+    return connect
 
 
 def _rule(route: Route) -> Rule:
