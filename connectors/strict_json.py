@@ -1,7 +1,8 @@
 """Strict JSON: what a system sent is read exactly, or refused with a reason; nothing is guessed.
 
-Refused: more than `max_bytes`, anything but UTF-8, duplicate names, NaN and infinities, integers and decimals over
-MAX_DIGITS digits, nesting over MAX_DEPTH. Decimals are read as `Decimal`, so that 0.1 stays 0.1.
+Refused: more than `max_bytes`, anything but UTF-8 (a byte order mark is fine), duplicate names, NaN and infinities,
+integers and decimals over MAX_DIGITS digits, nesting over MAX_DEPTH. Decimals are read as `Decimal`, so that 0.1 stays
+0.1.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def read_json(raw: bytes, max_bytes: int = MAX_BYTES) -> Any:
     if len(raw) > max_bytes:
         raise StrictJsonError(f"{len(raw)} bytes: at most {max_bytes} are taken")
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise StrictJsonError(f"byte {error.start} is not UTF-8") from None
     try:

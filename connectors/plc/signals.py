@@ -26,6 +26,7 @@ from connectors.jsonata import ExpressionError, compile  # noqa: A004 - the engi
 from connectors.protocols.opcua.addresses import STANDARD, Address, AddressError, address
 
 MAX_FILE_BYTES = 4_000_000
+MAX_DEPTH = 30
 VariantKind = Literal[
     "Boolean", "SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64", "Float", "Double", "String",
     "DateTime",
@@ -190,8 +191,7 @@ def load(path: Path) -> Signals:
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError(f"{path} has {len(raw)} bytes, over {MAX_FILE_BYTES}", "signals")
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(raw, Loader=yaml.CBaseLoader)):
-            raise ConfigError(f"{path} uses YAML aliases (*name): write the value itself", "signals")
+        _check_shape(path, raw)
         return Signals.model_validate(yaml.load(raw, Loader=_Texts))  # noqa: S506 - it makes texts, lists and maps only
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -201,6 +201,17 @@ def load(path: Path) -> Signals:
         raise ConfigError(f"{path}: {error}", "signals") from None
     except ValidationError as error:
         raise ConfigError("; ".join(f"{path}: {_sentence(detail)}" for detail in error.errors()), "signals") from None
+
+
+def _check_shape(path: Path, raw: bytes) -> None:
+    """Refuse what could grow or nest without end, before anything is made of it. Raises ConfigError, YAMLError."""
+    depth = 0
+    for event in yaml.parse(raw, Loader=yaml.CBaseLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ConfigError(f"{path} uses YAML aliases (*name): write the value itself", "signals")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ConfigError(f"{path}:{event.start_mark.line + 1}: nested deeper than {MAX_DEPTH} levels", "signals")
 
 
 def _sentence(detail: Any) -> str:

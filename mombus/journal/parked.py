@@ -119,13 +119,13 @@ class Glimpse:
 
 
 def glimpses(connection: Connection, *, limit: int, start_bytes: int) -> list[Glimpse]:
-    """What is kept, in the order it came, without reading all of it."""
+    """What is kept, in the order it came, without reading all of it. (The start of nothing is NULL in SQLite.)"""
     p = parked.c
     start = func.substr(p.content, 1, start_bytes, type_=LargeBinary).label("start")
     columns = (p.id, p.system, p.kind, p.place, p.reason, start, func.length(p.content).label("size"), p.since)
     statement = select(*columns).where(p.closed.is_(None)).order_by(p.number).limit(limit)
     found = connection.execute(statement).mappings()
-    return [Glimpse(**{**row, "kind": Parked(row["kind"]), "start": bytes(row["start"])}) for row in found]
+    return [Glimpse(**{**row, "kind": Parked(row["kind"]), "start": bytes(row["start"] or b"")}) for row in found]
 
 
 def count(connection: Connection) -> int:

@@ -61,6 +61,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         (("path: /Objects/Bench", "path: /Objects/Bench\n    path: /Objects/Bank"), "the key 'path' is given twice"),
         (("namespace: urn:acme:bench", "namespace: [urn:acme:bench"), "signals.yaml:"),
         (("namespace: urn:acme:bench", "namespace: &x urn:acme:bench\nother: *x"), "aliases"),
+        (("namespace: urn:acme:bench", "namespace: " + "[" * 100_000), "nested deeper than 30 levels"),
         (("namespace: urn:acme:bench", "namespcae: urn:acme:bench"), "namespcae"),
         (("namespace: urn:acme:bench", "commands: {job_order: {call: {object: /Objects, method: M}, accepted: '1 +'}}"),
          "commands.job_order.accepted"),
