@@ -6,7 +6,20 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Strict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+    StringConstraints,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
 
 MAX_IDENTIFIER = 200
 EARLIEST = datetime(1900, 1, 2, tzinfo=UTC)
@@ -74,6 +87,44 @@ JobOrderId = Annotated[Identifier, References("job_order")]
 ReasonId = Annotated[Identifier, References("reason_code")]
 SpecificationId = Annotated[Identifier, References("test_specification")]
 WorkMasterId = Annotated[Identifier, References("work_master")]
+
+
+_MEANT = "meant"
+
+
+def _tell_default(schema: dict[str, Any]) -> None:
+    schema["default"] = schema.pop(_MEANT)
+
+
+UNSAID: Any = Field(default=None, validate_default=True, json_schema_extra=_tell_default)
+"""The default of a field marked `Unless`."""
+
+
+class Unless:
+    """Marks a field that means `value` unless a message says otherwise.
+
+    Unlike a plain default it is always written out, so that expressions and readers in other languages see it.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: str | int) -> None:
+        self.value = value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(self._said, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), _MEANT: self.value}
+
+    def _said(self, given: Any) -> Any:
+        return self.value if given is None else given
+
+
+def default_of(field: FieldInfo) -> Any:
+    """What a field means when a message says nothing; None for nothing, and for required fields."""
+    meant = next((mark.value for mark in field.metadata if isinstance(mark, Unless)), None)
+    return field.get_default() if meant is None and not field.is_required() else meant
 
 
 class Foreign(BaseModel):

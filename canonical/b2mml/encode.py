@@ -11,6 +11,7 @@ from canonical.b2mml.leaves import DATA_TYPES, Leaf, shape
 from canonical.b2mml.restore import Restorer
 from canonical.b2mml.table import NAMESPACES, V7, Kind, Row, Table, named
 from canonical.b2mml.tables import load
+from canonical.element import default_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,7 +234,7 @@ def _default(made: Writer, row: Row) -> Any:
     if "." in row.field:
         return None
     info = made.model.model_fields[row.field]
-    return None if info.is_required() else info.get_default()
+    return default_of(info)
 
 
 def _lowered(made: Writer, body: Element) -> Element:

@@ -8,6 +8,7 @@ from canonical.b2mml.decode import Into, Reader, compiled, held, no_text, other_
 from canonical.b2mml.faults import Misfit
 from canonical.b2mml.leaves import DATA_TYPES, TIME, Leaf, shape
 from canonical.b2mml.table import Kind, Row
+from canonical.element import default_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,7 +55,7 @@ def _careful_leaf(made: Reader, row: Row) -> Read:
     name, leaf, empty_is_ours = row.name, made.leaf(path), row.required
     strip, blank, value, plain, is_time = leaf.strip, leaf.blank, leaf.value, leaf.plain, leaf is TIME
     is_open, alias = row.name == "DataType", row.alias
-    says_something = row.required and "." not in path and made.model.model_fields[path].get_default() is not None
+    says_something = row.required and "." not in path and default_of(made.model.model_fields[path]) is not None
 
     def read(child: etree._Element, into: Into, first: bool) -> None:
         if not first or held(into.out, path):
@@ -190,7 +191,7 @@ def _placed(made: Reader, base: Row, placed: Mapping[str, Row], otherwise: Read)
 def _default_text(made: Reader, row: Row, leaf: Leaf) -> str | None:
     if "." in row.field or row.field in made.implied:
         return None
-    default = made.model.model_fields[row.field].get_default()
+    default = default_of(made.model.model_fields[row.field])
     return None if default is None or made.model.model_fields[row.field].is_required() else leaf.text(default)
 
 

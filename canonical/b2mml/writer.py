@@ -208,10 +208,11 @@ def _answers(messages: Sequence[Message]) -> list[Answer]:
 
 
 def item_id(message: Message) -> str:
-    """The ID of the element that a message stands in."""
+    """The ID of the element that a message stands in; empty for stock without a lot."""
     body = _maybe_body(message)
-    lot = getattr(body, "material_lot_id", None) if message.object in ("release_decision", "stock_level") else None
-    return str(lot or getattr(body, "id", None) or message.key)
+    if message.object in ("release_decision", "stock_level") and body is not None:
+        return str(getattr(body, "material_lot_id", None) or "")
+    return str(getattr(body, "id", None) or message.key)
 
 
 def path_of(message: Message, ident: str) -> str:

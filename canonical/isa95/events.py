@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import model_validator
 
 from canonical.element import (
+    UNSAID,
     AssetId,
     Element,
     EquipmentId,
@@ -16,6 +17,7 @@ from canonical.element import (
     OrderId,
     ReasonId,
     Timestamp,
+    Unless,
 )
 from canonical.isa95.operations import OperationsType, in_order
 from canonical.isa95.resources import HierarchyScope
@@ -32,7 +34,7 @@ class ReasonCode(Element):
     description: str | None = None
     category: Identifier | None = None
     parent_id: Identifier | None = None
-    planned: bool = False
+    planned: Annotated[bool, Unless(False)] = UNSAID
 
 
 class OperationsEvent(Element):
@@ -74,7 +76,7 @@ class Alarm(OperationsEvent):
     equipment_id: EquipmentId
     condition: Identifier
     occurrence: Identifier
-    active: bool = True
+    active: Annotated[bool, Unless(True)] = UNSAID
 
 
 class Reason(Element):
@@ -96,7 +98,7 @@ class Downtime(Element):
     equipment_id: EquipmentId
     start_time: Timestamp
     end_time: Timestamp | None = None
-    state: Literal["open", "closed", "reasoned"] = "open"
+    state: Annotated[Literal["open", "closed", "reasoned"], Unless("open")] = UNSAID
     reason: Reason | None = None
     description: str | None = None
     production_order_id: OrderId | None = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import model_validator
 
-from canonical.element import Element, EquipmentId, Identifier, Timestamp
+from canonical.element import UNSAID, Element, EquipmentId, Identifier, Timestamp, Unless
 from canonical.quantity import DecimalText
 
 
@@ -20,7 +20,7 @@ class Kpi(Element):
     end_time: Timestamp
     value: DecimalText | None = None
     unit_of_measure: str | None = None
-    status: Literal["provisional", "signed off"] = "provisional"
+    status: Annotated[Literal["provisional", "signed off"], Unless("provisional")] = UNSAID
     finding: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from canonical.element import (
+    UNSAID,
     AssetId,
     BusinessDate,
     Element,
@@ -22,6 +23,7 @@ from canonical.element import (
     SpecificationId,
     SubLotId,
     Timestamp,
+    Unless,
 )
 from canonical.isa95.quality import TestResult
 from canonical.isa95.resources import AssemblyRelationship, AssemblyType, HierarchyScope, Property
@@ -361,7 +363,7 @@ class MaterialBillItem(Element):
     material_definition_id: MaterialId
     description: str | None = None
     quantity: Quantity
-    use_type: MaterialUse = "Consumed"
+    use_type: Annotated[MaterialUse, Unless("Consumed")] = UNSAID
     assembly_type: AssemblyType | None = None
     assembly_bill_of_material_item: tuple[MaterialBillItem, ...] = ()
 
@@ -371,8 +373,8 @@ class BillOfMaterial(Element):
 
     id: Identifier
     version: Identifier | None = None
-    usage: Identifier = "production"
-    alternative: Identifier = "1"
+    usage: Annotated[Identifier, Unless("production")] = UNSAID
+    alternative: Annotated[Identifier, Unless("1")] = UNSAID
     description: str | None = None
     material_definition_id: MaterialId
     quantity: Quantity

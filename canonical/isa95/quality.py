@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from canonical.element import Element, Identifier, LotId, MaterialId, OrderId, SpecificationId, Timestamp
+from canonical.element import (
+    UNSAID,
+    Element,
+    Identifier,
+    LotId,
+    MaterialId,
+    OrderId,
+    SpecificationId,
+    Timestamp,
+    Unless,
+)
 from canonical.isa95.resources import HierarchyScope, Property
 from canonical.quantity import DecimalText, Quantity, Value
 
@@ -83,7 +93,7 @@ class QualityResult(TestResult):
     test_specification_id: SpecificationId | None = None
     test_specification_version: Identifier | None = None
     sample_id: Identifier | None = None
-    replicate: int = 1
+    replicate: Annotated[int, Unless(1)] = UNSAID
 
 
 class Sample(Element):
@@ -95,7 +105,7 @@ class Sample(Element):
     test_specification_id: SpecificationId | None = None
     drawn: Timestamp | None = None
     quantity: Quantity | None = None
-    status: Literal["planned", "drawn", "received", "tested", "discarded"] = "planned"
+    status: Annotated[Literal["planned", "drawn", "received", "tested", "discarded"], Unless("planned")] = UNSAID
 
 
 class ReleaseDecision(Element):

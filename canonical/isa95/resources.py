@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import model_validator
 
 from canonical.element import (
+    UNSAID,
     AssetId,
     BusinessDate,
     Element,
@@ -19,6 +20,7 @@ from canonical.element import (
     PersonId,
     SpecificationId,
     Timestamp,
+    Unless,
 )
 from canonical.quantity import Quantity, Value
 
@@ -43,7 +45,7 @@ class HierarchyScope(Element):
     """Where in the equipment hierarchy a statement holds."""
 
     equipment_id: EquipmentId
-    equipment_level: EquipmentLevel = "Site"
+    equipment_level: Annotated[EquipmentLevel, Unless("Site")] = UNSAID
 
 
 class Resource(Element):
@@ -113,7 +115,7 @@ class StockLevel(Element):
     material_definition_id: MaterialId
     storage_location: LocationId
     material_lot_id: LotId | None = None
-    status: str = "unrestricted"
+    status: Annotated[str, Unless("unrestricted")] = UNSAID
     quantity: Quantity
     as_of: Timestamp
 

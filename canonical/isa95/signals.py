@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from canonical.element import Element, EquipmentId, Identifier, Timestamp
+from canonical.element import UNSAID, Element, EquipmentId, Identifier, Timestamp, Unless
 from canonical.quantity import DecimalText
 
 PackMLState = Literal[
@@ -27,7 +27,7 @@ class Signal(Element):
     equipment_id: EquipmentId
     signal: Identifier
     source_time: Timestamp
-    quality: Quality = "good"
+    quality: Annotated[Quality, Unless("good")] = UNSAID
     status: str | None = None
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import model_validator
 
 from canonical.element import (
+    UNSAID,
     Element,
     EquipmentId,
     Identifier,
     JobOrderId,
     OrderId,
     Timestamp,
+    Unless,
     WorkMasterId,
 )
 from canonical.isa95.operations import (
@@ -141,7 +143,7 @@ class CalendarEntry(Element):
     description: str | None = None
     start_time: Timestamp
     end_time: Timestamp
-    entry_type: Identifier = "shift"
+    entry_type: Annotated[Identifier, Unless("shift")] = UNSAID
 
     @model_validator(mode="after")
     def _times_in_order(self) -> CalendarEntry:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import PydanticUndefined
 
-from canonical.element import Element
+from canonical.element import Element, default_of
 from canonical.message import Verb
 from connectors.connector import ConnectorError, Surroundings
 from mombus.config.kinds import KindError, load_kind
@@ -88,7 +88,7 @@ def _field(name: str, info: FieldInfo) -> Field:
 
 
 def _default(info: FieldInfo) -> str:
-    value = info.get_default(call_default_factory=True)
+    value = default_of(info) if info.default_factory is None else info.get_default(call_default_factory=True)
     if value is None or value is PydanticUndefined or value in ((), [], {}, frozenset()):
         return ""
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)

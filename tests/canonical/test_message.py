@@ -170,3 +170,14 @@ def test_one_time_is_one_key_whatever_its_offset() -> None:
     utc = Gap(system="line1", what="all", since=datetime(2026, 3, 2, 5, 0, tzinfo=UTC), reason="restart")
     paris = Gap(system="line1", what="all", since=NOW, reason="restart")
     assert data_object("gap").key_of(utc) == data_object("gap").key_of(paris)
+
+
+def test_what_a_field_means_unless_said_is_written_out() -> None:
+    """An expression such as `body.state = 'open'` must find it."""
+    from canonical.isa95.events import Downtime  # noqa: PLC0415
+
+    stop = Downtime(id="S-1", equipment_id="CAPPER1", start_time=NOW)
+    message = Message.of("downtime", stop, source="mes", site="lyon", occurred=NOW, recorded=NOW)
+    assert b'"state":"open"' in message.content
+    assert Downtime.model_validate_json(message.content) == stop
+    assert Downtime.model_json_schema()["properties"]["state"]["default"] == "open"
