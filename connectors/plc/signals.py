@@ -211,7 +211,8 @@ def _check_shape(path: Path, raw: bytes) -> None:
             raise ConfigError(f"{path} uses YAML aliases (*name): write the value itself", "signals")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise ConfigError(f"{path}:{event.start_mark.line + 1}: nested deeper than {MAX_DEPTH} levels", "signals")
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise ConfigError(f"{path}:{line}: nested deeper than {MAX_DEPTH} levels", "signals")
 
 
 def _sentence(detail: Any) -> str:
