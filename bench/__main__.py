@@ -11,6 +11,8 @@ import sys
 import time
 from importlib import import_module
 
+import structlog
+
 from bench.figure import Figure, table
 
 NAMES = ("b2mml", "handovers", "latency", "opcua", "memory", "startup")
@@ -27,7 +29,7 @@ def main() -> int:
     unknown = [name for name in asked.names if name not in NAMES]
     if unknown:
         parser.error(f"there is no bench '{unknown[0]}'; there are {', '.join(NAMES)}")
-    logging.disable(logging.WARNING)
+    _quiet()
     figures = [figure for name in asked.names or NAMES for figure in _run(name, quick=asked.quick)]
     if asked.json:
         print(json.dumps({"machine": _machine(), "figures": [figure.as_json() for figure in figures]}, indent=2))
@@ -42,6 +44,12 @@ def _run(name: str, *, quick: bool) -> list[Figure]:
     figures = import_module(f"bench.{name}").run(quick)
     print(f"{name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
     return list(figures)
+
+
+def _quiet() -> None:
+    """Hubs and clients in this process log nothing: what goes wrong here is raised."""
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def _machine() -> str:

@@ -1,10 +1,11 @@
-"""How many readings `plc.opcua` takes per second of processor time, against a bare asyncua subscription.
+"""OPC UA readings per second into the stream, against a bare asyncua subscription to the same server.
 
-    python -m bench.opcua [SIGNALS] [SECONDS]
+The server runs in a process of its own and writes each of its nodes 20 times a second, or as often as it can. Bare is a
+subscription whose handler counts; the bus is a whole hub with `plc.opcua`, and what counts are the readings that the
+broker has stored and confirmed. They take turns; the first second of each warms up, the median of the rounds counts.
 
-The server runs in a process of its own and writes every node 20 times a second, as far as it can; both clients read all
-of them for the same time, one after the other. asyncua's own server is slower than either client, so the ratio is that
-of readings per second of the client's processor time.
+asyncua's server is slower than either of its readers, so that readings per second would compare the server with itself:
+the figure is readings per second of processor time that the reading process takes.
 """
 
 from __future__ import annotations
@@ -14,28 +15,163 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
-from asyncua import Client, Server, ua
-
-from connectors.connector import Gap, Surroundings
-from connectors.plc.opcua import PlcOpcua
+from bench.figure import Aim, Figure, amount
+from bench.hub import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from mombus.bus.connection import Bus
 
 NAMESPACE = "urn:bench"
+NODES = 500
+PUBLISHING_MS = 50
+AIM = Aim("ratio", "least", 0.5)
+ROUTES = """
+version: 1
+plant: {{enterprise: acme, site: lyon, timezone: Europe/Paris}}
+bus: {{broker: embedded, store: embedded, folder: hub}}
+http: {{port: 0}}
+systems:
+  line1: {{connector: plc.opcua, url: "{url}", signals: signals.yaml, publishing_interval_ms: {interval}}}
+objects:
+  process_value: {{owner: line1, process_owner: automation@acme.example}}
+"""
 
 
-async def _serve(count: int) -> None:
+def run(quick: bool) -> list[Figure]:
+    """Readings per second of processor time."""
+    rounds, seconds = (1, 3.0) if quick else (3, 6.0)
+    bare, stored = [], []
+    with _server() as url:
+        for _ in range(rounds):
+            bare.append(asyncio.run(_bare(url, seconds)))
+            stored.append(asyncio.run(_stored(url, seconds)))
+    came, busy = (median(each) for each in zip(*((rate, share) for _, rate, share in stored), strict=True))
+    note = (
+        f"per second of processor time: {NODES} nodes, {amount(came)} readings/s came for {busy:.0%} of a core, all "
+        f"the server gave; bare {amount(median(rate for _, rate, _ in bare))}/s"
+    )
+    return [
+        Figure(
+            name="OPC UA readings into the stream", value=median(each[0] for each in stored), unit="/s",
+            bare=median(each[0] for each in bare), aim=AIM, note=note,
+        )
+    ]  # fmt: skip
+
+
+class _Count:
+    """A handler that does nothing but count."""
+
+    def __init__(self) -> None:
+        self.values = 0
+
+    def datachange_notification(self, *_: object) -> None:
+        """One more."""
+        self.values += 1
+
+
+Rate = tuple[float, float, float]
+"""Readings per second of processor time, per second, and the share of a core that was taken."""
+
+
+async def _bare(url: str, seconds: float) -> Rate:
+    from asyncua import Client  # noqa: PLC0415 - heavy
+
+    handler = _Count()
+
+    async def counted() -> int:
+        return handler.values
+
+    async with Client(url) as client:
+        index = await client.get_namespace_index(NAMESPACE)
+        nodes = [await client.nodes.objects.get_child(f"{index}:V{n}") for n in range(NODES)]
+        subscription = await client.create_subscription(PUBLISHING_MS, handler)
+        await subscription.subscribe_data_change(nodes, queuesize=20, sampling_interval=0)
+        before, after, rate = await _measured(counted, seconds)
+        return rate(after - before)
+
+
+async def _stored(url: str, seconds: float) -> Rate:
+    from mombus.bus.connection import connect  # noqa: PLC0415 - the server's process needs none of it
+    from mombus.config.loader import load  # noqa: PLC0415
+    from mombus.hub import note  # noqa: PLC0415
+    from mombus.hub.hub import open_hub  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _configure(folder, url)
+        config = load([folder / "routes.yaml"]).config
+        assert config is not None
+        async with open_hub(config), connect(note.find(folder / "hub").broker) as bus:
+
+            async def last() -> int:
+                return (await bus.js.stream_info("SIGNALS")).state.last_seq
+
+            while not await last():  # noqa: ASYNC110 - the broker is another process
+                await asyncio.sleep(0.1)
+            before, after, rate = await _measured(last, seconds)
+            assert not (await bus.js.stream_info("MOM")).state.messages, "the connector lost readings"
+            return rate(await _readings(bus, before, after))
+
+
+def _configure(folder: Path, url: str) -> None:
+    signals = "\n".join(
+        f"      - {{signal: v{n}, node: V{n}, object: process_value, sampling_interval_ms: 0}}" for n in range(NODES)
+    )
+    text = f"namespace: {NAMESPACE}\nequipment:\n  E1:\n    path: /Objects\n    signals:\n{signals}\n"
+    (folder / "signals.yaml").write_text(text, "utf-8")
+    (folder / "routes.yaml").write_text(ROUTES.format(url=url, interval=PUBLISHING_MS), "utf-8")
+
+
+async def _readings(bus: Bus, before: int, after: int) -> int:
+    """How many readings the messages in between hold."""
+    from canonical.wire import from_headers  # noqa: PLC0415
+
+    number = 0
+    for seq in range(before + 1, after + 1):
+        raw: Any = await bus.js.get_msg("SIGNALS", seq)
+        body: Any = from_headers(raw.headers, raw.data).body
+        number += len(body.reading)
+    return number
+
+
+async def _measured(count: Callable[[], Awaitable[int]], seconds: float) -> tuple[int, int, Callable[[int], Rate]]:
+    """What was counted before and after, and what makes rates of how many came in between."""
+    await asyncio.sleep(1)
+    before, begin, used = await count(), time.perf_counter(), time.process_time()
+    await asyncio.sleep(seconds)
+    after, took, took_of_core = await count(), time.perf_counter() - begin, time.process_time() - used
+    return before, after, lambda came: (came / took_of_core, came / took, took_of_core / took)
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """The URL of a server in a process of its own."""
+    command = [sys.executable, "-m", "bench.opcua"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        yield f"opc.tcp://127.0.0.1:{process.stdout.readline().strip()}/"
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def _serve() -> None:
+    from asyncua import Server, ua  # noqa: PLC0415 - heavy
+
     server = Server()
     await server.init()
     server.set_endpoint("opc.tcp://127.0.0.1:0/")
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     index = await server.register_namespace(NAMESPACE)
-    nodes = [await server.nodes.objects.add_variable(index, f"V{n}", 0.0) for n in range(count)]
+    nodes = [await server.nodes.objects.add_variable(index, f"V{n}", 0.0) for n in range(NODES)]
     await server.start()
     print(server.bserver.port, flush=True)
     value = 0.0
@@ -46,86 +182,5 @@ async def _serve(count: int) -> None:
         await asyncio.sleep(0.05)
 
 
-class _Count:
-    """A bare handler that does nothing but count."""
-
-    def __init__(self) -> None:
-        self.values = 0
-
-    def datachange_notification(self, *_: object) -> None:
-        self.values += 1
-
-
-async def _bare(url: str, count: int, seconds: float) -> float:
-    handler = _Count()
-    async with Client(url) as client:
-        index = await client.get_namespace_index(NAMESPACE)
-        nodes = [await client.nodes.objects.get_child(f"{index}:V{n}") for n in range(count)]
-        subscription = await client.create_subscription(50, handler)
-        await subscription.subscribe_data_change(nodes, queuesize=20, sampling_interval=0)
-        return await _rate(lambda: handler.values, seconds)
-
-
-async def _connector(url: str, count: int, seconds: float, folder: Path) -> float:
-    signals = "\n".join(
-        f"      - {{signal: v{n}, node: V{n}, object: process_value, sampling_interval_ms: 0}}" for n in range(count)
-    )
-    text = f"namespace: {NAMESPACE}\nequipment:\n  E1:\n    path: /Objects\n    signals:\n{signals}\n"
-    (folder / "signals.yaml").write_text(text, "utf-8")
-    config = PlcOpcua.Config(connector="plc.opcua", url=url, signals="signals.yaml", publishing_interval_ms=50)
-    plc = PlcOpcua(config, Surroundings("e1", "bench", ZoneInfo("UTC"), folder=str(folder)))
-    await plc.connect()
-    total = lost = 0
-
-    async def read() -> None:
-        nonlocal total, lost
-        async for item in plc.read(None):
-            for message in item.messages:
-                if isinstance(message, Gap):
-                    lost += message.lost or 0
-                else:
-                    total += len(message.body.reading)
-
-    task = asyncio.create_task(read())
-    rate = await _rate(lambda: total, seconds)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    await plc.close()
-    print(f"lost by the connector: {lost}")
-    return rate
-
-
-async def _rate(total: Callable[[], int], seconds: float) -> float:
-    """Values per second of this process's processor time."""
-    await asyncio.sleep(1)
-    start, begun, used = total(), time.perf_counter(), time.process_time()
-    await asyncio.sleep(seconds)
-    came, used = total() - start, time.process_time() - used
-    print(f"{came / (time.perf_counter() - begun):,.0f} values/s came, {used / seconds:.0%} of a core")
-    return came / used
-
-
-def main() -> None:
-    """Run both and print the ratio."""
-    count, seconds = int((sys.argv[1:] or ["500"])[0]), float((sys.argv[2:] or ["5"])[0])
-    server = subprocess.Popen(
-        [sys.executable, "-m", "bench.opcua", "--serve", str(count)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert server.stdout is not None
-        url = f"opc.tcp://127.0.0.1:{server.stdout.readline().strip()}/"
-        bare_rate = asyncio.run(_bare(url, count, seconds))
-        print(f"bare asyncua subscription: {bare_rate:,.0f} values per processor second")
-        with tempfile.TemporaryDirectory() as folder:
-            own_rate = asyncio.run(_connector(url, count, seconds, Path(folder)))
-        print(f"plc.opcua, canonical messages: {own_rate:,.0f} values per processor second")
-        print(f"ratio: {own_rate / bare_rate:.2f}")
-    finally:
-        server.kill()
-
-
 if __name__ == "__main__":
-    if "--serve" in sys.argv:
-        asyncio.run(_serve(int(sys.argv[2])))
-    else:
-        main()
+    asyncio.run(_serve())
