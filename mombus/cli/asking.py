@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from mombus.cli.exits import Exit
-from mombus.hub.note import NoHub, find
+from mombus.hub.note import NoHub, Note, find
 
 FOLDERS = (Path(".mombus"), Path(".mombus/demo"))
 TIMEOUT_S = 10.0
@@ -31,7 +31,7 @@ def ask(folder: Path | None, name: str, **question: Any) -> Any:
     """The hub's answer to a command. Prints why and exits with 1 when there is none."""
     try:
         note = _first(folder)
-        return asyncio.run(_asked(note.broker, note.site, name, question))
+        return asyncio.run(_asked(note, name, question))
     except (NoHub, HubError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(Exit.FINDINGS) from None
@@ -42,7 +42,7 @@ def whoami() -> str:
     return getpass.getuser()
 
 
-def _first(folder: Path | None) -> Any:
+def _first(folder: Path | None) -> Note:
     errors: list[NoHub] = []
     for candidate in (folder,) if folder else FOLDERS:
         try:
@@ -52,7 +52,7 @@ def _first(folder: Path | None) -> Any:
     raise errors[0]
 
 
-async def _asked(broker: str, site: str, name: str, question: dict[str, Any]) -> Any:
+async def _asked(note: Note, name: str, question: dict[str, Any]) -> Any:
     import nats  # noqa: PLC0415 - heavy, only who asks needs it
     from nats.errors import Error  # noqa: PLC0415
 
@@ -62,11 +62,14 @@ async def _asked(broker: str, site: str, name: str, question: dict[str, Any]) ->
         """Errors are raised where they belong."""
 
     try:
-        client = await nats.connect(broker, allow_reconnect=False, connect_timeout=3, error_cb=quiet)
+        client = await nats.connect(
+            [server.strip() for server in note.broker.split(",")], allow_reconnect=False, connect_timeout=3,
+            error_cb=quiet, token=note.token, user_credentials=note.credentials,
+        )  # fmt: skip
     except (Error, OSError) as error:
         raise HubError(f"the hub's broker doesn't answer: {error or type(error).__name__}") from None
     try:
-        reply = await client.request(command_subject(site, name), json.dumps(question).encode(), timeout=TIMEOUT_S)
+        reply = await client.request(command_subject(note.site, name), json.dumps(question).encode(), timeout=TIMEOUT_S)
     except Error as error:
         raise HubError(f"the hub doesn't answer: {error or type(error).__name__}; `mombus status` tells more") from None
     finally:

@@ -87,7 +87,7 @@ async def open_hub(config: Config, *, on_hop: Callable[[Hop], None] | None = Non
         await parts.start(tasks)
         await parts.desk.listen(bus)
         await server.start(parts.app())
-        note.leave(folder, note.Note(config.plant.site, broker_url, server.url, os.getpid()))
+        note.leave(folder, _note(config, broker_url, server.url))
         stack.callback(note.take_away, folder)
         yield Hub(config=config, server=server, desk=parts.desk, tasks=tasks)
 
@@ -104,11 +104,20 @@ async def _open_bus(config: Config, folder: Path, stack: AsyncExitStack) -> tupl
         await stack.enter_async_context(broker)
         url = broker.url
     bus = await stack.enter_async_context(connect(
-        url, token=config.bus.token.get_secret_value() if config.bus.token else None,
-        credentials=config.bus.credentials, observe=lambda text: observe(what=text), limits=Limits(),
+        url, token=_token(config), credentials=config.bus.credentials, limits=Limits(),
+        observe=lambda text: observe(what=text),
     ))  # fmt: skip
     await watch_advisories(bus, lambda text: observe(what=text))
     return bus, url
+
+
+def _token(config: Config) -> str | None:
+    return config.bus.token.get_secret_value() if config.bus.token else None
+
+
+def _note(config: Config, broker_url: str, pages: str) -> note.Note:
+    credentials = str(config.bus.credentials.absolute()) if config.bus.credentials else None
+    return note.Note(config.plant.site, broker_url, pages, os.getpid(), _token(config), credentials)
 
 
 async def _open_journals(config: Config, folder: Path, stack: AsyncExitStack) -> tuple[Journal, Journal]:

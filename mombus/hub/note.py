@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 NAME = "hub.json"
@@ -16,12 +16,17 @@ class NoHub(LookupError):  # noqa: N818 - what it says
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Where a hub is. `broker` holds credentials: the file is for its owner's eyes only."""
+    """Where a hub is. `broker` and `token` are secrets: the file is for its owner's eyes only.
+
+    `token` and `credentials` (a file's absolute path) are what an external broker asks for.
+    """
 
     site: str
     broker: str
     pages: str
     pid: int
+    token: str | None = field(default=None, repr=False)
+    credentials: str | None = None
 
 
 def leave(folder: Path, note: Note) -> None:
