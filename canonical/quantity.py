@@ -58,9 +58,14 @@ def decimal(value: Any) -> Decimal:
         raise ValueError(f"'{value}' is not a decimal number") from None
     if not number.is_finite():
         raise ValueError(f"'{value}' is not a finite number")
-    if len(number.as_tuple().digits) > MAX_DIGITS or abs(number.adjusted()) > MAX_DIGITS:
+    if abs(number.adjusted()) > MAX_DIGITS or _has_many_digits(number):
         raise ValueError(f"'{str(value)[:60]}' has over {MAX_DIGITS} digits")
     return number
+
+
+def _has_many_digits(number: Decimal) -> bool:
+    """Most numbers are short as text, which is quicker to tell than their digits."""
+    return len(str(number)) > MAX_DIGITS and len(number.as_tuple().digits) > MAX_DIGITS
 
 
 def _plain(number: Decimal) -> str:
