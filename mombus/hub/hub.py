@@ -86,7 +86,7 @@ async def open_hub(config: Config, *, on_hop: Callable[[Hop], None] | None = Non
         stack.push_async_callback(_stop, parts.delivery, tasks)
         await parts.start(tasks)
         await parts.desk.listen(bus)
-        await server.start(parts.app())
+        await server.start(parts.app(config.http.token.get_secret_value() if config.http.token else None))
         note.leave(folder, _note(config, broker_url, server.url))
         stack.callback(note.take_away, folder)
         yield Hub(config=config, server=server, desk=parts.desk, tasks=tasks)
@@ -161,8 +161,8 @@ class _Parts:
                 running[f"connecting {name}"] = _connect_first(session)
         tasks += [asyncio.create_task(run, name=name) for name, run in running.items()]
 
-    def app(self) -> ASGIApp:
-        """The HTTP application with the doors of the hosted connectors."""
+    def app(self, token: str | None) -> ASGIApp:
+        """The HTTP application with the doors of the hosted connectors; the rest of it asks for `token`."""
         from mombus.web.app import make_app  # noqa: PLC0415 - heavy, only a running hub needs it
 
         doors = {
@@ -170,7 +170,7 @@ class _Parts:
             for session in self.sessions.values()
             if isinstance(session.connector, Hosted)
         }
-        return make_app(self.desk, doors)
+        return make_app(self.desk, doors, token)
 
     async def close_connectors(self) -> None:
         """Say goodbye to every system."""
@@ -207,7 +207,7 @@ async def _connect_first(session: Session) -> None:
         except Exception as error:  # noqa: BLE001 - one system's fault never stops another's
             log.warning("system down", system=session.system, reason=str(error))
         await asyncio.sleep(pause_s)
-        pause_s = min(30.0, pause_s * 2)
+        pause_s = min(5.0, pause_s * 2)
     await asyncio.Event().wait()
 
 

@@ -14,6 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.staticfiles import StaticFiles
 
 from mombus import __version__
+from mombus.web.guard import Guard
 from mombus.web.words import age, clock
 
 if TYPE_CHECKING:
@@ -33,11 +34,16 @@ SECURITY = {
 }
 
 
-def make_app(desk: Desk, doors: Mapping[str, ASGIApp]) -> FastAPI:
-    """The application; `doors` are the hosted connectors' applications by path."""
+def make_app(desk: Desk, doors: Mapping[str, ASGIApp], token: str | None = None) -> FastAPI:
+    """The application; `doors` are the hosted connectors' applications by path, which ask for their own credentials.
+
+    With a `token` everything else but the plain probes asks for it.
+    """
     app = FastAPI(title="mombus", version=__version__, docs_url=None, redoc_url=None)
+    if token:
+        app.add_middleware(Guard, token=token)
     app.add_middleware(Secured)
-    _probes(app, desk)
+    _probes(app, desk, open_to_all=not token)
     _api(app, desk)
     _pages(app, desk)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
@@ -80,7 +86,7 @@ class Secured:
         await self._app(scope, receive, secured)
 
 
-def _probes(app: FastAPI, desk: Desk) -> None:
+def _probes(app: FastAPI, desk: Desk, *, open_to_all: bool) -> None:
     @app.get("/livez", tags=["probes"])
     async def live() -> Response:
         """The process answers."""
@@ -89,10 +95,15 @@ def _probes(app: FastAPI, desk: Desk) -> None:
     @app.get("/readyz", tags=["probes"])
     @app.get("/healthz", tags=["probes"])
     async def ready(verbose: str | None = Query(None)) -> Response:
-        """The hub can do its work; 503 with a line per dependency that keeps it from that."""
+        """The hub can do its work; 503 with a line per dependency that keeps it from that.
+
+        With a token the lines are for those who show it, and ask with `verbose`.
+        """
         wrong = await desk.ready()
         lines = [f"[-] {name}: {reason}" for name, reason in wrong.items()] or ["[+] ready"]
-        text = "\n".join(lines) if verbose is not None or wrong else "ok"
+        text = "not ready" if wrong else "ok"
+        if verbose is not None or (wrong and open_to_all):
+            text = "\n".join(lines)
         return Response(text + "\n", status_code=503 if wrong else 200, media_type="text/plain")
 
     @app.get("/metrics", tags=["probes"])

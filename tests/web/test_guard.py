@@ -1,0 +1,105 @@
+"""With `http.token` the pages are for those who show it; the plain probes and the systems' doors stay as they are."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from starlette.responses import PlainTextResponse
+
+from mombus.web.app import make_app
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+TOKEN = "tok-ü-123"
+GUARDED = ("/", "/live", "/metrics", "/api/status", "/api/waiting", "/api/journey/PO-1", "/openapi.json",
+           "/static/page.css", "/nowhere", "/livez/", "/readyz?verbose", "/livez?verbose=1", "/healthz?%76erbose=1",
+           "//livez", "/in/erpx")  # fmt: skip
+
+
+class Desk:
+    """A hub whose broker is away."""
+
+    async def status(self) -> dict[str, Any]:
+        return {"at": "2026-03-02T06:00:00+00:00"}
+
+    async def ready(self) -> dict[str, str]:
+        return {"broker": "10.0.0.5 doesn't answer"}
+
+    async def waiting(self) -> list[dict[str, Any]]:
+        return []
+
+    def metrics(self) -> bytes:
+        return b"mombus_up 1\n"
+
+
+async def door(scope: Scope, receive: Receive, send: Send) -> None:
+    """A hosted connector's application."""
+    await PlainTextResponse("the ERP's door")(scope, receive, send)
+
+
+def client(token: str | None = TOKEN, **headers: bytes) -> httpx.AsyncClient:
+    app = make_app(Desk(), {"/in/erp": door}, token)
+    raw = {name.encode(): value for name, value in headers.items()}
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub", headers=raw)
+
+
+def bearer(token: str) -> bytes:
+    return f"Bearer {token}".encode()
+
+
+def basic(text: str) -> bytes:
+    return b"Basic " + b64encode(text.encode())
+
+
+@pytest.mark.parametrize("path", GUARDED)
+async def test_without_the_token_nothing_is_shown(path):
+    async with client() as http:
+        answer = await http.get(path)
+    assert answer.status_code == 401
+    assert answer.headers.get_list("www-authenticate") == ['Basic realm="mombus", charset="UTF-8"',
+                                                           'Bearer realm="mombus"']  # fmt: skip
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert TOKEN not in answer.text
+
+
+@pytest.mark.parametrize(
+    "shown", [bearer(TOKEN), b"bearer  " + TOKEN.encode(), basic(f"ann:{TOKEN}"), basic(f":{TOKEN}")]
+)
+async def test_the_token_opens(shown):
+    async with client(Authorization=shown) as http:
+        for path in ("/api/status", "/metrics"):
+            assert (await http.get(path)).status_code == 200, path
+        assert (await http.get("/readyz?verbose")).text == "[-] broker: 10.0.0.5 doesn't answer\n"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [b"", b"Bearer", b"Bearer ", bearer("tok"), bearer(TOKEN + "x"), TOKEN.encode(), basic(TOKEN), basic(f"{TOKEN}:"),
+     b"Basic", b"Basic ???", b"Basic =", b"Digest x", b"Bearer \xff\xfe", basic(f"a:b:{TOKEN}")],
+)  # fmt: skip
+async def test_something_else_does_not(shown):
+    async with client(Authorization=shown) as http:
+        assert (await http.get("/api/status")).status_code == 401
+
+
+async def test_probes_stay_open_and_keep_their_reasons():
+    async with client() as http:
+        live, ready = await http.get("/livez"), await http.get("/readyz")
+    assert (live.status_code, live.text) == (200, "ok\n")
+    assert (ready.status_code, ready.text) == (503, "not ready\n")
+
+
+async def test_a_door_keeps_its_own_credentials():
+    async with client() as http:
+        for path in ("/in/erp", "/in/erp/orders"):
+            assert (await http.post(path)).text == "the ERP's door"
+
+
+async def test_without_a_token_everything_is_open():
+    async with client(token=None) as http:
+        assert (await http.get("/api/status")).status_code == 200
+        assert (await http.get("/readyz")).text == "[-] broker: 10.0.0.5 doesn't answer\n"
