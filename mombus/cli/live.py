@@ -7,7 +7,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Self
 
 from canonical.objects import shown_key
-from mombus.cli.showing import length
+from mombus.cli.showing import length, printable
 
 if TYPE_CHECKING:
     from mombus.delivery.target import Hop
@@ -39,9 +39,10 @@ class LiveTable:
 
     def __enter__(self) -> Self:
         if not self._quiet and sys.stdout.isatty():
-            from rich.live import Live  # noqa: PLC0415 - only terminals need it
+            from rich.console import Console  # noqa: PLC0415 - only terminals need it
+            from rich.live import Live  # noqa: PLC0415
 
-            self._live = Live(get_renderable=self._draw, refresh_per_second=4)
+            self._live = Live(console=Console(markup=False), get_renderable=self._draw, refresh_per_second=4)
             self._live.start()
         return self
 
@@ -71,6 +72,6 @@ def _cells(hop: Hop) -> tuple[str, ...]:
     delay = "" if hop.delay_s is None else length(hop.delay_s)
     return (
         hop.at.astimezone().strftime("%H:%M:%S"), hop.object.ljust(20),
-        shown_key(hop.object, hop.key).ljust(24), f"→ {hop.target}".ljust(8),
-        hop.state.ljust(10), delay.rjust(7), hop.document or hop.reason,
+        printable(shown_key(hop.object, hop.key)).ljust(24), f"→ {hop.target}".ljust(8),
+        hop.state.ljust(10), delay.rjust(7), printable(hop.document or hop.reason),
     )  # fmt: skip

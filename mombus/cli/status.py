@@ -9,7 +9,7 @@ import typer
 
 from mombus.cli.asking import Folder, Json, ask
 from mombus.cli.exits import Exit
-from mombus.cli.showing import print_json, print_table
+from mombus.cli.showing import print_json, print_table, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ def _show(found: Mapping[str, Any]) -> None:
     if not found["trouble"]:
         typer.echo("Everything flows.")
     for line in found["trouble"]:
-        typer.echo(f"! {line}")
+        typer.echo(f"! {printable(line)}")
     if any(row["kind"] != "behind" for row in found["waiting"]):
         typer.echo("`mombus waiting` lists what waits and what you may do.")
 

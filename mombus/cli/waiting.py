@@ -8,7 +8,7 @@ import typer
 
 from mombus.cli.asking import Folder, Json, ask, whoami
 from mombus.cli.exits import Exit
-from mombus.cli.showing import length, print_json, print_table
+from mombus.cli.showing import length, print_json, print_table, printable
 
 Target = Annotated[str, typer.Argument(help="The target system.")]
 Id = Annotated[str, typer.Argument(help="The message's id as `mombus waiting` shows it; its beginning is enough.")]
@@ -90,7 +90,7 @@ def _do(
     done = ask(
         folder, "do", command=command, target=target, id=message_id, why=why, who=who or whoami(), document=document
     )
-    typer.echo(done["text"])
+    typer.echo(printable(done["text"]))
     return Exit.OK if done["ok"] else Exit.FINDINGS
 
 
