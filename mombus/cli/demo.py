@@ -111,10 +111,10 @@ def _config(path: Path, folder: Path, urls: Mapping[str, str], port: int, poll_s
 
 @contextlib.asynccontextmanager
 async def _plant(hub: str, pace: float, orders: int) -> AsyncIterator[dict[str, str]]:
-    """The simulated plant in a process of its own; yields where its systems are."""
+    """The simulated plant in a process of its own; yields where its systems are. Ctrl-C is the hub's alone."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "plant", "--die-with-parent", "--ports", "ephemeral", "--hub", hub, "--pace", str(pace),
-        "--orders", str(orders), stdout=asyncio.subprocess.PIPE,
+        "--orders", str(orders), stdout=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     try:
         line = await process.stdout.readline() if process.stdout else b""

@@ -39,6 +39,7 @@ def set_up_logging(verbose: bool) -> None:
 
     level = logging.DEBUG if verbose else logging.WARNING
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
+    logging.getLogger("mqtt").setLevel(logging.ERROR)
     renderer: structlog.types.Processor = structlog.processors.JSONRenderer()
     if sys.stderr.isatty():
         renderer = structlog.dev.ConsoleRenderer()

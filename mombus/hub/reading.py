@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mombus.hub.session import Session
 
 FIRST_S = 0.2
-MOST_S = 30.0
+MOST_S = 5.0
 HELD_S = 30.0
 """A connection that held so long is tried again soon when it is lost."""
 FINISH_S = 5.0

@@ -35,7 +35,7 @@ def system_row(session: Session, probe: Probe, status: Status | None, flows: Flo
         "since": session.since.isoformat(), "last_data": max(heard).isoformat() if heard else None,
         "in_per_minute": _sum(flows.incoming, session.system, now),
         "out_per_minute": _sum(flows.outgoing, session.system, now),
-        "lag": status.lag if status else 0, "waiting": dict(status.waiting) if status else {},
+        "lag": status.lag + status.in_hand if status else 0, "waiting": dict(status.waiting) if status else {},
         "last_delivery": _iso(status.last_delivery) if status else None,
         "oldest_waiting": _iso(status.oldest_waiting) if status else None,
     }  # fmt: skip
