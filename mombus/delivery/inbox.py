@@ -371,7 +371,7 @@ class Inbox:
             attempts += 1
             if self._condition is not Condition.PAUSED:
                 self._set(Condition.RECONNECTING, stop.reason)
-            await asyncio.sleep(min(30.0, back_off(attempts, self._patience)))
+            await asyncio.sleep(min(5.0, back_off(attempts, self._patience)))
             try:
                 await (self.target.connect or self.target.sink.connect)()  # type: ignore[attr-defined]
             except Halted as error:
