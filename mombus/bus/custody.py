@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from mombus.ownership.decision import Refused
 
 NOTIFY_S = 5.0
+MOST_PLACE = 200
+MOST_REASON = 500
+"""Characters of what is said of a kept thing."""
 _WAITING = (Parked.ALIAS, Parked.BEHIND)
 
 
@@ -131,6 +135,7 @@ class Custody:
                 self._disagreed.discard(thing)
 
     async def _park(self, item: ParkedItem) -> None:
+        item = replace(item, place=_short(item.place, MOST_PLACE), reason=_short(item.reason, MOST_REASON))
         if await self._journal.write(lambda c: parked.keep(c, item)) and item.kind not in _WAITING:
             await self._notify(item)
 
@@ -148,6 +153,11 @@ class Custody:
 
 
 _NONE: frozenset[str] = frozenset()
+
+
+def _short(text: str, most: int) -> str:
+    """Bad input may repeat itself in what is said of it; all of it is in the content."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
 
 
 def _now() -> datetime:

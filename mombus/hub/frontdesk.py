@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 PROBE_S = 1.0
 MOST = 1000
-START_BYTES = 300
-"""How much of a kept item is shown: a thousand of them must fit into one answer."""
+KEPT_MOST, START_BYTES = 500, 300
+"""How many kept items are shown, and how much of each: they must fit into one answer."""
 
 log = structlog.get_logger()
 
@@ -121,7 +121,7 @@ class FrontDesk:
 
     async def kept(self) -> Sequence[Mapping[str, Any]]:
         """What came in and could not be taken; of a long one the beginning."""
-        rows = await self._journal.read(lambda c: parked.glimpses(c, limit=MOST, start_bytes=START_BYTES))
+        rows = await self._journal.read(lambda c: parked.glimpses(c, limit=KEPT_MOST, start_bytes=START_BYTES))
         now = datetime.now(UTC)
         return [
             {

@@ -122,6 +122,19 @@ async def test_an_order_over_a_mebibyte_is_kept_with_its_size(plant: SmallPlant)
     assert "error" not in await plant.command("kept")
 
 
+async def test_a_huge_reason_is_shortened_so_that_what_is_kept_can_be_listed(plant: SmallPlant) -> None:
+    huge = "9" * 700_000
+    for spoilt in (order("PO-HUGE").replace("H87", huge), order(huge), order("PO-HUGE").replace("Released", huge)):
+        answer = await plant.post("/in/erp", schedule(spoilt), PLAIN)
+        assert 'actionCode="Rejected"' in answer.text
+        (row,) = await plant.kept()
+        assert len(row["place"]) + len(row["reason"]) < 800
+        assert row["size"] > 700_000
+    listed = (await plant.command("kept"))["result"]
+    assert row["id"] in [item["id"] for item in listed]
+    await plant.order_by_post()
+
+
 HEADERS: dict[str, tuple[dict[str, str], str]] = {
     "compressed": ({"Content-Encoding": "gzip"}, "compressed"),
     "another type": ({"Content-Type": "text/plain"}, "text/plain"),
