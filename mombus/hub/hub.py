@@ -24,6 +24,7 @@ from mombus.delivery.delivery import Delivery
 from mombus.hub import note
 from mombus.hub.building import make_prepare, make_sessions, make_targets
 from mombus.hub.frontdesk import FrontDesk
+from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
 from mombus.hub.reading import Reading
 from mombus.hub.server import Server
@@ -134,7 +135,7 @@ class _Parts:
 
     def __init__(
         self, *, sessions: Mapping[str, Session], intake: Intake, delivery: Delivery, requests: Requests,
-        feeder: Feeder, observing: Observing, desk: FrontDesk,
+        feeder: Feeder, observing: Observing, desk: FrontDesk, housekeeping: Housekeeping,
     ) -> None:  # fmt: skip
         self.sessions = sessions
         self.intake = intake
@@ -143,6 +144,7 @@ class _Parts:
         self.feeder = feeder
         self.observing = observing
         self.desk = desk
+        self.housekeeping = housekeeping
 
     async def start(self, tasks: list[asyncio.Task[None]]) -> None:
         """Begin everything that runs for ever; nothing is read before the targets' routes have begun."""
@@ -150,6 +152,7 @@ class _Parts:
         await _first_of(self.delivery.opened(), tasks[0])
         running = {
             "requests": self.requests.run(), "index": self.feeder.run(), "observing": self.observing.run(),
+            "housekeeping": self.housekeeping.run(),
         }  # fmt: skip
         for name, session in self.sessions.items():
             if isinstance(session.connector, Source):
@@ -238,9 +241,10 @@ async def _make_parts(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, delivery=delivery,
         observing=observing,
     )  # fmt: skip
+    housekeeping = Housekeeping(bus=bus, journal=journal, index=index, aliases=aliases, intake=intake)
     return _Parts(
         sessions=sessions, intake=intake, delivery=delivery, requests=requests, feeder=feeder, observing=observing,
-        desk=desk,
+        desk=desk, housekeeping=housekeeping,
     )  # fmt: skip
 
 

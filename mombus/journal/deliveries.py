@@ -237,10 +237,20 @@ def same_stream(connection: Connection, name: str, created: datetime) -> datetim
     return None if known == created else known
 
 
-def prune(connection: Connection, before: datetime) -> int:
-    """Forget outcomes older than `before`; intents and unpublished replies stay. Returns how many."""
+def targets(connection: Connection) -> list[str]:
+    """Every target that was ever read for."""
+    return list(connection.execute(select(positions.c.target)).scalars())
+
+
+def prune(connection: Connection, target: str, before: datetime, limit: int) -> int:
+    """Forget at most `limit` outcomes of a target older than `before`; intents and unpublished replies stay.
+
+    Returns how many.
+    """
     d = deliveries.c
-    gone = delete(deliveries).where(d.at < before, d.outcome != Outcome.INTENT, d.replied.is_(True))
+    ended = [outcome for outcome in Outcome if outcome is not Outcome.INTENT]
+    old = select(d.message_id).where(d.target == target, d.outcome.in_(ended), d.at < before, d.replied.is_(True))
+    gone = delete(deliveries).where(d.target == target, d.message_id.in_(old.limit(limit)))
     return connection.execute(gone).rowcount
 
 

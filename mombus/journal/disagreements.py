@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, insert, select, update
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, delete, insert, select, update
 
 from mombus.journal.tables import Instant, metadata
 
@@ -118,6 +118,11 @@ def rows(
     if key is not None:
         statement = statement.where(d.key == key)
     return [_row(row) for row in connection.execute(statement).mappings()]
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """Forget what was closed before then; returns how many. What is open stays."""
+    return connection.execute(delete(disagreements).where(disagreements.c.closed < before)).rowcount
 
 
 def open_keys(connection: Connection) -> set[tuple[str, str]]:

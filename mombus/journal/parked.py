@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text, func, select, update
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text, delete, func, select, update
 
 from canonical.wire import from_headers, to_headers
 from mombus.journal.tables import Instant, metadata
@@ -154,6 +154,11 @@ def close(connection: Connection, id: str, *, how: str, now: datetime) -> bool:
         update(parked).where(p.id == id, p.closed.is_(None)).values(closed=now, how=how)
     )  # fmt: skip
     return done.rowcount == 1
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """Forget what was closed before then; returns how many. What is open stays."""
+    return connection.execute(delete(parked).where(parked.c.closed < before)).rowcount
 
 
 def _row(row: RowMapping) -> ParkedItem:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Index, String, Table, Text, select, update
+from sqlalchemy import Column, Index, String, Table, Text, and_, delete, or_, select, update
 
 from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
@@ -129,6 +129,13 @@ def next_expiry(connection: Connection) -> datetime | None:
     return connection.execute(
         select(r.expires).where(r.state == Asked.OPEN).order_by(r.expires).limit(1)
     ).scalar()  # fmt: skip
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """Forget requests that ended and whose time was over before then; returns how many."""
+    r = requests.c
+    ended = or_(r.state == Asked.ANSWERED, and_(r.state == Asked.EXPIRED, r.told.is_not(None)))
+    return connection.execute(delete(requests).where(ended, r.expires < before)).rowcount
 
 
 def rows(connection: Connection, *, state: Asked | None = None, limit: int = 200) -> Sequence[OpenRequest]:
