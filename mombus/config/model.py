@@ -70,7 +70,10 @@ class Http(Section):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on. Any but loopback needs TLS and a token.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    token: SecretStr | None = Field(default=None, description="Bearer token that pages and commands ask for.")
+    token: SecretStr | None = Field(
+        default=None,
+        description="Token that pages, API and metrics ask for: as Bearer, or in a browser as any user's password.",
+    )
     certificate: Path | None = Field(default=None, description="TLS certificate chain, PEM.")
     private_key: Path | None = Field(default=None, description="TLS private key, PEM.")
 
