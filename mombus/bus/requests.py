@@ -8,6 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from canonical.message import Action, Message, Verb
 from canonical.subjects import filter_subject
 from canonical.wire import HeaderError, from_headers, to_headers
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from nats.aio.msg import Msg
     from nats.js import JetStreamContext
+    from sqlalchemy import Connection
 
     from mombus.bus.connection import Bus
     from mombus.journal.journal import Journal
@@ -77,13 +80,15 @@ class Requests:
         The row is closed first, so that no answer can come after; a kill before the asker is told is made up for later.
         """
         await self._journal.write(lambda c: table.expire(c, now))
-        late = await self._journal.read(table.untold)
-        for request in late:
-            await self._bus.publish(_expired(request, now))
-            await self._journal.write(partial(table.told, id=request.id, now=now))
-            asked = f"{request.verb} {request.object} {request.key}"
-            self._observe(f"{asked} of {request.asker} expired: {request.owner} didn't answer")
-        return len(late)
+        told = 0
+        while late := await self._journal.read(table.untold):
+            for request in late:
+                await self._bus.publish(_expired(request, now))
+                await self._journal.write(partial(table.told, id=request.id, now=now))
+                asked = f"{request.verb} {request.object} {request.key}"
+                self._observe(f"{asked} of {request.asker} expired: {request.owner} didn't answer")
+            told += len(late)
+        return told
 
     async def _expire_in_time(self) -> None:
         while True:
@@ -91,9 +96,10 @@ class Requests:
             try:
                 await self.expire(datetime.now(UTC))
                 upcoming = await self._journal.read(table.next_expiry)
-            except BusError as error:
-                self._observe(f"open requests can't be expired: {error}")
-                upcoming = None
+            except (BusError, SQLAlchemyError) as error:
+                self._observe(f"open requests can't be expired: {error}; trying again")
+                await asyncio.sleep(_LOOK_S)
+                continue
             left_s = 60.0 if upcoming is None else (upcoming - datetime.now(UTC)).total_seconds()
             try:
                 await asyncio.wait_for(self._more.wait(), min(60.0, max(0.01, left_s)))
@@ -112,7 +118,7 @@ class Requests:
                     await self._answered(delivery)
             except TimeoutError:
                 continue
-            except (Error, APIError) as error:
+            except (Error, APIError, ConnectionError) as error:
                 self._observe(f"answers can't be read: {error}; trying again")
                 reader = None
                 await asyncio.sleep(_LOOK_S)
@@ -124,11 +130,22 @@ class Requests:
             await delivery.ack()
             return
         if reply.correlation is not None:
-            await self._journal.write(partial(
+            await self._close(partial(
                 table.answer, id=reply.correlation, action=reply.action, reason=reply.reason,
                 document=reply.document, now=datetime.now(UTC),
             ))  # fmt: skip
         await delivery.ack()
+
+    async def _close(self, work: Callable[[Connection], bool]) -> None:
+        """Until it is written: an answer that isn't would let its request expire."""
+        while True:
+            try:
+                await self._journal.write(work)
+            except SQLAlchemyError as error:
+                self._observe(f"an answer can't be noted: {error}; trying again")
+                await asyncio.sleep(_LOOK_S)
+            else:
+                return
 
 
 async def _subscribe(js: JetStreamContext) -> JetStreamContext.PullSubscription:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlalchemy import delete, func, insert, select
 
-from canonical.objects import UnknownObjectError
+from canonical.objects import UnknownObjectError, data_object
 from canonical.references import references
 from canonical.wire import HeaderError, from_headers
 from mombus.bus.streams import MOM
@@ -49,6 +49,8 @@ class Feeder:
                 await self._read()
             except (Error, ConnectionError, TimeoutError) as error:
                 log.debug("index paused", reason=str(error) or type(error).__name__)
+            except Exception:
+                log.exception("the index can't be fed now; the hub doesn't need it")
             await asyncio.sleep(AGAIN_S)
 
     async def _read(self) -> None:
@@ -81,7 +83,13 @@ class Feeder:
         named = [ref for message, seq, _ in entries for ref in _refs(message, seq)]
         await self._index.write(lambda connection: _insert(connection, rows, named))
         for message, _, stored in entries:
+            self._tell(message, stored)
+
+    def _tell(self, message: Message, stored: datetime) -> None:
+        try:
             self._seen(message, stored)
+        except Exception:
+            log.exception("what follows from a message failed", id=message.id)
 
 
 async def _unsubscribed(consumer: Any) -> None:
@@ -106,7 +114,8 @@ def _resume(connection: Connection, created: datetime) -> int:
 def _read_one(msg: Msg) -> tuple[Message, int, datetime] | None:
     try:
         message = from_headers(msg.headers or {}, msg.data)
-    except HeaderError as error:
+        data_object(message.object)
+    except (HeaderError, UnknownObjectError) as error:
         log.warning("not indexed", subject=msg.subject, reason=str(error))
         return None
     return message, msg.metadata.sequence.stream, msg.metadata.timestamp

@@ -1,0 +1,98 @@
+"""Requests find their answers, whatever the broker or the journal goes through meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sayings import order, until
+from sqlalchemy.exc import OperationalError
+
+from canonical.message import Action, Verb
+from mombus.bus.requests import Requests
+from mombus.bus.streams import MOM
+from mombus.journal.journal import Journal
+from mombus.journal.requests import Asked
+from mombus.ownership.decision import Request
+
+
+@pytest.fixture
+async def journal(tmp_path):
+    opened = await Journal.open(f"sqlite:///{tmp_path / 'journal.db'}")
+    yield opened
+    await opened.close()
+
+
+async def ask(service: Requests, key: str = "PO-1") -> str:
+    request = order(key, source="mes", verb=Verb.PROCESS, revision=0)
+    await service.record(Request(request, "erp", timedelta(hours=1)), datetime.now(UTC))
+    return request.id
+
+
+async def answered(service: Requests, id: str) -> bool:
+    found = await service.find(id)
+    return found is not None and found.state is Asked.ANSWERED
+
+
+def answer(id: str, key: str = "PO-1"):
+    return order(key, verb=Verb.ACKNOWLEDGE, action=Action.ACCEPTED, correlation=id, to="mes", revision=0)
+
+
+async def test_an_answer_is_heard_though_the_broker_forgot_the_reader_when_it_was_killed(
+    broker, bus, journal, tmp_path
+):
+    service = Requests(bus, journal)
+    running = asyncio.create_task(service.run())
+    try:
+        await until(lambda: _reader(bus))
+        os.kill(broker.pid, signal.SIGSTOP)
+        (remembered,) = (tmp_path / "broker" / "jetstream").rglob("obs/requests")
+        shutil.rmtree(remembered)
+        os.kill(broker.pid, signal.SIGKILL)
+        await until(lambda: bus.link.reconnects)
+        id = await ask(service)
+        await bus.publish(answer(id))
+        await until(lambda: answered(service, id))
+    finally:
+        running.cancel()
+
+
+async def _reader(bus) -> bool:
+    return bool(await bus.js.consumers_info(MOM))
+
+
+async def test_a_journal_that_is_busy_ends_neither_hearing_nor_expiring(bus, journal, monkeypatch):
+    monkeypatch.setattr("mombus.bus.requests._LOOK_S", 0.05)
+    told = []
+    service = Requests(bus, journal, observe=told.append)
+    really, refused = journal.write, []
+
+    async def busy(work):
+        if len(refused) < 3:
+            refused.append(work)
+            raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        return await really(work)
+
+    id = await ask(service)
+    late = await ask(service, "PO-2")
+    await bus.publish(answer(id))
+    monkeypatch.setattr(journal, "write", busy)
+    running = asyncio.create_task(service.run())
+    try:
+        await until(lambda: answered(service, id))
+        assert not running.done()
+        assert len(refused) == 3
+        assert not await answered(service, late)
+    finally:
+        running.cancel()
+
+
+async def test_everybody_is_told_when_many_requests_expire_at_once(bus, journal):
+    service = Requests(bus, journal)
+    for number in range(120):
+        await ask(service, f"PO-{number}")
+    assert await service.expire(datetime.now(UTC) + timedelta(hours=2)) == 120
