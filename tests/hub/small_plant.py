@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ import aiomqtt
 import httpx
 import nats
 from asyncua import Client, ua
+from nats.js.errors import NotFoundError
+from small_documents import confirmation, decision, enveloped, order, schedule
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -29,19 +31,18 @@ from plant.line import PackagingLine
 from plant.served import Served
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from nats.aio.client import Client as Nats
     from starlette.requests import Request
 
-B2MML = "http://www.mesa.org/xml/B2MML"
 TOKEN = "the-ledger's-token"
 BENCH = "urn:acme:bench"
-AT = "2026-03-02T09:00:00+01:00"
 PLAIN = {"Content-Type": "application/xml"}
 SOAP = {"Content-Type": "text/xml", "SOAPAction": '""'}
 JSON = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
 MAX_BYTES = 4_000_000
+PATIENCE_S = 10
 DECISION = (
     '$merge([{"id": ref, "material_lot_id": lot, "disposition": "UnRestricted", "decided": decided},'
     ' $exists(more) ? more : {}])'
@@ -139,10 +140,20 @@ class Ledger:
         return Response(status_code=404)
 
 
-async def until(condition: Callable[[], Any], what: str, within_s: float = 10) -> None:
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, f"not within {within_s} s: {what}"
+async def until(condition: Callable[[], Any], what: str) -> None:
+    async def asked() -> Any:
+        return condition()
+
+    assert await eventually(asked), f"not within {PATIENCE_S} s: {what}"
+
+
+async def eventually(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """The first answer that isn't empty, or the last one when there is none in time."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        answer = await ask()
+        if answer or time.monotonic() > end:
+            return answer
         await asyncio.sleep(0.01)
 
 
@@ -160,14 +171,13 @@ class SmallPlant:
 
     async def trouble(self, words: str) -> str:
         """What a person should look at, once it says `words`."""
-        end = time.monotonic() + 10
-        while True:
-            lines = (await self.desk.status())["trouble"]
-            found = [line for line in lines if words in line]
-            if found:
-                return str(found[0])
-            assert time.monotonic() < end, lines
-            await asyncio.sleep(0.02)
+
+        async def found() -> list[str]:
+            return [line for line in (await self.desk.status())["trouble"] if words in line]
+
+        lines = await eventually(found)
+        assert lines, f"'{words}' isn't said"
+        return lines[0]
 
     def new_id(self, prefix: str) -> str:
         self._number += 1
@@ -175,12 +185,12 @@ class SmallPlant:
 
     async def kept(self, count: int = 1) -> list[Mapping[str, Any]]:
         """What the hub keeps since this was asked last, once it is `count` items."""
-        end = time.monotonic() + 10
-        while True:
+
+        async def news() -> list[Mapping[str, Any]]:
             rows = [row for row in await self.desk.kept() if row["id"] not in self._seen]
-            if len(rows) >= count or time.monotonic() > end:
-                break
-            await asyncio.sleep(0.01)
+            return rows if len(rows) >= count else []
+
+        rows = await eventually(news) if count else [r for r in await self.desk.kept() if r["id"] not in self._seen]
         self._seen.update(row["id"] for row in rows)
         assert len(rows) == count, [(row["system"], row["place"], row["reason"]) for row in rows]
         return rows
@@ -202,33 +212,30 @@ class SmallPlant:
         data = {"SourceTimestamp": datetime.now(UTC)} | data
         await found.write_attribute(ua.AttributeIds.Value, ua.DataValue(variant, **data))
 
-    async def readings(self, signal: str) -> list[dict[str, Any]]:
-        """The newest readings of a signal on the bus."""
-        try:
-            stored = await self.nats.jetstream().get_last_msg("SIGNALS", "sig.lyon.process_value.>")
-        except nats.js.errors.NotFoundError:
-            return []
-        return [reading for reading in json.loads(stored.data or b"{}")["reading"] if reading["signal"] == signal]
-
     async def reading(self, wanted: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any]:
-        """The newest reading of `number`, once there is one as wanted."""
-        end = time.monotonic() + 10
-        while True:
-            found = [reading for reading in await self.readings("number") if wanted(reading)]
-            if found:
-                return found[-1]
-            assert time.monotonic() < end, await self.readings("number")
-            await asyncio.sleep(0.01)
+        """The newest reading of `number` on the bus, once it is as wanted."""
+
+        async def found() -> list[Mapping[str, Any]]:
+            with suppress(NotFoundError):
+                stored = await self.nats.jetstream().get_last_msg("SIGNALS", "sig.lyon.process_value.>")
+                readings = json.loads(stored.data or b"{}")["reading"]
+                return [one for one in readings if one["signal"] == "number" and wanted(one)]
+            return []
+
+        readings = await eventually(found)
+        assert readings, "no such reading"
+        return readings[-1]
 
     async def order_by_soap(self) -> None:
         id = self.new_id("PO")
-        answer = await self.post("/in/erp", enveloped(schedule(order(id))), SOAP)
-        assert (answer.status_code, b'actionCode="Accepted"' in answer.content) == (200, True), answer.text
-        await until(lambda: id in self.ledger.entries, f"{id} at the ledger")
+        await self._order(id, enveloped(schedule(order(id))), SOAP)
 
     async def order_by_post(self) -> None:
         id = self.new_id("PO")
-        answer = await self.post("/in/erp", schedule(order(id)), PLAIN)
+        await self._order(id, schedule(order(id)), PLAIN)
+
+    async def _order(self, id: str, content: bytes, headers: Mapping[str, str]) -> None:
+        answer = await self.post("/in/erp", content, headers)
         assert (answer.status_code, b'actionCode="Accepted"' in answer.content) == (200, True), answer.text
         await until(lambda: id in self.ledger.entries, f"{id} at the ledger")
 
@@ -253,42 +260,6 @@ class SmallPlant:
         value = float(self._number) + 0.5
         await self.write("Number", value)
         await self.reading(lambda reading: reading.get("value") == str(value))
-
-
-def order(id: str, quantity: str = "240", more: str = "") -> str:
-    return f"""<OperationsRequest><ID>{id}</ID>{more}<OperationsType>Production</OperationsType>
-      <RequestState>Released</RequestState><SegmentRequirement><ID>0010</ID><ProcessSegmentID>FILLING</ProcessSegmentID>
-      <OperationsDefinitionID>FG-1000</OperationsDefinitionID><OperationsSegmentID>0010</OperationsSegmentID>
-      <MaterialRequirement><ID>1</ID><MaterialDefinitionID>FG-1000</MaterialDefinitionID>
-      <MaterialUse>Produced</MaterialUse><Quantity><QuantityString>{quantity}</QuantityString>
-      <DataType>decimal</DataType><UnitOfMeasure>H87</UnitOfMeasure></Quantity></MaterialRequirement>
-      </SegmentRequirement></OperationsRequest>"""
-
-
-def schedule(*orders: str) -> bytes:
-    return f"""<ProcessOperationsSchedule xmlns="{B2MML}" releaseID="7.0.1"><ApplicationArea><Sender>
-    <LogicalID>erp</LogicalID><ConfirmationCode>Always</ConfirmationCode></Sender>
-    <CreationDateTime>{AT}</CreationDateTime><BODID>B-1</BODID></ApplicationArea><DataArea><Process/>
-    <OperationsSchedule><ID>S</ID>{"".join(orders)}</OperationsSchedule></DataArea>
-    </ProcessOperationsSchedule>""".encode()
-
-
-def enveloped(document: bytes) -> bytes:
-    return (
-        b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>' + document
-        + b"</s:Body></s:Envelope>"
-    )  # fmt: skip
-
-
-def decision(id: str, **more: Any) -> dict[str, Any]:
-    return {"ref": id, "lot": f"{id}-L1", "decided": AT} | more
-
-
-def confirmation(id: str, **more: Any) -> dict[str, Any]:
-    return {
-        "msgId": f"m-{id}", "ts": AT, "confirmationNo": id, "orderNo": "PO-4711", "final": False, "good": 120,
-        "workCenter": "LINE1", "article": "FG-1000", "uom": "PC", "startAt": AT, "endAt": AT,
-    } | more  # fmt: skip
 
 
 @asynccontextmanager
@@ -356,10 +327,10 @@ def _importing(elsewhere: str) -> Callable[[Request], Response]:
 
 
 async def _listening(plant: SmallPlant) -> None:
-    """The hub reads its queues and nodes, and has begun to deliver."""
-    async with asyncio.timeout(15):
-        while True:
-            rows = {row["name"]: row["health"] for row in (await plant.desk.status())["systems"]}
-            if all(rows[name] == "ok" for name in ("erp", "mes", "line1", "ledger")) and rows["crm"] == "halted":
-                return
-            await asyncio.sleep(0.05)
+    """Every system is connected, but the one whose WSDL is forbidden."""
+
+    async def connected() -> bool:
+        rows = {row["name"]: row["health"] for row in (await plant.desk.status())["systems"]}
+        return rows == {"erp": "ok", "mes": "ok", "line1": "ok", "ledger": "ok", "crm": "halted"}
+
+    assert await eventually(connected)

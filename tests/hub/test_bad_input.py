@@ -7,7 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from small_plant import JSON, MAX_BYTES, PLAIN, SOAP, SmallPlant, decision, enveloped, order, schedule, until
+from small_documents import decision, enveloped, order, schedule
+from small_plant import JSON, MAX_BYTES, PLAIN, SOAP, SmallPlant, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

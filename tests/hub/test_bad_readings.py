@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from asyncua import ua
-from small_plant import SmallPlant, confirmation, until
+from small_documents import confirmation
+from small_plant import SmallPlant, until
 
 from mombus.bus.commands import command_subject
 from mombus.bus.streams import DEAD, MOM
