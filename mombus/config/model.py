@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsAny
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsAny, field_validator
 
 from canonical.element import Timestamp
 from canonical.isa95.resources import Equipment
@@ -63,6 +63,22 @@ class Bus(Section):
     folder: Path = Field(default=Path(".mombus"), description="Where the embedded broker and journal keep their files.")
     credentials: Path | None = Field(default=None, description="NATS credentials file (.creds) for an external broker.")
     token: SecretStr | None = Field(default=None, description="NATS token for an external broker.")
+
+    @field_validator("store")
+    @classmethod
+    def _has_driver(cls, store: str) -> str:
+        if store == "embedded":
+            return store
+        from sqlalchemy import make_url  # noqa: PLC0415 - heavy, only where a database is named
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+        try:
+            make_url(store).get_dialect().import_dbapi()
+        except SQLAlchemyError as error:
+            raise ValueError(f"'{store}' is no database URL: {error}") from None
+        except ModuleNotFoundError as missing:
+            raise ValueError(f"its database driver isn't installed: pip install {missing.name}") from None
+        return store
 
 
 class Http(Section):

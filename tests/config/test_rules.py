@@ -13,6 +13,10 @@ PlaceOf = Callable[[str], str]
 
 BROKEN = [
     pytest.param(
+        "version: 1", 'version: 1\nbus: {store: "nosuch://db.acme.example/mombus"}', 'store: >"nosuch',
+        "error: bus.store: 'nosuch://db.acme.example/mombus' is no database URL", id="no database",
+    ),
+    pytest.param(
         "production_order: {owner: erp}", "production_order: {owner: erpp}", "{owner: >erpp",
         "error: objects.production_order: the owner 'erpp' is no declared system; did you mean 'erp'?",
         id="owner is no system",
