@@ -110,6 +110,19 @@ async def test_an_id_that_is_none(plant: SmallPlant, id: str) -> None:
     await plant.order_by_post()
 
 
+@pytest.mark.parametrize("soap", [True, False], ids=["SOAP", "POST"])
+@pytest.mark.parametrize("time", ["2026-03-02T09:00:00", "9999-12-31T00:00:00Z", "1601-01-01T00:00:00Z", "soon"])
+async def test_a_time_that_is_none(plant: SmallPlant, time: str, soap: bool) -> None:
+    id = plant.new_id("PO")
+    timed = order(id).replace("<RequestState>", f"<StartTime>{time}</StartTime><RequestState>")
+    content = schedule(timed)
+    answer = await plant.post("/in/erp", enveloped(content) if soap else content, SOAP if soap else PLAIN)
+    assert 'actionCode="Rejected"' in answer.text
+    (row,) = await plant.kept()
+    assert "StartTime" in row["place"]
+    await (plant.order_by_soap if soap else plant.order_by_post)()
+
+
 async def test_an_order_over_a_mebibyte_is_kept_with_its_size(plant: SmallPlant) -> None:
     large, small = plant.new_id("PO"), plant.new_id("PO")
     text = f"<Description>{'é' * 900_000}</Description>"
