@@ -12,6 +12,7 @@ from canonical.objects import CATALOGUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Self
 
     from lxml import etree
 
@@ -126,25 +127,42 @@ class Item:
     table: str
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a noun says of all its items. Looked up once: a search among thousands of items takes its time."""
+
+    type: str
+    state: str
+
+    @classmethod
+    def of(cls, holder: etree._Element) -> Self:
+        """The header of a noun."""
+        return cls(word(holder, "OperationsType"), word(holder, "ScheduleState"))
+
+
+NO_HEADER = Header("", "")
+
+
 def items(version: str, noun: str, data_area: etree._Element) -> Iterator[Item]:
     """The items of a document in their order. Raises DocumentError for elements that a noun doesn't have."""
     if noun == CONFIRMED:
         return
     for holder in data_area.iterchildren(_tag(version, noun)):
         if noun not in CONTAINERS:
-            yield _item(version, holder, ())
+            yield _item(version, holder, (), NO_HEADER)
             continue
+        header = Header.of(holder)
         _only_known(version, f"{noun}Type", holder)
         for child in holder:
             name = local(child)
             if name in ("OperationsResponse", "ProductionResponse"):
-                yield from _responses(version, child, holder)
+                yield from _responses(version, child, holder, header)
             elif name in CONTAINERS[noun]:
-                yield _item(version, child, (holder,))
+                yield _item(version, child, (holder,), header)
 
 
-def _responses(version: str, response: etree._Element, performance: etree._Element) -> Iterator[Item]:
-    kind = word(response, "OperationsType") or word(performance, "OperationsType")
+def _responses(version: str, response: etree._Element, performance: etree._Element, header: Header) -> Iterator[Item]:
+    kind = word(response, "OperationsType") or header.type
     whole = {"Maintenance": "maintenance_response", "Inventory": "inventory_movement"}.get(kind)
     if whole:
         yield Item(response, (performance,), whole, FORMS[whole].table)
@@ -168,17 +186,17 @@ def _only_known(version: str, table: str, holder: etree._Element) -> None:
             raise DocumentError(place, f"{local(child)} is no element of {kind} in B2MML {version}")
 
 
-def _item(version: str, element: etree._Element, around: tuple[etree._Element, ...]) -> Item:
+def _item(version: str, element: etree._Element, around: tuple[etree._Element, ...], header: Header) -> Item:
     name = local(element)
     if version == V4:
         return Item(element, around, _FLAT.get(name, "production_order"), V4_TABLES[name])
-    object_ = _object_of(name, element, around)
+    object_ = _object_of(name, element, header)
     return Item(element, around, object_, FORMS[object_].table)
 
 
-def _object_of(name: str, element: etree._Element, around: tuple[etree._Element, ...]) -> str:
+def _object_of(name: str, element: etree._Element, header: Header) -> str:
     if name == "OperationsRequest":
-        return _request(element, around[0])
+        return _request(element, header)
     if name == "OperationsEvent":
         return _event_object(element)
     if name == "MaterialLot":
@@ -188,9 +206,9 @@ def _object_of(name: str, element: etree._Element, around: tuple[etree._Element,
     return "job_order" if name == "JobOrder" else _FLAT[name]
 
 
-def _request(element: etree._Element, schedule: etree._Element) -> str:
-    kind = word(element, "OperationsType") or word(schedule, "OperationsType")
-    state = word(element, "RequestState") or word(schedule, "ScheduleState")
+def _request(element: etree._Element, header: Header) -> str:
+    kind = word(element, "OperationsType") or header.type
+    state = word(element, "RequestState") or header.state
     if kind == "Maintenance" and state == "Forecast":
         return "maintenance_request"
     return _BY_TYPE.get(kind, "production_order")
