@@ -44,7 +44,7 @@ def waiting(
         print_table(
             ("id", "target", "object", "key", "why", "age", "tries", "reason", "you may"), shown, empty="Nothing waits."
         )
-    return Exit.FINDINGS if any(row["kind"] in {"parked", "in doubt", "held"} for row in rows) else Exit.OK
+    return Exit.FINDINGS if any(row["person"] for row in rows) else Exit.OK
 
 
 def release(target: Target, message_id: Id, why: Why, who: Who = None, folder: Folder = None) -> int:

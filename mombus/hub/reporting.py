@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 
-PERSON = frozenset({"parked", "in doubt", "held"})
+PERSON = frozenset({"parked", "in doubt", "held", "awaiting alias"})
 """Waiting kinds that only a person ends."""
 
 
@@ -98,7 +98,7 @@ def waiting_row(row: Waiting, now: datetime) -> dict[str, Any]:
     return {
         "target": row.target, "id": row.message_id, "object": row.object, "key": shown_key(row.object, row.key),
         "lanes": list(row.lanes),
-        "kind": str(row.kind), "reason": row.reason, "since": row.since.isoformat(), "attempts": row.attempts,
+        "kind": str(row.kind), "person": row.kind in PERSON, "reason": row.reason, "since": row.since.isoformat(), "attempts": row.attempts,
         "due": _iso(row.due), "deadline": _iso(row.deadline), "late": row.late(now),
         "age_s": round((now - row.since).total_seconds(), 1),
     }  # fmt: skip
@@ -124,10 +124,11 @@ def trouble(
     lines = [f"the broker: {broker}"] if broker else []
     lines += [f"{row['name']} is {row['health']}: {row['reason']}" for row in systems if row["health"] != "ok"]
     for row in waiting:
-        if row["kind"] in PERSON:
-            lines.append(f"{row['object']} {row['key']} to {row['target']} is {row['kind']}: {row['reason']}")
+        what = f"{row['object'].replace('_', ' ')} {row['key']} to {row['target']}"
+        if row["person"]:
+            lines.append(f"{what} is {row['kind']}: {row['reason']}")
         elif row["late"]:
-            lines.append(f"{row['object']} {row['key']} to {row['target']} is late: {row['reason']}")
+            lines.append(f"{what} is late: {row['reason']}")
     if disagreements:
         lines.append(f"{disagreements} open disagreement{'' if disagreements == 1 else 's'}: `mombus disagreements`")
     if kept:
