@@ -30,11 +30,13 @@ def rec20_codes() -> frozenset[str]:
     return frozenset(code for line in text.splitlines() if not line.startswith("#") for code in line.split())
 
 
-def rec20(unit: str) -> str:
+def rec20(unit: Any) -> str:
     """Return the Rec 20 code for `unit`, accepting the common spellings of SPELLINGS.
 
     Raises ValueError naming the unit when it is neither.
     """
+    if not isinstance(unit, str):
+        raise ValueError(f"a unit is text such as KGM, not {str(unit)[:60]}")
     if unit in rec20_codes():
         return unit
     code = SPELLINGS.get(unit)

@@ -21,10 +21,12 @@ class StrictJsonError(ValueError):
 
 
 def read_object(raw: bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
-    """Read a document that is one JSON object. Raises StrictJsonError."""
+    """Read a document that is one JSON object, its texts without lone surrogates. Raises StrictJsonError."""
     document = read_json(raw, max_bytes)
     if not isinstance(document, dict):
         raise StrictJsonError(f"a JSON object {{…}} is expected, this is {_word(document)}")
+    if b"\\u" in raw:
+        _unicode(document)
     return document
 
 
@@ -81,6 +83,14 @@ def _shallow(document: Any) -> None:
         if depth > MAX_DEPTH:
             raise StrictJsonError(f"nested deeper than {MAX_DEPTH} levels")
         level = [inner for value in level for inner in _inside(value)]
+
+
+def _unicode(document: Any) -> None:
+    """A lone half of a surrogate pair is no text: nobody could write it on."""
+    try:
+        json.dumps(document, ensure_ascii=False, default=str).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise StrictJsonError(f"\\u{ord(error.object[error.start]):04x} is half a character") from None
 
 
 def _inside(value: Any) -> list[Any]:

@@ -114,6 +114,8 @@ class MesMqtt:
             reason = f"{place}: {first['msg']}{more}" if place else f"{first['msg']}{more}"
         except (StrictJsonError, KeyMissingError) as error:
             reason = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one letter must not hold up the next
+            reason = f"it can't be understood: {type(error).__name__}: {error}"
         return (), (Fault(letter.topic, reason, letter.payload[:KEPT_OF_TOO_LONG]),)
 
     def _heard(self, letter: Letter) -> tuple[Native, list[tuple[Offer, Said]]]:

@@ -38,6 +38,12 @@ def test_an_unknown_unit_is_named() -> None:
         Quantity(value=Decimal(1), unit_of_measure="furlong")
 
 
+@pytest.mark.parametrize("unit", [[], {"code": "KGM"}, 1, None])
+def test_what_is_no_unit_is_refused(unit: object) -> None:
+    with pytest.raises(ValidationError, match="a unit is text"):
+        Quantity(value=Decimal(1), unit_of_measure=unit)  # type: ignore[arg-type]
+
+
 def test_common_spellings_become_codes() -> None:
     assert rec20("KG") == "KGM"
     assert rec20("PCE") == "H87"

@@ -39,6 +39,12 @@ def test_a_message_is_an_object(raw: bytes) -> None:
         read_object(raw)
 
 
+@pytest.mark.parametrize("raw", [rb'{"a": ["\ud83d\ude00", "\ud800"]}', rb'{"\ud800": 1.5}'])
+def test_half_a_character_is_no_text(raw: bytes) -> None:
+    with pytest.raises(StrictJsonError, match="ud800 is half a character"):
+        read_object(raw)
+
+
 def test_reads_exactly() -> None:
     document = read_object('{"q": 0.10, "n": 9007199254740993, "t": "Größe", "e": 1.5E+3}'.encode())
     assert document == {"q": Decimal("0.10"), "n": 9007199254740993, "t": "Größe", "e": Decimal("1.5E+3")}

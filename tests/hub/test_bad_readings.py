@@ -35,6 +35,9 @@ PAYLOADS: dict[str, tuple[bytes, str]] = {
     "truncated": (said()[:-20], "line 1, column"),
     "wrong encoding": (said("Ü").replace("Ü".encode(), b"\xdc"), "not UTF-8"),
     "lone surrogate": (said("C-\ud800"), "not UTF-8"),
+    "half a character": (said().replace(b'"PC"', rb'"\ud800"'), "half a character"),
+    "a list as unit": (said(uom=[]), "a unit is text"),
+    "an object as quantity": (said(good={"qty": 1}), "is not a decimal"),
     "CRLF in the id": (said("C\r\nNats-Msg-Id: 1"), "control characters"),
     "empty": (b"", "line 1, column 1"),
 }

@@ -56,6 +56,9 @@ class Hearing:
                 messages += self._said(declared, item, recorded)
             except MappingError as error:
                 faults.append(Fault(f"{place}[{number}]", str(error), exact_json(item)))
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one item must not hold up the next
+                reason = f"it can't be understood: {type(error).__name__}: {error}"
+                faults.append(Fault(f"{place}[{number}]", reason, exact_json(item)))
         return messages, faults
 
     def answer(self, lookup: Lookup, item: Any, get: Message) -> Message | None:
