@@ -97,8 +97,8 @@ def waiting_row(row: Waiting, now: datetime) -> dict[str, Any]:
     """One waiting message."""
     return {
         "target": row.target, "id": row.message_id, "object": row.object, "key": shown_key(row.object, row.key),
-        "lanes": list(row.lanes),
-        "kind": str(row.kind), "person": row.kind in PERSON, "reason": row.reason, "since": row.since.isoformat(), "attempts": row.attempts,
+        "lanes": list(row.lanes), "kind": str(row.kind), "person": row.kind in PERSON, "reason": row.reason,
+        "since": row.since.isoformat(), "attempts": row.attempts,
         "due": _iso(row.due), "deadline": _iso(row.deadline), "late": row.late(now),
         "age_s": round((now - row.since).total_seconds(), 1),
     }  # fmt: skip
