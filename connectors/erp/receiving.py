@@ -62,8 +62,8 @@ class Reception:
         """Store a document and return the answer it is due. Raises Refused, RetryableError."""
         try:
             document = await self._read(content)
-        except DocumentError as error:
-            refusal = Refused(error.reason, error.place or None)
+        except Exception as error:
+            refusal = _refusal(error)
             await self.keep(content, refusal)
             raise refusal from error
         outcomes = await self._deliver(self._item(document, content))
@@ -102,6 +102,13 @@ class Reception:
         if document.confirmation == "Always" or refused:
             return confirm(document, _whole(document, outcomes), created=created, sender=self._sender, bod_id=bod_id)
         return None
+
+
+def _refusal(error: Exception) -> Refused:
+    """Why a document isn't taken; an error that nobody expected is ours, not its sender's."""
+    if isinstance(error, DocumentError):
+        return Refused(error.reason, error.place or None)
+    return Refused(f"it can't be understood: {type(error).__name__}: {error}", code="Server")
 
 
 def _whole(document: Document, outcomes: Sequence[Outcome]) -> Answer:

@@ -284,6 +284,21 @@ async def test_what_cannot_be_read_is_refused_kept_and_stops_nobody(
     assert [action for action, _ in answers(good.content)] == ["Accepted"]
 
 
+async def test_an_error_of_our_own_is_said_kept_and_stops_nobody(
+    hub: Hub, url: str, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_args: object, **_named: object) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("connectors.erp.receiving.read", failing)
+        answer = await http.post(url, content=enveloped(schedule(order("PO-1"))), headers=SOAP)
+    assert (answer.status_code, "soap:Server" in answer.text) == (500, True)
+    assert "RuntimeError: a bug" in hub.items[0].faults[0].reason
+    assert hub.items[0].raw
+    assert (await http.post(url, content=schedule(order("PO-1")), headers=XML)).status_code == 200
+
+
 @pytest.mark.skipif(not EXAMPLES.exists(), reason="MESA's example documents aren't beside this checkout")
 async def test_documents_of_v4_come_in_by_the_same_door(http: httpx.AsyncClient) -> None:
     hub = Hub()
