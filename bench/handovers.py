@@ -29,7 +29,7 @@ _names = count()
 
 def run(quick: bool) -> list[Figure]:
     """Handovers per second to 1 and 3 targets, all targets together."""
-    return asyncio.run(_run(number=2000 if quick else 10_000, rounds=1 if quick else 3))
+    return asyncio.run(_run(number=4000 if quick else 10_000, rounds=1 if quick else 3))
 
 
 async def _run(number: int, rounds: int) -> list[Figure]:

@@ -46,7 +46,7 @@ objects:
 
 def run(quick: bool) -> list[Figure]:
     """Readings per second of processor time."""
-    rounds, seconds = (1, 3.0) if quick else (3, 6.0)
+    rounds, seconds = (1, 2.0) if quick else (3, 6.0)
     bare, stored = [], []
     with _server() as url:
         for _ in range(rounds):

@@ -37,7 +37,7 @@ systems:
 
 def run(quick: bool) -> list[Figure]:
     """Seconds until the help is printed, and until the hub is ready."""
-    often, hubs = (5, 2) if quick else (10, 5)
+    often, hubs = (5, 1) if quick else (10, 5)
     bare = _median(often, lambda: _timed([sys.executable, "-c", "pass"]))
     shown = _median(often, lambda: _timed([*MOMBUS, "--help"]))
     ready = _median(hubs, _hub_ready)
