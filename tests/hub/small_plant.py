@@ -176,7 +176,7 @@ class SmallPlant:
             return [line for line in (await self.desk.status())["trouble"] if words in line]
 
         lines = await eventually(found)
-        assert lines, f"'{words}' isn't said"
+        assert lines, (words, (await self.desk.status())["trouble"], await self.desk.waiting())
         return lines[0]
 
     def new_id(self, prefix: str) -> str:

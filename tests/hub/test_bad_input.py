@@ -250,7 +250,7 @@ async def test_a_fault_with_status_200_parks_what_was_posted(plant: SmallPlant) 
     plant.erp.faulty = True
     id = plant.new_id("UD")
     await plant.post("/in/ledger", json.dumps({"docs": [decision(id)]}).encode(), JSON)
-    assert "the period is closed" in await plant.trouble(f"release_decision {id} to erp is parked")
+    assert "the period is closed" in await plant.trouble(f"{id} to erp is parked")
     plant.erp.faulty = False
     (row,) = [row for row in await plant.desk.waiting("erp") if row["key"] == id]
     await plant.decision_by_webhook()
