@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from mombus.hub.session import Session
 
 DRAIN_S = 20.0
+CLOSE_S = 5.0
+"""How long the systems' goodbyes, and the end of the hub's own parts, may take."""
+END_AGAIN_S = 1.0
 OPEN_S = 30.0
 """A target that can't be opened for so long is in trouble of its own: the others begin without it."""
 
@@ -177,7 +180,12 @@ class _Parts:
 
     async def close_connectors(self) -> None:
         """Say goodbye to every system."""
-        await asyncio.gather(*(session.connector.close() for session in self.sessions.values()))
+        closing = [asyncio.create_task(s.connector.close(), name=s.system) for s in self.sessions.values()]
+        if closing:
+            _, late = await asyncio.wait(closing, timeout=CLOSE_S)
+            for task in late:
+                log.warning("a system wasn't left in time", system=task.get_name(), seconds=CLOSE_S)
+                task.cancel()
 
     async def _deliver(self, session: Session, item: Item) -> Sequence[Outcome]:
         session.heard()
@@ -259,6 +267,16 @@ async def _stop(delivery: Delivery, tasks: Sequence[asyncio.Task[None]]) -> None
     if late:
         log.warning("delivery didn't finish in time; what was in hand comes again", seconds=DRAIN_S)
         await delivery.close()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await _end(tasks)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """End them. One that doesn't notice is told again: a wait that is just over may swallow a cancellation."""
+    left = set(tasks)
+    until = asyncio.get_running_loop().time() + max(CLOSE_S, 2 * END_AGAIN_S)
+    while left and asyncio.get_running_loop().time() < until:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=END_AGAIN_S)
+    for task in left:
+        log.error("a part of the hub doesn't end", part=task.get_name())
