@@ -39,6 +39,8 @@ COMMANDS: dict[str, Row] = {
     "not-sent": Row("waiting", "not_sent", "Say that a message in doubt did not take effect."),
     "disagreements": Row("waiting", "disagreements", "List who states something else than the owner."),
     "kept": Row("waiting", "kept", "List what came in and could not be taken."),
+    "take": Row("waiting", "take", "Try a kept message again."),
+    "dismiss": Row("waiting", "dismiss", "Say that a kept item is dealt with."),
     "connectors": Row("connectors", "connectors", "List the kinds of connectors and their fields."),
     "schema": Row("schema", "schema", "Print the JSON Schema of routes.yaml or of a data object."),
     "docs": Row("docs", "docs", "Write the reference pages in docs/, or check them."),

@@ -12,6 +12,7 @@ from mombus.cli.showing import length, print_json, print_table, printable
 
 Target = Annotated[str, typer.Argument(help="The target system.")]
 Id = Annotated[str, typer.Argument(help="The message's id as `mombus waiting` shows it; its beginning is enough.")]
+KeptId = Annotated[str, typer.Argument(help="The item's id as `mombus kept` shows it; its beginning is enough.")]
 Why = Annotated[str, typer.Option("--why", help="Why: kept in the audit trail.", prompt="Why")]
 Who = Annotated[str | None, typer.Option("--who", help="Who decides. Default: you, by your login name.")]
 
@@ -127,4 +128,24 @@ def kept(folder: Folder = None, as_json: Json = False) -> int:
         shown = ((row["id"][:10], row["system"], row["kind"], row["place"], length(row["age_s"]), row["reason"])
                  for row in rows)  # fmt: skip
         print_table(("id", "from", "kind", "place", "age", "reason"), shown, empty="Nothing is kept.")
+        if rows:
+            typer.echo(
+                "`mombus take ID` tries a message again, `mombus dismiss ID` says that it is dealt with.", err=True
+            )
     return Exit.FINDINGS if rows else Exit.OK
+
+
+def take(item: KeptId, why: Why, who: Who = None, folder: Folder = None) -> int:
+    """Try a kept message again, after its cause is gone."""
+    return _do_kept("take", item, why=why, who=who, folder=folder)
+
+
+def dismiss(item: KeptId, why: Why, who: Who = None, folder: Folder = None) -> int:
+    """Say that a kept item is dealt with."""
+    return _do_kept("dismiss", item, why=why, who=who, folder=folder)
+
+
+def _do_kept(command: str, item: str, *, why: str, who: str | None, folder: Any) -> int:
+    done = ask(folder, "do_kept", command=command, id=item, why=why, who=who or whoami())
+    typer.echo(done["text"])
+    return Exit.OK if done["ok"] else Exit.FINDINGS

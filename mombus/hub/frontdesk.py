@@ -15,7 +15,8 @@ from mombus.delivery.commands import Command
 from mombus.hub import reporting
 from mombus.hub.session import Condition
 from mombus.index.journey import journey
-from mombus.journal import disagreements, parked
+from mombus.journal import audit, disagreements, parked
+from mombus.journal.audit import Deed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,14 +137,27 @@ class FrontDesk:
         self, *, command: str, target: str, id: str, why: str, who: str, document: str | None = None
     ) -> Mapping[str, Any]:
         """Do what a person decided about a waiting message, named by its id or the beginning of it."""
-        if not why.strip() or not who.strip():
-            raise QuestionError("say who decides and why: both are kept in the audit trail")
-        found = [row for row in await self._delivery.waiting(target=target) if row.message_id.startswith(id)]
-        if len(found) > 1:
-            raise QuestionError(f"{len(found)} waiting messages begin with '{id}': give more of the id")
-        message_id = found[0].message_id if found else id
+        _check_deed(who, why)
+        message_id = _whole(id, [row.message_id for row in await self._delivery.waiting(target=target)])
         done = await self._delivery.do(Command(command), target, message_id, who=who, why=why, document=document)
         return {"ok": done.ok, "text": done.text}
+
+    async def do_kept(self, *, command: str, id: str, why: str, who: str) -> Mapping[str, Any]:
+        """`take` tries a kept message again, `dismiss` says that a kept item is dealt with. Both are audited."""
+        _check_deed(who, why)
+        rows = await self._journal.read(lambda c: parked.glimpses(c, limit=MOST, start_bytes=0))
+        item = _whole(id, [row.id for row in rows])
+        if command == "take":
+            outcome = await self._intake.retry(item)
+            ok, text = outcome.accepted, "taken in" if outcome.accepted else outcome.reason or "refused again"
+        elif command == "dismiss":
+            ok = await self._intake.dismiss(item, who=who, why=why)
+            text = "dismissed" if ok else "it isn't kept (any more)"
+        else:
+            raise QuestionError(f"'{command}' is neither take nor dismiss")
+        deed = Deed(at=datetime.now(UTC), who=who, action=command, target=None, message_id=item, why=why, result=text)
+        await self._journal.write(lambda connection: audit.note(connection, deed))
+        return {"ok": ok, "text": text}
 
     def metrics(self) -> bytes:
         """Prometheus text."""
@@ -173,7 +187,22 @@ class FrontDesk:
                 return await self.waiting(**_texts(question, target=None))
             case "do":
                 return await self.do(**_texts(question, "command", "target", "id", "why", "who", document=None))
+            case "do_kept":
+                return await self.do_kept(**_texts(question, "command", "id", "why", "who"))
         raise QuestionError(f"the hub knows no command '{name}'")
+
+
+def _check_deed(who: str, why: str) -> None:
+    if not why.strip() or not who.strip():
+        raise QuestionError("say who decides and why: both are kept in the audit trail")
+
+
+def _whole(start: str, ids: Sequence[str]) -> str:
+    """The one id that begins like that, `start` itself if none does. Raises QuestionError for several."""
+    found = [id for id in ids if id.startswith(start)]
+    if len(found) > 1:
+        raise QuestionError(f"{len(found)} ids begin with '{start}': give more of it")
+    return found[0] if found else start
 
 
 def _texts(question: Mapping[str, Any], *needed: str, **optional: None) -> dict[str, Any]:

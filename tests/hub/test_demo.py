@@ -89,6 +89,7 @@ async def test_a_running_demo_can_be_looked_at_and_stopped(tmp_path: Path) -> No
         await check_status(folder)
         await check_page(url)
         await check_waiting(folder, url)
+        await check_kept(folder, url)
         brokers = [child for child in psutil.Process(process.pid).children() if "nats" in child.name()]
         assert brokers
         process.send_signal(signal.SIGINT)
@@ -156,6 +157,22 @@ async def check_waiting(folder: Path, url: str) -> None:
     with sqlite3.connect(folder / "journal.sqlite") as journal:
         deeds = journal.execute("select who, action, why, result from audit order by at").fetchall()
     assert ("ada", "skip", "a test order", "skipped") in deeds
+
+
+async def check_kept(folder: Path, url: str) -> None:
+    """What is no document is kept with its reason, until a person says that it is dealt with."""
+    async with httpx.AsyncClient(timeout=10) as http:
+        answer = await http.post(f"{url}/in/erp", content=b"<order/>", headers={"content-type": "application/xml"})
+        assert answer.status_code == 400
+    listed = await asyncio.to_thread(mombus, "kept", "--json", "--folder", str(folder))
+    (row,) = json.loads(listed.stdout)
+    assert row["content"] == "<order/>"
+    no_message = await asyncio.to_thread(mombus, "take", row["id"][:8], "--why", "try", "--folder", str(folder))
+    assert no_message.returncode == 1
+    assert "no message is kept" in no_message.stderr
+    done = await asyncio.to_thread(mombus, "dismiss", row["id"][:8], "--why", "a test", "--folder", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert json.loads((await asyncio.to_thread(mombus, "kept", "--json", "--folder", str(folder))).stdout) == []
 
 
 def strange_order() -> bytes:
