@@ -115,14 +115,12 @@ class Accept:
     """How a sink takes one offer.
 
     `batch` is how many messages one write may hold, `concurrency` how many writes may be open at once (for different
-    lanes), `serialise_by` names what two messages must not share while one of them is being written, `level` how far
-    its receipts can get: `posted` only if it learns the document's number.
+    lanes), `level` how far its receipts can get: `posted` only if it learns the document's number.
     """
 
     effect: Effect = Effect.FINDABLE
     batch: int = 1
     concurrency: int = 1
-    serialise_by: str | None = None
     level: Level = Level.POSTED
 
 

@@ -175,7 +175,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("old", "new", "at", "message"), BROKEN)
-def test_rule(  # noqa: PLR0917 - the columns of the table
+def test_rule(
     folder: Folder, place_of: PlaceOf, old: str, new: str, at: str | None, message: str | None
 ) -> None:
     assert folder.findings() == []

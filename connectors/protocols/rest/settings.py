@@ -155,7 +155,6 @@ class Write(Section):
     document: Jsonata | None = Field(default=None, description="The document's number in the answer: level posted.")
     find: Find | None = None
     concurrency: int = Field(default=4, ge=1, le=64)
-    serialise_by: str | None = None
 
     @property
     def keeps(self) -> Effect:

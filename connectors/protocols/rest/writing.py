@@ -48,7 +48,7 @@ def accepts(writes: Sequence[Write]) -> dict[Offer, Accept]:
     found: dict[Offer, Accept] = {}
     for write in writes:
         offer = Offer(write.object, write.verb)
-        accept = Accept(write.keeps, concurrency=write.concurrency, serialise_by=write.serialise_by, level=write.level)
+        accept = Accept(write.keeps, concurrency=write.concurrency, level=write.level)
         known = found.get(offer)
         if known is None or _WEAKEST_FIRST.index(accept.effect) < _WEAKEST_FIRST.index(known.effect):
             found[offer] = accept
