@@ -37,6 +37,7 @@ COMMANDS: dict[str, Row] = {
     "skip": Row("waiting", "skip", "Never send a waiting message."),
     "sent": Row("waiting", "sent", "Say that a message in doubt did take effect."),
     "not-sent": Row("waiting", "not_sent", "Say that a message in doubt did not take effect."),
+    "resume": Row("waiting", "resume", "Let a halted system work again."),
     "disagreements": Row("waiting", "disagreements", "List who states something else than the owner."),
     "kept": Row("waiting", "kept", "List what came in and could not be taken."),
     "take": Row("waiting", "take", "Try a kept message again."),

@@ -79,7 +79,7 @@ async def _run(config: Config) -> int:
             if running in done:
                 running.result()
             typer.echo("Stopping: what is being written is finished, the rest stays stored.", err=True)
-    except (BusError, AddressInUse, OtherStream) as error:
+    except (BusError, AddressInUse, OtherStream, OSError) as error:
         typer.echo(f"mombus: {error}", err=True)
         return Exit.FINDINGS
     return Exit.OK

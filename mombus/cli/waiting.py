@@ -95,6 +95,15 @@ def _do(
     return Exit.OK if done["ok"] else Exit.FINDINGS
 
 
+def resume(
+    system: Annotated[str, typer.Argument(help="The halted system.")], why: Why, who: Who = None, folder: Folder = None
+) -> int:
+    """Let a halted system work again, after its credentials or certificate were mended."""
+    done = ask(folder, "resume", system=system, why=why, who=who or whoami())
+    typer.echo(done["text"])
+    return Exit.OK
+
+
 def disagreements(folder: Folder = None, as_json: Json = False) -> int:
     """List who states something else than the owner, what and since when.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import structlog
 
 from mombus.bus.commands import listen
 from mombus.delivery.commands import Command
+from mombus.delivery.delivery import UnknownTargetError
 from mombus.hub import reporting
 from mombus.hub.session import Condition
 from mombus.index.journey import journey
@@ -159,6 +161,21 @@ class FrontDesk:
         await self._journal.write(lambda connection: audit.note(connection, deed))
         return {"ok": ok, "text": text}
 
+    async def resume(self, *, system: str, why: str, who: str) -> Mapping[str, Any]:
+        """A person says that a halted system can work again: its credentials were mended, say. Audited."""
+        _check_deed(who, why)
+        session = self._sessions.get(system)
+        if session is None:
+            raise QuestionError(f"'{system}' is no system; the systems are {', '.join(sorted(self._sessions))}")
+        session.resume()
+        with suppress(UnknownTargetError):
+            self._delivery.resume(system)
+        deed = Deed(
+            at=datetime.now(UTC), who=who, action="resume", target=system, message_id=None, why=why, result="tried"
+        )  # fmt: skip
+        await self._journal.write(lambda connection: audit.note(connection, deed))
+        return {"ok": True, "text": f"{system} is tried again; `mombus status` shows how it goes"}
+
     def metrics(self) -> bytes:
         """Prometheus text."""
         metrics = self._observing.metrics
@@ -187,6 +204,8 @@ class FrontDesk:
                 return await self.waiting(**_texts(question, target=None))
             case "do":
                 return await self.do(**_texts(question, "command", "target", "id", "why", "who", document=None))
+            case "resume":
+                return await self.resume(**_texts(question, "system", "why", "who"))
             case "do_kept":
                 return await self.do_kept(**_texts(question, "command", "id", "why", "who"))
         raise QuestionError(f"the hub knows no command '{name}'")

@@ -90,7 +90,8 @@ async def open_hub(config: Config, *, on_hop: Callable[[Hop], None] | None = Non
         stack.push_async_callback(_stop, parts.delivery, tasks)
         await parts.start(tasks)
         await parts.desk.listen(bus)
-        await server.start(parts.app(config.http.token.get_secret_value() if config.http.token else None))
+        tasks.append(await server.start(parts.app(config.http.token.get_secret_value() if config.http.token else None)))
+        stack.push_async_callback(server.stop)
         note.leave(folder, _note(config, broker_url, server.url))
         stack.callback(note.take_away, folder)
         yield Hub(config=config, server=server, desk=parts.desk, tasks=tasks)
@@ -263,8 +264,7 @@ async def _stop(delivery: Delivery, tasks: Sequence[asyncio.Task[None]]) -> None
             task.cancel()
     delivery.drain()
     running = [task for task in tasks if task.get_name() == "delivery"]
-    _, late = await asyncio.wait(running, timeout=DRAIN_S)
-    if late:
+    if running and (await asyncio.wait(running, timeout=DRAIN_S))[1]:
         log.warning("delivery didn't finish in time; what was in hand comes again", seconds=DRAIN_S)
         await delivery.close()
     await _end(tasks)

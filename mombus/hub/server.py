@@ -36,8 +36,8 @@ class Server:
         host = "localhost" if ":" in self._http.host else self._http.host
         return f"{scheme}://{host}:{self._socket.getsockname()[1]}"
 
-    async def start(self, app: ASGIApp) -> None:
-        """Begin to answer."""
+    async def start(self, app: ASGIApp) -> asyncio.Task[None]:
+        """Begin to answer; the returned task ends when that stops, with what made it stop."""
         import uvicorn  # noqa: PLC0415 - only a running hub needs it
 
         class Quiet(uvicorn.Server):
@@ -52,14 +52,15 @@ class Server:
             ssl_certfile=self._http.certificate, ssl_keyfile=self._http.private_key, server_header=False,
         ))  # fmt: skip
         self._running = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="http")
+        return self._running
 
     async def stop(self) -> None:
-        """Finish what is being answered, then close."""
+        """Finish what is being answered, then close. May be called again."""
         if self._running is None:
             self._socket.close()
             return
         self._server.should_exit = True
-        await self._running
+        await asyncio.wait([self._running])
 
 
 def _bound(host: str, port: int) -> socket.socket:
