@@ -175,9 +175,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("old", "new", "at", "message"), BROKEN)
-def test_rule(
-    folder: Folder, place_of: PlaceOf, old: str, new: str, at: str | None, message: str | None
-) -> None:
+def test_rule(folder: Folder, place_of: PlaceOf, old: str, new: str, at: str | None, message: str | None) -> None:
     assert folder.findings() == []
     folder.change(old, new)
     found = folder.findings()
