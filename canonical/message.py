@@ -141,7 +141,8 @@ class Message:
         """Make a message around a body; key and lanes come from the catalogue unless given.
 
         Facts without a revision have revision 0; a state's is left for the bus to assign. Syncs without an action are
-        Change. Raises UnknownObjectError and KeyMissingError; `key` and `lanes` must be given when there is no body.
+        Change. No lanes at all (a get of everything) are the object's own. Raises UnknownObjectError and
+        KeyMissingError; `key` and `lanes` must be given when there is no body.
         """
         row = data_object(object)
         if body is None and (key is None or lanes is None):
@@ -156,8 +157,9 @@ class Message:
             action = Action.CHANGE
         return cls(
             id=message_id(source, object, verb, key or "", str(revision)), object=object, verb=verb, action=action,
-            source=source, site=site, key=key or "", lanes=lanes or (), revision=revision, occurred=occurred,
-            recorded=recorded, content=canonical_json(body), _body=body, **attributes,
+            source=source, site=site, key=key or "", revision=revision, occurred=occurred,
+            recorded=recorded, lanes=lanes or (f"{object}:{key or 'all'}",), content=canonical_json(body), _body=body,
+            **attributes,
         )  # fmt: skip
 
     @property

@@ -235,7 +235,11 @@ class Publisher:
             return
 
     async def _already(self, letter: Letter) -> Stored | None:
-        """After a conflict: a compare-and-set said again is refused, though it was itself what came in between."""
+        """After a conflict: a compare-and-set said again is refused, though it was itself what came in between.
+
+        Raises NotStored when the broker goes away before it has said which.
+        """
+        from nats.errors import Error  # noqa: PLC0415
         from nats.js.errors import NotFoundError  # noqa: PLC0415
 
         root, site, object_, verb, system, lane, key = letter.subject.split(".")
@@ -244,6 +248,8 @@ class Publisher:
             last = await self._js.get_msg(stream, subject=f"{root}.{site}.{object_}.{verb}.{system}.*.{lane}.{key}")
         except NotFoundError:
             return None
+        except (Error, TimeoutError, ConnectionError) as error:
+            raise NotStored(f"{letter.what}: the broker didn't say whether it is stored: {error}") from error
         same = (last.headers or {}).get(MESSAGE_ID) == letter.id and (last.data or b"") == letter.content
         return Stored(stream, last.seq or 0, duplicate=True) if same else None
 

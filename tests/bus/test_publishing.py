@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nats.errors import ConnectionClosedError
 from sayings import NOW, material, order, until
 
 from canonical.isa95.signals import Count, CountReading
@@ -306,3 +307,16 @@ def test_any_key_gives_a_subject_of_seven_plain_tokens(key):
     assert len(tokens) == 7
     assert all(token and not set(token) & set("*> \r\n\t") for token in tokens)
     assert len(filter_subject(key=key).split(".")) == 8
+
+
+async def test_a_conflict_that_cannot_be_looked_up_is_not_stored_for_now(bus, monkeypatch):
+    """The caller keeps the message and says it again; a raw error of the client would have been taken for its own."""
+    first = order("PO-1").with_revision(1)
+    await bus.publish(first, expect=0)
+
+    async def gone(*_args: object, **_more: object) -> None:
+        raise ConnectionClosedError
+
+    monkeypatch.setattr(bus.js, "get_msg", gone)
+    with pytest.raises(NotStored, match="didn't say whether it is stored"):
+        await bus.publish(order("PO-1").with_revision(2), expect=0)

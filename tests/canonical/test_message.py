@@ -181,3 +181,11 @@ def test_what_a_field_means_unless_said_is_written_out() -> None:
     assert b'"state":"open"' in message.content
     assert Downtime.model_validate_json(message.content) == stop
     assert Downtime.model_json_schema()["properties"]["state"]["default"] == "open"
+
+
+def test_a_get_of_everything_has_a_lane_of_its_object() -> None:
+    every = Message.of(
+        "material", None, source="mes", site="lyon", occurred=NOW, recorded=NOW, verb=Verb.GET, key="", lanes=()
+    )
+    assert every.lane == "material:all"
+    assert every.subject == "mom.lyon.material.get.mes.material:all._"
