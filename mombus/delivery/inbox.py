@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.connector import Effect, Halted, MappingError, Offer
+from mombus.delivery.arrivals import Arrivals
 from mombus.delivery.commands import Commands
 from mombus.delivery.dead import Dead
 from mombus.delivery.hand import Hand
-from mombus.delivery.intake import Intake
 from mombus.delivery.lanes import Entry, Phase
 from mombus.delivery.opening import open_reading, waiting_entries
 from mombus.delivery.posting import Posting
@@ -67,7 +67,7 @@ class Inbox:
             parked=self._dead.copy, posting=self._watch, failing=self._failing,
         )  # fmt: skip
         self._writing = Writing(target, self.settling, publish, prepare, patience, clock)
-        self._intake = Intake(
+        self._arrivals = Arrivals(
             target.system, self._routing, target.sink.accepts, self.hand, journal, self.settling, publish,
             self._dead.unreadable,
         )  # fmt: skip
@@ -174,7 +174,7 @@ class Inbox:
     async def _recall(self) -> None:
         """What the journal remembers of the time before the stop."""
         entries, intents = await waiting_entries(self._journal, self.target.system, self._clock())
-        self._intake.intents = intents
+        self._arrivals.intents = intents
         for entry in entries:
             if entry.kind is Wait.POSTING:
                 self.posting.watch(entry)
@@ -207,7 +207,7 @@ class Inbox:
                 await asyncio.sleep(min(5.0, back_off(attempts, self._patience)))
 
     async def _open(self) -> None:
-        self._intake.beginnings, after = await open_reading(
+        self._arrivals.beginnings, after = await open_reading(
             self._journal, self._reader, self.target.system, self._routing
         )
         self.hand.read = max(self.hand.read, after)
@@ -226,7 +226,7 @@ class Inbox:
             return
         fetched = await self._reader.fetch(room)
         if fetched:
-            await self._intake.take(fetched)
+            await self._arrivals.take(fetched)
             self._lag = fetched[-1][0].pending
         if not fetched or not self._lag:
             self._lag = 0

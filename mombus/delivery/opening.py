@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 
 from canonical.objects import Kind, data_object
 from connectors.connector import Offer
-from mombus.delivery.intake import Beginning
+from mombus.delivery.arrivals import Beginning
 from mombus.delivery.lanes import Entry, Phase
 from mombus.delivery.reader import STREAM, OtherStream
 from mombus.journal import deliveries, waiting

@@ -65,7 +65,7 @@ class Beginning:
         return self.from_time is None or datetime.fromtimestamp(place.stored_ns / 1e9, UTC) >= self.from_time
 
 
-class Intake:
+class Arrivals:
     """Takes in for one target."""
 
     def __init__(  # noqa: PLR0917 - wired in one place
