@@ -16,7 +16,7 @@ import typer
 
 from mombus.cli.check import load_or_exit
 from mombus.cli.exits import Exit
-from mombus.cli.run import set_up_logging, when_asked_to_stop
+from mombus.cli.run import run_until, set_up_logging, when_asked_to_stop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -77,7 +77,7 @@ async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: b
                 with table:
                     if once:
                         return await _prove(hub, urls, asked, table, as_json=as_json)
-                    await _until(asked, hub)
+                    await run_until(asked, hub)
         except BusError as error:
             typer.echo(f"mombus: {error}", err=True)
             return Exit.FINDINGS
@@ -137,14 +137,6 @@ def _say_where(hub: Hub, urls: Mapping[str, str], folder: Path, *, quiet: bool) 
     shown = "" if folder == Path(".mombus/demo") else f" --folder {folder}"
     typer.echo(f"In another terminal: mombus status{shown} · mombus journey {ORDER}{shown} · mombus waiting{shown}")
     typer.echo("Ctrl-C stops it.\n")
-
-
-async def _until(asked: asyncio.Event, hub: Hub) -> None:
-    running, stopping = asyncio.create_task(hub.run()), asyncio.create_task(asked.wait())
-    done, _ = await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    running.cancel()
-    if running in done:
-        running.result()
 
 
 async def _prove(hub: Hub, urls: Mapping[str, str], asked: asyncio.Event, table: Any, *, as_json: bool) -> int:

@@ -16,6 +16,7 @@ from mombus.cli.exits import Exit
 
 if TYPE_CHECKING:
     from mombus.config.model import Config
+    from mombus.hub.hub import Hub
 
 
 def run(
@@ -62,6 +63,15 @@ def when_asked_to_stop() -> asyncio.Event:
     return asked
 
 
+async def run_until(asked: asyncio.Event, hub: Hub) -> None:
+    """Let the hub run until asked to stop. Raises what made one of its parts end."""
+    running, stopping = asyncio.create_task(hub.run()), asyncio.create_task(asked.wait())
+    done, _ = await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    running.cancel()
+    if running in done:
+        running.result()
+
+
 async def _run(config: Config) -> int:
     from mombus.bus.errors import BusError  # noqa: PLC0415 - heavy, after the configuration was found good
     from mombus.delivery.reader import OtherStream  # noqa: PLC0415
@@ -73,11 +83,7 @@ async def _run(config: Config) -> int:
         async with open_hub(config) as hub:
             typer.echo(f"mombus runs for {config.plant.site}: {hub.url}", err=True)
             typer.echo("`mombus status` shows how it is, Ctrl-C stops it.", err=True)
-            running, stopping = asyncio.create_task(hub.run()), asyncio.create_task(asked.wait())
-            done, _ = await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            running.cancel()
-            if running in done:
-                running.result()
+            await run_until(asked, hub)
             typer.echo("Stopping: what is being written is finished, the rest stays stored.", err=True)
     except (BusError, AddressInUse, OtherStream, OSError) as error:
         typer.echo(f"mombus: {error}", err=True)

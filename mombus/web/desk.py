@@ -12,7 +12,7 @@ class Desk(Protocol):
     """The hub as its pages see it. Everything returned is plain data: text, numbers, lists and dicts."""
 
     async def status(self) -> Mapping[str, Any]:
-        """Systems, flows, what waits, the last messages: see docs/api.md for the shape."""
+        """`at`, `site`, `systems`, `flows`, `waiting`, `messages`, and as `trouble` what a person should look at."""
 
     async def ready(self) -> Mapping[str, str]:
         """Every dependency that isn't ready, with its reason; empty when the hub can do its work."""
