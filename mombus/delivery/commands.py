@@ -132,7 +132,7 @@ class Commands:
         result = "taken as sent" if command is Command.SENT else "skipped"
         self._inbox.posting.forget(entry.id)
         await self._inbox.settling.settle(Settlement(endings=[ending], deed=deed(result=result)))
-        self._inbox.nudge()
+        self._inbox.waking.nudge()
         return Done(ok=True, text=result)
 
     async def _change(self, command: Command, entry: Entry, row: Waiting, deed: Any) -> Done:
@@ -169,8 +169,8 @@ class Commands:
         """Its time has come."""
         if entry.kind is Wait.POSTING:
             entry.due = 0.0
-            self._inbox.wake_at(entry)
+            self._inbox.waking.at_due(entry)
         else:
             entry.due = None
             self._inbox.hand.turn(entry)
-            self._inbox.nudge()
+            self._inbox.waking.nudge()

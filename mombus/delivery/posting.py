@@ -87,4 +87,4 @@ class Posting:
             inbox.settling.hop(entry, State.WAITING, f"late: {reason}", late=True)
         entry.phase, entry.message = Phase.STORED, None
         entry.due = asyncio.get_running_loop().time() + delay_s
-        inbox.wake_at(entry)
+        inbox.waking.at_due(entry)

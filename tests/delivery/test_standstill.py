@@ -55,7 +55,7 @@ async def test_a_damaged_row_of_the_waiting_room_stops_no_other_lane(bus, journa
         (entry,) = running.delivery._inboxes["mes"].hand.entries.values()
         entry.kind = Wait.RETRYING
         running.delivery._inboxes["mes"].hand.turn(entry)
-        running.delivery._inboxes["mes"].nudge()
+        running.delivery._inboxes["mes"].waking.nudge()
         await running.until(lambda: any(hop.state is State.ALARM for hop in running.hops))
         await bus.publish(fact("R-2", "PO-2"))
         await running.until_state("R-2", State.DELIVERED)
@@ -117,7 +117,7 @@ async def test_a_newer_revision_does_not_end_what_a_person_holds(bus, journal_pa
 async def test_reading_that_is_lost_again_and_again_is_no_hot_loop(bus, journal_path, sink, monkeypatch):
     async with hub(bus, journal_path, mes(sink), patience=replace(QUICK, first_s=0.2, most_s=0.2)) as running:
         opens = 0
-        reader = running.delivery._inboxes["mes"]._reader
+        reader = running.delivery._inboxes["mes"]._reading._reader
         really = reader.open
 
         async def opened(subject: str, after: int) -> None:

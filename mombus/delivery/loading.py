@@ -1,0 +1,85 @@
+"""Bringing messages back from the waiting room when their turn has come."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from connectors.connector import MappingError, Offer
+from mombus.delivery.lanes import Entry, Phase
+from mombus.delivery.settling import Ending, Settlement
+from mombus.delivery.verdict import ToWait
+from mombus.journal import deliveries, waiting
+from mombus.journal.deliveries import Outcome
+from mombus.journal.waiting import Wait
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from canonical.message import Message
+    from mombus.delivery.hand import Hand
+    from mombus.delivery.routing import Routing
+    from mombus.delivery.settling import Settling
+    from mombus.journal.journal import Journal
+
+LOAD = 100
+"""Messages taken from the waiting room at once."""
+NEWER = "a newer revision is there"
+
+
+class Loading:
+    """Loads for one target."""
+
+    def __init__(self, system: str, *, routing: Routing, hand: Hand, journal: Journal, settling: Settling) -> None:
+        self._system = system
+        self._routing = routing
+        self._hand = hand
+        self._journal = journal
+        self._settling = settling
+
+    async def load(self) -> None:
+        """Bring what may go back. Raises SQLAlchemyError when the waiting room can't be read; nothing is lost then."""
+        queue = self._hand.to_load
+        while queue:
+            taken = [queue.popleft() for _ in range(min(LOAD, len(queue)))]
+            part = [entry for entry in taken if entry.phase is Phase.STORED]
+            try:
+                messages, newest = await self._journal.read(partial(_waiting, self._system, part))
+            except SQLAlchemyError:
+                queue.extendleft(reversed(taken))
+                raise
+            for thing, revision in newest.items():
+                self._hand.recent_revisions.put(thing, revision)
+            refused = Settlement()
+            for entry in part:
+                if entry.phase is Phase.STORED and entry.id in messages:
+                    self._bring(entry, messages[entry.id], refused)
+            if refused:
+                await self._settling.settle(refused)
+
+    def _bring(self, entry: Entry, message: Message, refused: Settlement) -> None:
+        entry.message = message
+        if self._hand.outdated(entry):
+            entry.phase = Phase.GONE
+            refused.endings.append(Ending(entry, Outcome.SUPERSEDED, reason=NEWER))
+            return
+        try:
+            rule = self._routing.rule_for(message, entered=True)
+        except MappingError as error:
+            rule = str(error)
+        if isinstance(rule, str):
+            refused.waits.append((entry, ToWait(Wait.PARKED, rule, open=entry.open)))
+            return
+        entry.phase, entry.rule, entry.offer = Phase.QUEUED, rule, Offer(message.object, message.verb)
+        self._hand.turn(entry)
+
+
+def _waiting(
+    system: str, entries: list[Entry], connection: Connection
+) -> tuple[dict[str, Message], dict[tuple[str, str], int]]:
+    """The messages of waiting entries, and the revisions that the target has of what they are about."""
+    states = [entry.thing for entry in entries if entry.revision is not None]
+    found = waiting.messages(connection, system, [entry.id for entry in entries])
+    return found, deliveries.look_up(connection, system, [], states, []).revisions

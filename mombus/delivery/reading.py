@@ -1,0 +1,112 @@
+"""Reading for an inbox: from the journal's position, as much as there is room for, again when reading is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from mombus.delivery.opening import open_reading
+from mombus.delivery.reader import OtherStream, Reader, ReadingLost
+from mombus.delivery.target import Condition
+from mombus.delivery.verdict import back_off, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mombus.delivery.arrivals import Arrivals
+    from mombus.delivery.hand import Hand
+    from mombus.delivery.routing import Routing
+    from mombus.delivery.settling import Settling
+    from mombus.delivery.standing import Standing
+    from mombus.delivery.target import Patience
+    from mombus.delivery.waking import Waking
+    from mombus.journal.journal import Journal
+
+
+class Reading:
+    """Reads one target's messages. `opened` is set once its routes have begun, `lag` is what is left to read.
+
+    `room` is set by who makes room in hand; `alarm` tells people.
+    """
+
+    def __init__(  # noqa: PLR0917 - wired in one place
+        self, system: str, site: str, reader: Reader, routing: Routing, arrivals: Arrivals, hand: Hand,
+        journal: Journal, settling: Settling, standing: Standing, waking: Waking, patience: Patience,
+        room: asyncio.Event, alarm: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._system = system
+        self._site = site
+        self._reader = reader
+        self._routing = routing
+        self._arrivals = arrivals
+        self._hand = hand
+        self._journal = journal
+        self._settling = settling
+        self._standing = standing
+        self._waking = waking
+        self._patience = patience
+        self._room = room
+        self._alarm = alarm
+        self._draining = False
+        self.opened = asyncio.Event()
+        self.lag = 0
+
+    async def run(self) -> None:
+        """Read until drained. Raises OtherStream when the stream isn't the journal's."""
+        attempts = 0
+        reopen = True
+        while not self._draining:
+            try:
+                if reopen:
+                    await self._open()
+                    reopen = False
+                await self._read_once()
+                attempts = 0
+            except OtherStream:
+                raise
+            except ReadingLost as lost:
+                self._alarm(f"reading lost: {lost}; reading again from the journal's position")
+                reopen = True
+                attempts += 1
+                await asyncio.sleep(min(5.0, back_off(attempts, self._patience)) if attempts > 1 else 0)
+            except Exception as error:  # noqa: BLE001 - broker or journal: nothing is lost, it is tried again
+                attempts += 1
+                reopen = True
+                self._standing.failing(f"reading failed: {text(error)}")
+                await asyncio.sleep(min(5.0, back_off(attempts, self._patience)))
+
+    def drain(self) -> None:
+        """Read no more."""
+        self._draining = True
+        self._room.set()
+
+    async def close(self) -> None:
+        """Let go of the broker."""
+        await self._reader.close()
+
+    async def _open(self) -> None:
+        self._arrivals.beginnings, after = await open_reading(self._journal, self._reader, self._system, self._routing)
+        self._hand.read = max(self._hand.read, after)
+        await self._reader.open(self._routing.filter(self._site), after)
+        self.opened.set()
+        await self._settling.publish_replies()
+        if self._standing.going.is_set():
+            self._standing.set(Condition.RUNNING)
+
+    async def _read_once(self) -> None:
+        room = self._patience.window - self._hand.live
+        if room <= self._patience.window // 4 or not self._standing.going.is_set():
+            self._room.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), self._patience.idle_s)
+            return
+        fetched = await self._reader.fetch(room)
+        if fetched:
+            await self._arrivals.take(fetched)
+            self.lag = fetched[-1][0].pending
+        if not fetched or not self.lag:
+            self.lag = 0
+            self._hand.catch_up()
+        self._standing.failing(None)
+        self._waking.nudge()

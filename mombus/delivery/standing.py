@@ -1,0 +1,92 @@
+"""How a target stands: whether it may be written to, why not, and the way back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from connectors.connector import Halted
+from mombus.delivery.target import Condition
+from mombus.delivery.verdict import Stop, back_off, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from mombus.delivery.target import Patience, Target
+
+
+class Standing:
+    """The standing of one target. `going` is set while it may be written to; `alarm` tells people of a halt."""
+
+    def __init__(
+        self, target: Target, *, patience: Patience, clock: Callable[[], datetime], alarm: Callable[[str], None],
+        nudge: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._target = target
+        self._patience = patience
+        self._clock = clock
+        self._alarm = alarm
+        self._nudge = nudge
+        self._reconnecting: asyncio.Task[None] | None = None
+        self.going = asyncio.Event()
+        self.going.set()
+        self.condition = Condition.STARTING
+        self.reason = "starting"
+        self.since = clock()
+
+    def set(self, condition: Condition, reason: str = "") -> None:
+        """It stands like this from now on."""
+        if condition is not self.condition:
+            self.since = self._clock()
+        self.condition, self.reason = condition, reason
+
+    def pause(self, reason: str) -> None:
+        """Write nothing until `resume`."""
+        self.going.clear()
+        self.set(Condition.PAUSED, reason)
+
+    def resume(self) -> None:
+        """Go on after a pause or a halt."""
+        self.going.set()
+        self.set(Condition.RUNNING)
+        self._nudge()
+
+    def failing(self, reason: str | None) -> None:
+        """The broker or the journal doesn't work, or does again (None)."""
+        if reason is not None:
+            self.set(Condition.FAILING, reason)
+        elif self.condition is Condition.FAILING:
+            self.set(Condition.RUNNING)
+
+    def stop(self, stop: Stop) -> None:
+        """The target stopped: write nothing until it is back, or a person has acted."""
+        if self.going.is_set():
+            self.going.clear()
+            self._reconnecting = asyncio.create_task(self._back(stop))
+
+    async def close(self) -> None:
+        """Try no more to get the target back."""
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+            await asyncio.gather(self._reconnecting, return_exceptions=True)
+
+    async def _back(self, stop: Stop) -> None:
+        attempts = 0
+        while not stop.person:
+            attempts += 1
+            if self.condition is not Condition.PAUSED:
+                self.set(Condition.RECONNECTING, stop.reason)
+            await asyncio.sleep(min(5.0, back_off(attempts, self._patience)))
+            try:
+                await (self._target.connect or self._target.sink.connect)()  # type: ignore[attr-defined]
+            except Halted as error:
+                stop = Stop(text(error), person=True)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the target is tried again
+                stop = Stop(text(error), person=False)
+            else:
+                if self.condition is not Condition.PAUSED:
+                    self.resume()
+                return
+        self.set(Condition.HALTED, stop.reason)
+        self._alarm(f"halted: {stop.reason}")

@@ -1,0 +1,163 @@
+"""Whose turn it is: starts the writes that may be open at a target, and looks after them until they are settled."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from connectors.connector import Effect
+from mombus.delivery.lanes import Entry, Phase
+from mombus.delivery.loading import NEWER
+from mombus.delivery.settling import Ending, Settlement
+from mombus.delivery.verdict import Stop, ToWait, text
+from mombus.journal.deliveries import Outcome
+from mombus.journal.waiting import Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from connectors.connector import Accept, Offer
+    from mombus.delivery.hand import Hand
+    from mombus.delivery.loading import Loading
+    from mombus.delivery.settling import Settling
+    from mombus.delivery.standing import Standing
+    from mombus.delivery.waking import Waking
+    from mombus.delivery.writing import Writing
+
+
+class Turns:
+    """Gives the entries of one target their turns. `poll` asks about one that awaits posting; `alarm` tells people.
+
+    `room` is set when there is room in hand to read more.
+    """
+
+    def __init__(
+        self, *, hand: Hand, writing: Writing, settling: Settling, loading: Loading, standing: Standing, waking: Waking,
+        poll: Callable[[Entry], Coroutine[None, None, None]], alarm: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._hand = hand
+        self._writing = writing
+        self._settling = settling
+        self._loading = loading
+        self._standing = standing
+        self._waking = waking
+        self._poll = poll
+        self._alarm = alarm
+        self._writes: dict[Offer, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.room = asyncio.Event()
+
+    async def run(self) -> None:
+        """Give turns until cancelled."""
+        while True:
+            await self._standing.going.wait()
+            self._waking.begin()
+            self._ring()
+            await self._load()
+            if not self._standing.going.is_set():
+                continue
+            for offer in list(self._hand.ready):
+                self._start_writes(offer)
+            self.room.set()
+            await self._waking.wait()
+
+    async def finish(self) -> None:
+        """Begin nothing any more and wait for what is being written; the rest comes again after the next start."""
+        self._standing.going.clear()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def close(self) -> None:
+        """Break off what is being written."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _ring(self) -> None:
+        """Give what is due its turn."""
+        for entry in self._waking.due():
+            if entry.kind is Wait.POSTING:
+                self._start(self._poll(entry))
+            elif entry.phase is Phase.STORED and entry.id in self._hand.entries:
+                self._hand.turn(entry)
+
+    async def _load(self) -> None:
+        try:
+            await self._loading.load()
+        except SQLAlchemyError as error:
+            self._standing.failing(f"the waiting room can't be read: {text(error)}")
+            await asyncio.sleep(1.0)
+        except Exception as error:  # noqa: BLE001 - a fault of our own: what could be read still gets its turn
+            self._alarm(f"what waits can't be looked at again: {text(error)}")
+
+    def _start_writes(self, offer: Offer) -> None:
+        batch, concurrency = _limits(self._writing.accept(offer))
+        ready = self._hand.ready[offer]
+        outdated = Settlement()
+        while ready and self._writes.get(offer, 0) < concurrency:
+            group: list[Entry] = []
+            while ready and len(group) < batch:
+                entry = ready.popleft()
+                if entry.phase is Phase.QUEUED and self._hand.outdated(entry):
+                    entry.phase = Phase.GONE
+                    outdated.endings.append(Ending(entry, Outcome.SUPERSEDED, reason=NEWER))
+                elif entry.phase is Phase.QUEUED:
+                    entry.phase = Phase.WRITING
+                    group.append(entry)
+            if group:
+                self._writes[offer] = self._writes.get(offer, 0) + 1
+                self._start(self._write(offer, group))
+        if not ready:
+            del self._hand.ready[offer]
+        if outdated:
+            self._start(self._settle(outdated))
+
+    async def _write(self, offer: Offer, group: list[Entry]) -> None:
+        unsent: list[Entry] = []
+        stop: Stop | None = None
+        written = asyncio.Event()
+
+        def leave() -> None:
+            """Make room for the next write, once."""
+            if not written.is_set():
+                written.set()
+                self._writes[offer] -= 1
+                self._waking.nudge()
+
+        try:
+            unsent, stop = await self._writing.write(group, offer, leave)
+        except Exception as error:  # noqa: BLE001 - a fault of our own stops these messages, not their target
+            await self._park(group, f"delivery itself failed: {text(error)}")
+        finally:
+            leave()
+        if stop is not None:
+            self._hand.again(unsent)
+            self._standing.stop(stop)
+        self._waking.nudge()
+
+    async def _settle(self, settlement: Settlement) -> None:
+        await self._settling.settle(settlement)
+        self._waking.nudge()
+
+    async def _park(self, group: list[Entry], reason: str) -> None:
+        left = [entry for entry in group if entry.phase is Phase.WRITING]
+        await self._settling.settle(Settlement(waits=[(e, ToWait(Wait.PARKED, reason, open=e.open)) for e in left]))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._alarm(f"delivery itself failed: {text(error)}")
+
+
+def _limits(accept: Accept | None) -> tuple[int, int]:
+    """How many messages a write may hold and how many writes may be open. Blind ones go one at a time."""
+    if accept is None or accept.effect is Effect.BLIND:
+        return 1, 1
+    return accept.batch, accept.concurrency
