@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test setup check docs bench lock clean
+.PHONY: run test setup check docs bench reliability lock clean
 
 run: setup
 	$(BIN)/mombus demo
@@ -28,6 +28,10 @@ docs: setup
 
 bench: setup
 	$(BIN)/python -m bench
+
+# Injects every fault again and writes docs/reliability.md.
+reliability: setup
+	$(BIN)/pytest --proof
 
 # Needs uv on PATH; run after changing dependencies in pyproject.toml.
 lock:

@@ -1,5 +1,47 @@
-"""What all tests share: the contract suite may be imported by name, its asserts explain themselves."""
+"""What all tests share: the contract suite may be imported by name, and what survives a fault can be recorded."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import proof as reliability
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 pytest.register_assert_rewrite("contract")
+
+ROWS = pytest.StashKey[list[reliability.Row]]()
+RAN = pytest.StashKey[set[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--proof", action="store_true", help="run the tests of faults only, and write what they saw")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[ROWS], config.stash[RAN] = [], set()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--proof"):
+        proofs = [item for item in items if "proof" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in proofs])
+        items[:] = proofs
+
+
+@pytest.fixture
+def proof(request: pytest.FixtureRequest) -> Iterator[reliability.Proof]:
+    """Records what a test of a fault saw; tests/proof.py says how."""
+    path = request.path.relative_to(Path(__file__).parents[1]).as_posix()
+    recording = reliability.Proof(f"{path}::{request.node.name}")
+    yield recording
+    request.config.stash[RAN].add(f"{path}::{request.node.name}")
+    request.config.stash[ROWS] += recording.rows
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--proof"):
+        reliability.write(session.config.stash[ROWS], session.config.stash[RAN])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nats.errors import ConnectionClosedError
+from proof import Part
 from sayings import NOW, material, order, until
 
 from canonical.isa95.signals import Count, CountReading
@@ -174,7 +175,7 @@ async def test_deleted_stream_is_told(bus):
         await bus.stream_created(MOM)
 
 
-async def test_full_stream_makes_publishers_wait_until_there_is_room(broker):
+async def test_full_stream_makes_publishers_wait_until_there_is_room(broker, proof):
     async with connect(broker.url, limits=Limits(mom_bytes=2000)) as bus:
         await bus.publish(order("PO-1", text="x" * 1000))
         waiting = asyncio.create_task(bus.publish(order("PO-2", text="x" * 1000)))
@@ -182,6 +183,13 @@ async def test_full_stream_makes_publishers_wait_until_there_is_room(broker):
         assert not waiting.done()
         await bus.js.purge_stream(MOM)
         assert (await waiting).seq == 2
+    proof(
+        Part.BROKER,
+        fault="the stream is full",
+        load="2 orders, the second doesn't fit",
+        expected="back-pressure: the publisher waits until there is room",
+        seen="1 stored, 1 waited; 2 stored at last",
+    )
 
 
 async def test_denied_publish_says_so_at_once(tmp_path):
@@ -244,7 +252,7 @@ async def test_deadline_while_the_broker_is_frozen_then_recovery(broker, bus):
     assert not bus.link.stalled
 
 
-async def test_killed_broker_loses_nothing_that_was_confirmed(tmp_path):
+async def test_killed_broker_loses_nothing_that_was_confirmed(tmp_path, proof):
     async with EmbeddedBroker(tmp_path) as broker, connect(broker.url, limits=Limits()) as bus:
         messages = [order(f"PO-{n}") for n in range(1500)]
         confirmed: list[str] = []
@@ -263,6 +271,13 @@ async def test_killed_broker_loses_nothing_that_was_confirmed(tmp_path):
         found = await ids(bus)
         assert sorted(confirmed) == sorted(m.id for m in messages)
         assert sorted(found) == sorted(confirmed), "each one stored, none twice"
+    proof(
+        Part.BROKER,
+        fault="SIGKILL of the broker twice while publishing",
+        load=f"{len(messages)} orders at once",
+        expected="what is confirmed is stored, once",
+        seen=f"{len(confirmed)} confirmed, {len(found)} stored",
+    )
 
 
 HOSTILE = [

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from delivery_plant import FACT, ORDER, Ledger, fact, hub, letters, mes, until
 from killed_hub import KINDS, PATIENCE, targets
+from proof import Part
 
 from connectors.connector import Accept, Effect
 from mombus.bus.streams import Limits, ensure_streams
@@ -49,7 +50,7 @@ def outcomes(folder: Path) -> dict[str, int]:
             return {}
 
 
-async def test_a_killed_hub_loses_nothing_and_doubles_nothing(broker, bus, tmp_path):
+async def test_a_killed_hub_loses_nothing_and_doubles_nothing(broker, bus, tmp_path, proof):
     """Kills at random moments; then every effect is counted, in order within each lane."""
     spread = random.Random(20260302)  # noqa: S311
     total = LANES * EACH * KILLS
@@ -77,6 +78,13 @@ async def test_a_killed_hub_loses_nothing_and_doubles_nothing(broker, bus, tmp_p
             mine = [key for key in keys if key.startswith(f"{lane}-")]
             assert mine == sorted(mine), f"{name}: lane {lane} out of order"
     assert doubted <= KILLS, "at most one message per kill may be in doubt at the blind target"
+    proof(
+        Part.HUB,
+        fault=f"SIGKILL of the hub {KILLS} times, before and after the target's call",
+        load=f"{total} facts in {LANES} lanes to {len(KINDS)} targets",
+        expected="one effect each, in order per lane; at a blind target at most one per kill in doubt",
+        seen=f"{total} effects at each of {', '.join(KINDS)}; none twice, none out of order; {doubted} in doubt",
+    )
 
 
 async def all_read(bus) -> bool:
@@ -103,7 +111,7 @@ async def finish(bus, folder: Path, total: int) -> int:
     return doubted
 
 
-async def test_a_killed_broker_is_waited_for(broker, bus, journal_path, sink):
+async def test_a_killed_broker_is_waited_for(broker, bus, journal_path, sink, proof):
     async with hub(bus, journal_path, mes(sink)) as running:
         await bus.publish(fact("R-1"))
         await running.until_state("R-1", State.DELIVERED)
@@ -115,9 +123,16 @@ async def test_a_killed_broker_is_waited_for(broker, bus, journal_path, sink):
         keys = sink.ledger.got()
         assert sorted(keys[1:]) == keys[1:]
         assert len(keys) == len(set(keys)) == 12
+    proof(
+        Part.BROKER,
+        fault="SIGKILL of the broker under a reading hub",
+        load="12 facts of one lane",
+        expected="one effect each, in order",
+        seen=f"{len(set(keys))} effects, {len(keys) - len(set(keys))} twice",
+    )
 
 
-async def test_a_deleted_consumer_is_made_again_from_the_journals_position(bus, journal_path, sink):
+async def test_a_deleted_consumer_is_made_again_from_the_journals_position(bus, journal_path, sink, proof):
     sink.accepts = {ORDER: Accept(Effect.BLIND), FACT: Accept(Effect.BLIND)}
     async with hub(bus, journal_path, mes(sink)) as running:
         await bus.publish(fact("R-1"))
@@ -127,9 +142,16 @@ async def test_a_deleted_consumer_is_made_again_from_the_journals_position(bus, 
         await running.until_state("R-2", State.DELIVERED)
         assert any(hop.state is State.ALARM and "reading lost" in hop.reason for hop in running.hops)
         assert sink.ledger.got() == ["R-1", "R-2"]
+    proof(
+        Part.BROKER,
+        fault="the target's durable consumer is deleted",
+        load="2 facts to a blind target",
+        expected="an alarm, no hot loop, one effect each",
+        seen=f"1 alarm, {len(sink.ledger.got())} effects of 2",
+    )
 
 
-async def test_another_stream_is_refused_with_what_to_do(bus, journal_path, sink):
+async def test_another_stream_is_refused_with_what_to_do(bus, journal_path, sink, proof):
     async with hub(bus, journal_path, mes(sink)) as running:
         await bus.publish(fact("R-1"))
         await running.until_state("R-1", State.DELIVERED)
@@ -138,6 +160,13 @@ async def test_another_stream_is_refused_with_what_to_do(bus, journal_path, sink
     with pytest.raises(OtherStream, match="Restore the broker's store, or start with a new"):
         async with hub(bus, journal_path, mes(sink)):
             pass
+    proof(
+        Part.BROKER,
+        fault="the stream is deleted and made anew under the journal",
+        load="1 fact delivered before",
+        expected="the hub refuses to start and says what to do",
+        seen="refused: restore the store, or a new journal",
+    )
 
 
 async def test_what_no_message_can_be_made_of_stops_nobody(bus, journal_path, sink):

@@ -1,0 +1,46 @@
+"""The page of what survives is what the last run saw, of tests that are still there."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+from proof import PAGE, RESULTS, Part, Proof, Row, markdown, read, write
+
+ROOT = Path(__file__).parents[1]
+
+
+def provers(file: Path) -> set[str]:
+    """The names of a file's tests that take `proof`."""
+    return {
+        function.name
+        for function in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        and "proof" in {argument.arg for argument in function.args.args}
+    }
+
+
+@pytest.mark.parametrize("row", read(), ids=lambda row: f"{row.test}-{row.fault}")
+def test_every_row_has_its_test(row: Row) -> None:
+    file, _, name = row.test.partition("::")
+    assert (ROOT / file).exists(), f"{file} is gone: run `make reliability`"
+    assert name.partition("[")[0] in provers(ROOT / file), f"{row.test} proves nothing: run `make reliability`"
+
+
+def test_the_page_is_what_was_recorded() -> None:
+    assert PAGE.read_text("utf-8") == markdown(json.loads(RESULTS.read_text("utf-8"))), "run `make reliability`"
+
+
+def test_a_run_replaces_the_rows_of_its_tests_only(tmp_path: Path) -> None:
+    file, page = tmp_path / "seen.json", tmp_path / "seen.md"
+    first, second = Proof("tests/a.py::test_a"), Proof("tests/b.py::test_b")
+    first(Part.TARGET, fault="hangs", load="1", expected="once", seen="1 of 1")
+    second(Part.HUB, fault="killed", load="2", expected="once | ordered", seen="2 of 2")
+    write([*first.rows, *second.rows], {"tests/a.py::test_a", "tests/b.py::test_b"}, file=file, page=page)
+    again = Proof("tests/a.py::test_a")
+    again(Part.TARGET, fault="hangs", load="3", expected="once", seen="3 of 3")
+    write(again.rows, {"tests/a.py::test_a"}, file=file, page=page)
+    assert [row.seen for row in read(file)] == ["2 of 2", "3 of 3"]
+    assert page.read_text().index("once \\| ordered") < page.read_text().index("3 of 3")
