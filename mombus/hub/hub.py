@@ -1,4 +1,11 @@
-"""The hub: opens its parts in the order they need each other, runs them side by side, closes them in reverse."""
+"""The hub: composed of its parts, opened in the order they need each other, closed in reverse.
+
+connectors   speaks with the systems: reads them, has their doors (`connecting.py`)
+delivery     keeps the handovers: intake, journal, inboxes, index, and what is known of them (`handovers.py`)
+web          the pages and the API (`mombus/web/`)
+
+One process has all of them.
+"""
 
 from __future__ import annotations
 
@@ -11,46 +18,33 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from connectors.connector import ConfigError, Halted, Hosted, RetryableError, Source
 from mombus.bus.advisories import watch_advisories
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
-from mombus.bus.errors import BusError
-from mombus.bus.intake import Intake
-from mombus.bus.known import Known
-from mombus.bus.requests import Requests
 from mombus.bus.streams import Limits
-from mombus.delivery.delivery import Delivery
 from mombus.hub import note
-from mombus.hub.building import make_prepare, make_sessions, make_targets
-from mombus.hub.frontdesk import FrontDesk
-from mombus.hub.housekeeping import Housekeeping
-from mombus.hub.observing import Observing
-from mombus.hub.reading import Reading
+from mombus.hub.building import make_sessions
+from mombus.hub.connecting import Connecting
+from mombus.hub.handovers import make_handovers, open_journals
 from mombus.hub.server import Server
-from mombus.index.feeder import Feeder
-from mombus.index.tables import index_metadata
-from mombus.journal.journal import Journal
-from mombus.ownership.aliases import Aliases
 from mombus.ownership.owners import Owners
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
-    from starlette.types import ASGIApp
+    from fastapi import FastAPI
 
-    from connectors.connector import Item, Outcome
     from mombus.bus.connection import Bus
     from mombus.config.model import Config
+    from mombus.delivery.delivery import Delivery
     from mombus.delivery.target import Hop
-    from mombus.hub.session import Session
+    from mombus.hub.frontdesk import FrontDesk
+    from mombus.hub.handovers import Handovers
 
 DRAIN_S = 20.0
 CLOSE_S = 5.0
-"""How long the systems' goodbyes, and the end of the hub's own parts, may take."""
+"""How long the systems' goodbyes, and the end of the hub's own tasks, may take."""
 END_AGAIN_S = 1.0
-OPEN_S = 30.0
-"""A target that can't be opened for so long is in trouble of its own: the others begin without it."""
 
 log = structlog.get_logger()
 
@@ -83,18 +77,38 @@ async def open_hub(config: Config, *, on_hop: Callable[[Hop], None] | None = Non
         server = Server(config.http)
         stack.push_async_callback(server.stop)
         bus, broker_url = await _open_bus(config, folder, stack)
-        journal, index = await _open_journals(config, folder, stack)
-        parts = await _make_parts(config, bus=bus, journal=journal, index=index, on_hop=on_hop)
-        stack.push_async_callback(parts.close_connectors)
+        journal, index = await open_journals(config, folder, stack)
+        owners = Owners(config.objects, config.plant.equipment)
+        sessions = make_sessions(config, owners)
+        handovers = await make_handovers(
+            config, bus=bus, journal=journal, index=index, owners=owners, sessions=sessions, on_hop=on_hop
+        )
+        connecting = Connecting(sessions, handovers.intake)
+        stack.push_async_callback(lambda: connecting.close(CLOSE_S))
         tasks: list[asyncio.Task[None]] = []
-        stack.push_async_callback(_stop, parts.delivery, tasks)
-        await parts.start(tasks)
-        await parts.desk.listen(bus)
-        tasks.append(await server.start(parts.app(config.http.token.get_secret_value() if config.http.token else None)))
+        stack.push_async_callback(_stop, handovers.delivery, tasks)
+        await _start(handovers, connecting, tasks)
+        await handovers.desk.listen(bus)
+        tasks.append(await server.start(_app(config, handovers.desk, connecting)))
         stack.push_async_callback(server.stop)
         note.leave(folder, _note(config, broker_url, server.url))
         stack.callback(note.take_away, folder)
-        yield Hub(config=config, server=server, desk=parts.desk, tasks=tasks)
+        yield Hub(config=config, server=server, desk=handovers.desk, tasks=tasks)
+
+
+async def _start(handovers: Handovers, connecting: Connecting, tasks: list[asyncio.Task[None]]) -> None:
+    """Begin everything that runs for ever; nothing is read before the targets' routes have begun."""
+    tasks.append(asyncio.create_task(handovers.delivery.run(), name="delivery"))
+    await handovers.begin(tasks[0])
+    running = {**handovers.running(), **connecting.running()}
+    tasks += [asyncio.create_task(run, name=name) for name, run in running.items()]
+
+
+def _app(config: Config, desk: FrontDesk, connecting: Connecting) -> FastAPI:
+    """The HTTP application with the doors of the hosted connectors; the rest of it asks for the token."""
+    from mombus.web.app import make_app  # noqa: PLC0415 - heavy, only a running hub needs it
+
+    return make_app(desk, connecting.doors(), config.http.token.get_secret_value() if config.http.token else None)
 
 
 def _folder(config: Config) -> Path:
@@ -123,138 +137,6 @@ def _token(config: Config) -> str | None:
 def _note(config: Config, broker_url: str, pages: str) -> note.Note:
     credentials = str(config.bus.credentials.absolute()) if config.bus.credentials else None
     return note.Note(config.plant.site, broker_url, pages, os.getpid(), _token(config), credentials)
-
-
-async def _open_journals(config: Config, folder: Path, stack: AsyncExitStack) -> tuple[Journal, Journal]:
-    store = f"sqlite:///{folder / 'journal.sqlite'}" if config.bus.store == "embedded" else config.bus.store
-    journal = await Journal.open(store)
-    stack.push_async_callback(journal.close)
-    index = await Journal.open(f"sqlite:///{folder / 'index.sqlite'}", schema=index_metadata)
-    stack.push_async_callback(index.close)
-    return journal, index
-
-
-class _Parts:
-    """Everything of a hub that runs."""
-
-    def __init__(
-        self, *, sessions: Mapping[str, Session], intake: Intake, delivery: Delivery, requests: Requests,
-        feeder: Feeder, observing: Observing, desk: FrontDesk, housekeeping: Housekeeping,
-    ) -> None:  # fmt: skip
-        self.sessions = sessions
-        self.intake = intake
-        self.delivery = delivery
-        self.requests = requests
-        self.feeder = feeder
-        self.observing = observing
-        self.desk = desk
-        self.housekeeping = housekeeping
-
-    async def start(self, tasks: list[asyncio.Task[None]]) -> None:
-        """Begin everything that runs for ever; nothing is read before the targets' routes have begun."""
-        tasks.append(asyncio.create_task(self.delivery.run(), name="delivery"))
-        await _first_of(self.delivery.opened(), tasks[0])
-        running = {
-            "requests": self.requests.run(), "index": self.feeder.run(), "observing": self.observing.run(),
-            "housekeeping": self.housekeeping.run(),
-        }  # fmt: skip
-        for name, session in self.sessions.items():
-            if isinstance(session.connector, Source):
-                running[f"reading {name}"] = Reading(
-                    session, session.connector, accept=partial(self.intake.accept, name),
-                    bookmark=partial(self.intake.bookmark, name),
-                ).run()  # fmt: skip
-            else:
-                running[f"connecting {name}"] = _connect_first(session)
-        tasks += [asyncio.create_task(run, name=name) for name, run in running.items()]
-
-    def app(self, token: str | None) -> ASGIApp:
-        """The HTTP application with the doors of the hosted connectors; the rest of it asks for `token`."""
-        from mombus.web.app import make_app  # noqa: PLC0415 - heavy, only a running hub needs it
-
-        doors = {
-            session.connector.path: session.connector.app(partial(self._deliver, session))
-            for session in self.sessions.values()
-            if isinstance(session.connector, Hosted)
-        }
-        return make_app(self.desk, doors, token)
-
-    async def close_connectors(self) -> None:
-        """Say goodbye to every system."""
-        closing = [asyncio.create_task(s.connector.close(), name=s.system) for s in self.sessions.values()]
-        if closing:
-            _, late = await asyncio.wait(closing, timeout=CLOSE_S)
-            for task in late:
-                log.warning("a system wasn't left in time", system=task.get_name(), seconds=CLOSE_S)
-                task.cancel()
-
-    async def _deliver(self, session: Session, item: Item) -> Sequence[Outcome]:
-        session.heard()
-        try:
-            return await self.intake.accept(session.system, item)
-        except BusError as error:
-            raise RetryableError(f"it can't be stored now: {error}") from error
-
-
-async def _first_of(ready: Coroutine[None, None, None], running: asyncio.Task[None]) -> None:
-    """Wait until it is ready, at most OPEN_S. Raises what makes `running` end before."""
-    waiting = asyncio.create_task(ready)
-    try:
-        done, _ = await asyncio.wait({waiting, running}, timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        waiting.cancel()
-    if running in done:
-        running.result()
-
-
-async def _connect_first(session: Session) -> None:
-    """A system that is only written to is connected once; its inbox connects it again after that."""
-    pause_s = 0.2
-    while session.opened == 0:
-        try:
-            await session.connect(0)
-        except (Halted, ConfigError) as error:
-            log.error("system halted", system=session.system, reason=str(error))
-            await session.halt(str(error))
-        except Exception as error:  # noqa: BLE001 - one system's fault never stops another's
-            log.warning("system down", system=session.system, reason=str(error))
-        await asyncio.sleep(pause_s)
-        pause_s = min(5.0, pause_s * 2)
-    await asyncio.Event().wait()
-
-
-async def _make_parts(
-    config: Config, *, bus: Bus, journal: Journal, index: Journal, on_hop: Callable[[Hop], None] | None
-) -> _Parts:
-    site = config.plant.site
-    owners = Owners(config.objects, config.plant.equipment)
-    aliases = Aliases(config.aliases, journal)
-    requests = Requests(bus, journal, observe=lambda text: log.warning("request", what=text))
-    intake = Intake(bus=bus, journal=journal, owners=owners, aliases=aliases, requests=requests, site=site)
-    await aliases.catch_up()
-    await intake.start()
-    sessions = make_sessions(config, owners)
-    policies = {ownership.object: ownership.references for ownership in config.objects}
-    known = Known(bus, site, policies, config.plant.equipment)
-    observing = Observing(aliases=aliases, intake=intake, on_hop=on_hop)
-    delivery = Delivery(
-        js=bus.js, journal=journal, site=site, publish=bus.publish,
-        targets=make_targets(
-            config, sessions.values(), owners, take_in=intake.accept, requests=requests, bus=bus
-        ),
-        observe=observing.hop, prepare=make_prepare(aliases, known, requests),
-    )  # fmt: skip
-    observing.delivery = delivery
-    feeder = Feeder(bus.js, index, observing.stored)
-    desk = FrontDesk(
-        config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, delivery=delivery,
-        observing=observing,
-    )  # fmt: skip
-    housekeeping = Housekeeping(bus=bus, journal=journal, index=index, aliases=aliases, intake=intake)
-    return _Parts(
-        sessions=sessions, intake=intake, delivery=delivery, requests=requests, feeder=feeder, observing=observing,
-        desk=desk, housekeeping=housekeeping,
-    )  # fmt: skip
 
 
 async def _stop(delivery: Delivery, tasks: Sequence[asyncio.Task[None]]) -> None:

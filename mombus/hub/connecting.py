@@ -1,0 +1,95 @@
+"""The part `connectors`: the systems this process speaks with, read for ever, and their doors."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from connectors.connector import ConfigError, Halted, Hosted, RetryableError, Source
+from mombus.bus.errors import BusError
+from mombus.hub.reading import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping, Sequence
+
+    from starlette.types import ASGIApp
+
+    from connectors.connector import Item, Outcome
+    from mombus.hub.session import Session
+
+log = structlog.get_logger()
+
+
+class TakesIn(Protocol):
+    """What takes items in, here or in another process: `mombus.bus.intake.Intake` is one."""
+
+    async def accept(self, system: str, item: Item) -> Sequence[Outcome]:
+        """As `Intake.accept`."""
+
+    async def bookmark(self, system: str) -> str | None:
+        """As `Intake.bookmark`."""
+
+
+class Connecting:
+    """The connections of the systems in `sessions`; what they say goes to `intake`."""
+
+    def __init__(self, sessions: Mapping[str, Session], intake: TakesIn) -> None:
+        self._sessions = sessions
+        self._intake = intake
+
+    def running(self) -> Mapping[str, Coroutine[None, None, None]]:
+        """What runs for ever, by name: every source is read, every other system is connected."""
+        return dict(map(self._run, self._sessions.values()))
+
+    def _run(self, session: Session) -> tuple[str, Coroutine[None, None, None]]:
+        system, connector = session.system, session.connector
+        if not isinstance(connector, Source):
+            return f"connecting {system}", _connect_first(session)
+        reading = Reading(
+            session, connector, accept=partial(self._intake.accept, system),
+            bookmark=partial(self._intake.bookmark, system),
+        )  # fmt: skip
+        return f"reading {system}", reading.run()
+
+    def doors(self) -> Mapping[str, ASGIApp]:
+        """The applications of the hosted connectors, by their path."""
+        return {
+            session.connector.path: session.connector.app(partial(self._deliver, session))
+            for session in self._sessions.values()
+            if isinstance(session.connector, Hosted)
+        }
+
+    async def close(self, within_s: float) -> None:
+        """Say goodbye to every system; one that clings isn't waited for."""
+        closing = [asyncio.create_task(s.connector.close(), name=s.system) for s in self._sessions.values()]
+        if closing:
+            _, late = await asyncio.wait(closing, timeout=within_s)
+            for task in late:
+                log.warning("a system wasn't left in time", system=task.get_name(), seconds=within_s)
+                task.cancel()
+
+    async def _deliver(self, session: Session, item: Item) -> Sequence[Outcome]:
+        session.heard()
+        try:
+            return await self._intake.accept(session.system, item)
+        except BusError as error:
+            raise RetryableError(f"it can't be stored now: {error}") from error
+
+
+async def _connect_first(session: Session) -> None:
+    """A system that is only written to is connected once; its inbox connects it again after that."""
+    pause_s = 0.2
+    while session.opened == 0:
+        try:
+            await session.connect(0)
+        except (Halted, ConfigError) as error:
+            log.error("system halted", system=session.system, reason=str(error))
+            await session.halt(str(error))
+        except Exception as error:  # noqa: BLE001 - one system's fault never stops another's
+            log.warning("system down", system=session.system, reason=str(error))
+        await asyncio.sleep(pause_s)
+        pause_s = min(5.0, pause_s * 2)
+    await asyncio.Event().wait()

@@ -1,0 +1,116 @@
+"""The part `delivery`: everything that keeps a handover. It takes in, stores, delivers, remembers and answers for it.
+
+It alone has the journal and the index.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from mombus.bus.intake import Intake
+from mombus.bus.known import Known
+from mombus.bus.requests import Requests
+from mombus.delivery.delivery import Delivery
+from mombus.hub.building import make_prepare, make_targets
+from mombus.hub.frontdesk import FrontDesk
+from mombus.hub.housekeeping import Housekeeping
+from mombus.hub.observing import Observing
+from mombus.index.feeder import Feeder
+from mombus.index.tables import index_metadata
+from mombus.journal.journal import Journal
+from mombus.ownership.aliases import Aliases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+    from contextlib import AsyncExitStack
+    from pathlib import Path
+
+    from mombus.bus.connection import Bus
+    from mombus.config.model import Config
+    from mombus.delivery.target import Hop
+    from mombus.hub.session import Session
+    from mombus.ownership.owners import Owners
+
+OPEN_S = 30.0
+"""A target that can't be opened for so long is in trouble of its own: the others begin without it."""
+
+log = structlog.get_logger()
+
+
+class Handovers:
+    """Takes in through `intake`, delivers to the systems of all sessions, answers through `desk`."""
+
+    def __init__(
+        self, *, intake: Intake, delivery: Delivery, requests: Requests, feeder: Feeder, observing: Observing,
+        housekeeping: Housekeeping, desk: FrontDesk,
+    ) -> None:  # fmt: skip
+        self.intake = intake
+        self.delivery = delivery
+        self.desk = desk
+        self._requests = requests
+        self._feeder = feeder
+        self._observing = observing
+        self._housekeeping = housekeeping
+
+    async def begin(self, delivering: asyncio.Task[None]) -> None:
+        """Return when the targets' routes have begun: nothing may be read before. Raises what ends `delivering`."""
+        waiting = asyncio.create_task(self.delivery.opened())
+        try:
+            done, _ = await asyncio.wait({waiting, delivering}, timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if delivering in done:
+            delivering.result()
+
+    def running(self) -> Mapping[str, Coroutine[None, None, None]]:
+        """What else runs for ever, by name."""
+        return {
+            "requests": self._requests.run(), "index": self._feeder.run(), "observing": self._observing.run(),
+            "housekeeping": self._housekeeping.run(),
+        }  # fmt: skip
+
+
+async def open_journals(config: Config, folder: Path, stack: AsyncExitStack) -> tuple[Journal, Journal]:
+    """Journal and index, closed with `stack`."""
+    store = f"sqlite:///{folder / 'journal.sqlite'}" if config.bus.store == "embedded" else config.bus.store
+    journal = await Journal.open(store)
+    stack.push_async_callback(journal.close)
+    index = await Journal.open(f"sqlite:///{folder / 'index.sqlite'}", schema=index_metadata)
+    stack.push_async_callback(index.close)
+    return journal, index
+
+
+async def make_handovers(
+    config: Config, *, bus: Bus, journal: Journal, index: Journal, owners: Owners, sessions: Mapping[str, Session],
+    on_hop: Callable[[Hop], None] | None,
+) -> Handovers:  # fmt: skip
+    """Everything wired, ready to run. Raises BusError."""
+    site = config.plant.site
+    aliases = Aliases(config.aliases, journal)
+    requests = Requests(bus, journal, observe=lambda text: log.warning("request", what=text))
+    intake = Intake(bus=bus, journal=journal, owners=owners, aliases=aliases, requests=requests, site=site)
+    await aliases.catch_up()
+    await intake.start()
+    policies = {ownership.object: ownership.references for ownership in config.objects}
+    known = Known(bus, site, policies, config.plant.equipment)
+    observing = Observing(aliases=aliases, intake=intake, on_hop=on_hop)
+    delivery = Delivery(
+        js=bus.js, journal=journal, site=site, publish=bus.publish,
+        targets=make_targets(
+            config, sessions.values(), owners, take_in=intake.accept, requests=requests, bus=bus
+        ),
+        observe=observing.hop, prepare=make_prepare(aliases, known, requests),
+    )  # fmt: skip
+    observing.delivery = delivery
+    desk = FrontDesk(
+        config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, delivery=delivery,
+        observing=observing,
+    )  # fmt: skip
+    return Handovers(
+        intake=intake, delivery=delivery, requests=requests, feeder=Feeder(bus.js, index, observing.stored),
+        observing=observing, desk=desk,
+        housekeeping=Housekeeping(bus=bus, journal=journal, index=index, aliases=aliases, intake=intake),
+    )  # fmt: skip
