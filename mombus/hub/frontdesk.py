@@ -15,6 +15,7 @@ from mombus.bus.commands import listen
 from mombus.delivery.commands import Command
 from mombus.delivery.delivery import UnknownTargetError
 from mombus.hub import reporting
+from mombus.hub.auditing import Auditing
 from mombus.hub.session import Condition
 from mombus.index.journey import journey
 from mombus.journal import audit, disagreements, parked
@@ -58,6 +59,7 @@ class FrontDesk:
         self._intake = intake
         self._delivery = delivery
         self._observing = observing
+        self.audit = Auditing(journal)
 
     async def listen(self, bus: Bus) -> None:
         """Answer commands that come over the bus."""
@@ -202,13 +204,22 @@ class FrontDesk:
                 return await self.journey(**_texts(question, "number"))
             case "waiting":
                 return await self.waiting(**_texts(question, target=None))
+            case "audit":
+                return await self.audit.deeds(**_texts(question, who=None, target=None, message_id=None))
+            case "audit_verify":
+                return await self.audit.verified(**_texts(question, head=None))
+            case "do" | "resume" | "do_kept":
+                async with self.audit.refusals(name, question):
+                    return await self._done(name, question)
+        raise QuestionError(f"the hub knows no command '{name}'")
+
+    async def _done(self, name: str, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        match name:
             case "do":
                 return await self.do(**_texts(question, "command", "target", "id", "why", "who", document=None))
             case "resume":
                 return await self.resume(**_texts(question, "system", "why", "who"))
-            case "do_kept":
-                return await self.do_kept(**_texts(question, "command", "id", "why", "who"))
-        raise QuestionError(f"the hub knows no command '{name}'")
+        return await self.do_kept(**_texts(question, "command", "id", "why", "who"))
 
 
 def _check_deed(who: str, why: str) -> None:

@@ -1,35 +1,73 @@
-"""The audit trail: what people did, who, when and why. Rows are only ever added."""
+"""The audit trail: what people did, who, when and why, and what was refused to them. Rows are only ever added.
+
+Each row holds the hash of the row before it and the SHA-256 over that hash and its own content, so that no row can be
+changed, removed or put in without breaking the chain after it (mombus/journal/chain.py looks for that). The numbers
+have no holes. Who can write to the database can still cut off the newest rows, or write all of them anew: only a head
+that was noted elsewhere tells that.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Integer, String, Table, Text, insert, select
+from sqlalchemy import Column, Integer, String, Table, Text, event, insert, select, text
 
 from mombus.journal.tables import Instant, metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
 
+START = "0" * 64
+"""What the first row has as the hash of the row before it."""
+ONE_CHAIN = 0x6D6F6D627573
+"""PostgreSQL's advisory lock under which hubs that share a journal add to it, one after the other."""
+
 audit = Table(
     "audit", metadata,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("who", Text, nullable=False),
-    Column("action", String(32), nullable=False),
-    Column("target", String(32)),
-    Column("message_id", String(200)),
+    Column("action", Text, nullable=False),
+    Column("target", Text),
+    Column("message_id", Text),
     Column("why", Text, nullable=False),
     Column("result", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
 )  # fmt: skip
+
+_SQLITE = "CREATE TRIGGER audit_{0} BEFORE {0} ON audit BEGIN SELECT RAISE(ABORT, 'rows of the audit trail stay'); END"
+_SQLITE_NEXT = (
+    "CREATE TRIGGER audit_insert BEFORE INSERT ON audit "
+    "WHEN NEW.number <> (SELECT coalesce(max(number), 0) + 1 FROM audit) "
+    "BEGIN SELECT RAISE(ABORT, 'rows of the audit trail are added at its end'); END"
+)
+_POSTGRESQL = (
+    "CREATE OR REPLACE FUNCTION audit_stays() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'rows of the audit trail stay'; END $$",
+    "CREATE TRIGGER audit_rows BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_stays()",
+    "CREATE TRIGGER audit_whole BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_stays()",
+)
+_GUARDS = {"sqlite": (_SQLITE.format("UPDATE"), _SQLITE.format("DELETE"), _SQLITE_NEXT), "postgresql": _POSTGRESQL}
+
+
+@event.listens_for(audit, "after_create")
+def _guard(_table: Table, connection: Connection, **_: Any) -> None:
+    """Let the database itself refuse what the trail never does."""
+    for statement in _GUARDS[connection.dialect.name]:
+        connection.exec_driver_sql(statement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
-    """One thing a person did. `result` says what it changed."""
+    """One thing a person did, or wanted to. `result` says what it changed, or why it was not done."""
 
     at: datetime
     who: str
@@ -40,20 +78,41 @@ class Deed:
     result: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted(Deed):
+    """A deed in the trail: its number, and the hash that seals it and everything before."""
+
+    number: int
+    hash: str
+
+
 def note(connection: Connection, deed: Deed) -> None:
-    """Add a deed."""
+    """Add a deed, in the transaction of what it changed."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ONE_CHAIN})
+    last = connection.execute(select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)).first()
+    number, previous = (last.number + 1, last.hash) if last else (1, START)
+    row = asdict(deed)
+    said = row | {"number": number, "at": deed.at.astimezone(UTC).isoformat(timespec="microseconds")}
     connection.execute(
-        insert(audit).values(
-            at=deed.at, who=deed.who, action=deed.action, target=deed.target, message_id=deed.message_id,
-            why=deed.why, result=deed.result,
-        )
-    )  # fmt: skip
+        insert(audit).values(row | {"number": number, "previous": previous, "hash": seal(previous, said)})
+    )
 
 
-def deeds(connection: Connection, *, message_id: str | None = None, limit: int = 200) -> list[Deed]:
-    """The newest deeds, newest first, those about one message if it is given."""
-    a = audit.c
-    statement = select(a.at, a.who, a.action, a.target, a.message_id, a.why, a.result).order_by(a.number.desc())
-    if message_id is not None:
-        statement = statement.where(a.message_id == message_id)
-    return [Deed(**row) for row in connection.execute(statement.limit(limit)).mappings()]
+def seal(previous: str, row: dict[str, Any]) -> str:
+    """The hash of a row: SHA-256, in hex, over the one before it and the row's content, each in its column's order."""
+    content = [row[name] for name in ("number", "at", "who", "action", "target", "message_id", "why", "result")]
+    said = json.dumps([previous, *content], ensure_ascii=True, separators=(",", ":"), default=repr)
+    return sha256(said.encode()).hexdigest()
+
+
+def deeds(
+    connection: Connection, *, who: str | None = None, target: str | None = None, message_id: str | None = None,
+    limit: int = 200,
+) -> Sequence[Noted]:  # fmt: skip
+    """The newest deeds, newest first; of one person, about one target or message, if they are given."""
+    statement = select(*(column for column in audit.c if column.name != "previous")).order_by(audit.c.number.desc())
+    for column, wanted in ((audit.c.who, who), (audit.c.target, target), (audit.c.message_id, message_id)):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    return [Noted(**row) for row in connection.execute(statement.limit(limit)).mappings()]

@@ -1,0 +1,65 @@
+"""The audit trail as commands see it, and the note about those that were refused."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mombus.journal import audit, chain
+from mombus.journal.audit import Deed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from mombus.journal.journal import Journal
+
+SHOWN = 200
+"""Deeds in one answer."""
+TEXT = 200
+"""Characters kept of each part of a question that was refused."""
+
+
+class Auditing:
+    """Shows and checks one journal's trail."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def deeds(
+        self, who: str | None = None, target: str | None = None, message_id: str | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """The newest deeds, newest first."""
+        look = partial(audit.deeds, who=who, target=target, message_id=message_id, limit=SHOWN)
+        return [shown(deed) for deed in await self._journal.read(look)]
+
+    async def verified(self, head: str | None = None) -> Mapping[str, Any]:
+        """Whether the trail is as it was written."""
+        return plain(await self._journal.read(partial(chain.verify, head=head)))
+
+    @asynccontextmanager
+    async def refusals(self, command: str, question: Mapping[str, Any]) -> AsyncIterator[None]:
+        """A deed that can't even be tried (an unknown target, no reason given) is in the trail as well."""
+        try:
+            yield
+        except (ValueError, LookupError) as error:
+            said = {name: str(value)[:TEXT] for name, value in question.items() if value is not None}
+            deed = Deed(
+                at=datetime.now(UTC), who=said.get("who", ""), action=said.get("command", command),
+                target=said.get("target", said.get("system")), message_id=said.get("id"),
+                why=said.get("why", ""), result=f"not done: {error}",
+            )  # fmt: skip
+            await self._journal.write(partial(audit.note, deed=deed))
+            raise
+
+
+def shown(deed: audit.Noted) -> dict[str, Any]:
+    """A deed as plain data."""
+    return {**asdict(deed), "at": deed.at.isoformat()}
+
+
+def plain(verdict: chain.Verdict) -> dict[str, Any]:
+    """A verdict as plain data."""
+    return {**asdict(verdict), "intact": verdict.intact}
