@@ -1,4 +1,4 @@
-"""What all tests share: the contract suite may be imported by name, and what survives a fault can be recorded."""
+"""What all tests share: contract suites imported by name, journals in either database, records of what survives."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import proof as reliability
 import pytest
+from databases import new_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,3 +46,17 @@ def proof(request: pytest.FixtureRequest) -> Iterator[reliability.Proof]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.config.getoption("--proof"):
         reliability.write(session.config.stash[ROWS], session.config.stash[RAN])
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database for a journal: what a test of the journal says holds for both kinds."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'journal.db'}"
+    return new_database()
+
+
+@pytest.fixture
+def postgresql() -> str:
+    """The URL of an empty PostgreSQL database."""
+    return new_database()

@@ -18,6 +18,7 @@ from canonical.element import Timestamp
 from canonical.isa95.resources import Equipment
 from canonical.isa95.work import WorkCalendar
 from connectors.connector import ConnectorConfig, Level
+from mombus.config.database import database_url
 from mombus.config.duration import duration
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
@@ -60,6 +61,9 @@ class Bus(Section):
     store: str = Field(
         default="embedded", description="The journal: `embedded`, or a database URL such as postgresql://db/mombus."
     )
+    store_password: SecretStr | None = Field(
+        default=None, description="The database's password; the URL itself holds none."
+    )
     folder: Path = Field(default=Path(".mombus"), description="Where the embedded broker and journal keep their files.")
     credentials: Path | None = Field(default=None, description="NATS credentials file (.creds) for an external broker.")
     token: SecretStr | None = Field(default=None, description="NATS token for an external broker.")
@@ -69,11 +73,10 @@ class Bus(Section):
     def _has_driver(cls, store: str) -> str:
         if store == "embedded":
             return store
-        from sqlalchemy import make_url  # noqa: PLC0415 - heavy, only where a database is named
-        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - heavy, only where a database is named
 
         try:
-            make_url(store).get_dialect().import_dbapi()
+            database_url(store).get_dialect().import_dbapi()
         except SQLAlchemyError as error:
             raise ValueError(f"'{store}' is no database URL: {error}") from None
         except ModuleNotFoundError as missing:

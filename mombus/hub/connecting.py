@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.connector import ConfigError, Halted, Hosted, RetryableError, Source
 from mombus.bus.errors import BusError
@@ -75,8 +76,8 @@ class Connecting:
         session.heard()
         try:
             return await self._intake.accept(session.system, item)
-        except BusError as error:
-            raise RetryableError(f"it can't be stored now: {error}") from error
+        except (BusError, SQLAlchemyError) as error:
+            raise RetryableError(f"it can't be stored now: {str(error).splitlines()[0]}") from error
 
 
 async def _connect_first(session: Session) -> None:

@@ -13,6 +13,7 @@ import structlog
 from mombus.bus.intake import Intake
 from mombus.bus.known import Known
 from mombus.bus.requests import Requests
+from mombus.config.database import database_url
 from mombus.delivery.delivery import Delivery
 from mombus.hub.building import make_prepare, make_targets
 from mombus.hub.frontdesk import FrontDesk
@@ -75,12 +76,18 @@ class Handovers:
 
 async def open_journals(config: Config, folder: Path, stack: AsyncExitStack) -> tuple[Journal, Journal]:
     """Journal and index, closed with `stack`."""
-    store = f"sqlite:///{folder / 'journal.sqlite'}" if config.bus.store == "embedded" else config.bus.store
-    journal = await Journal.open(store)
+    journal = await Journal.open(_store(config, folder))
     stack.push_async_callback(journal.close)
     index = await Journal.open(f"sqlite:///{folder / 'index.sqlite'}", schema=index_metadata)
     stack.push_async_callback(index.close)
     return journal, index
+
+
+def _store(config: Config, folder: Path) -> str:
+    if config.bus.store == "embedded":
+        return f"sqlite:///{folder / 'journal.sqlite'}"
+    url, password = database_url(config.bus.store), config.bus.store_password
+    return (url.set(password=password.get_secret_value()) if password else url).render_as_string(hide_password=False)
 
 
 async def make_handovers(

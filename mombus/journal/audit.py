@@ -14,8 +14,9 @@ from datetime import UTC
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Integer, String, Table, Text, event, insert, select, text
+from sqlalchemy import Column, Integer, String, Table, Text, event, insert, select
 
+from mombus.journal.databases import alone
 from mombus.journal.tables import Instant, metadata
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 START = "0" * 64
 """What the first row has as the hash of the row before it."""
-ONE_CHAIN = 0x6D6F6D627573
-"""PostgreSQL's advisory lock under which hubs that share a journal add to it, one after the other."""
 
 audit = Table(
     "audit", metadata,
@@ -88,8 +87,7 @@ class Noted(Deed):
 
 def note(connection: Connection, deed: Deed) -> None:
     """Add a deed, in the transaction of what it changed."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ONE_CHAIN})
+    alone(connection)
     last = connection.execute(select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)).first()
     number, previous = (last.number + 1, last.hash) if last else (1, START)
     row = asdict(deed)

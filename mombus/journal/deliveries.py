@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from mombus.journal.databases import alone
 from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
 
@@ -230,6 +231,7 @@ def position(connection: Connection, target: str) -> int | None:
 
 def same_stream(connection: Connection, name: str, created: datetime) -> datetime | None:
     """Remember the stream's creation time on first sight; return the remembered one if it is another stream."""
+    alone(connection)
     known = connection.execute(select(streams.c.created).where(streams.c.name == name)).scalar()
     if known is None:
         connection.execute(insert(streams).values(name=name, created=created))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, delete, insert, select, update
 
+from mombus.journal.databases import alone
 from mombus.journal.tables import Instant, metadata
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def note(
         "owner": owner, "said": said, "owner_says": owner_says, "fields": json.dumps(list(fields)),
         "message_id": message_id, "last_seen": now,
     }  # fmt: skip
+    alone(connection)
     renewed = connection.execute(
         update(disagreements)
         .where(d.closed.is_(None), d.object == object, d.key == key, d.system == system)

@@ -6,8 +6,9 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
+from mombus.journal.databases import alone, open_engines, passes
 from mombus.journal.tables import metadata
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MAX_GROUP = 500
 """Works that share a commit at most: an fsync for each would be 7k/s, for 500 it is 132k/s."""
+AWAY_S = 15.0
+"""How long a database server that is away is waited for before who asked is told."""
+_FIRST_S, _MOST_S = 0.1, 1.0
 
 
 class JournalClosed(RuntimeError):  # noqa: N818 - a fact, not a fault
@@ -25,10 +29,11 @@ class JournalClosed(RuntimeError):  # noqa: N818 - a fact, not a fault
 
 
 class Journal:
-    """The journal of one hub. `write` returns once its work is on disk.
+    """One hub's way to the journal. `write` returns once its work is on disk.
 
     Writes run one after the other, in the order they were asked for. Reads have a thread of their own and see what is
-    committed, so that looking something up never waits for an fsync.
+    committed, so that looking something up never waits for an fsync. A database server that is away is waited for,
+    AWAY_S at most. `trouble` says what is wrong with it now, empty when nothing is.
     """
 
     def __init__(self, writing: Engine, reading: Engine) -> None:
@@ -39,12 +44,20 @@ class Journal:
         self._pending: list[tuple[Callable[[Connection], Any], asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
+        self.trouble = ""
 
     @classmethod
     async def open(cls, url: str, schema: MetaData = metadata) -> Journal:
-        """Open the journal at a SQLAlchemy URL and make its missing tables, those of `schema`."""
-        journal = cls(_engine(url, "BEGIN IMMEDIATE"), _engine(url, "BEGIN"))
-        await journal._in_thread(journal._writer_thread, schema.create_all, journal._writing)
+        """Open the journal at a database URL and make its missing tables, those of `schema`.
+
+        Raises ConnectionError when the database can't be used.
+        """
+        journal = cls(*open_engines(url))
+        try:
+            await journal._patiently(journal._writer_thread, journal._make_tables, schema)
+        except SQLAlchemyError as error:
+            await journal.close()
+            raise ConnectionError(f"the journal's database can't be used: {str(error).splitlines()[0]}") from error
         return journal
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -52,7 +65,8 @@ class Journal:
 
         Works that arrive while a commit runs share the next one. One that raises is undone alone, and its error is
         raised here; for that, works do nothing but speak with the database: they may be run twice, the first time
-        undone. A caller that is cancelled doesn't cancel the work.
+        undone. When the connection is lost at the commit itself, a work that took effect is run again: saying the
+        same once more must be harmless. A caller that is cancelled doesn't cancel the work.
         """
         if self._closed:
             raise JournalClosed("the journal is closed")
@@ -71,7 +85,7 @@ class Journal:
             with self._reading.connect() as connection:
                 return work(connection)
 
-        return await self._in_thread(self._reader_thread, run)
+        return await self._patiently(self._reader_thread, run)
 
     async def close(self) -> None:
         """Finish what was asked for, refuse what comes after, close."""
@@ -87,7 +101,7 @@ class Journal:
         while self._pending:
             group, self._pending = self._pending[:MAX_GROUP], self._pending[MAX_GROUP:]
             try:
-                results = await self._in_thread(self._writer_thread, self._commit, [work for work, _ in group])
+                results = await self._patiently(self._writer_thread, self._commit, [work for work, _ in group])
             except Exception as error:  # noqa: BLE001 - the commit failed for all of them; each caller is told
                 results = [error] * len(group)
             for (_, future), result in zip(group, results, strict=True):
@@ -103,8 +117,8 @@ class Journal:
         try:
             with self._writing.begin() as connection:
                 return [work(connection) for work in works]
-        except Exception:
-            if len(works) == 1:
+        except Exception as error:
+            if len(works) == 1 or passes(error):
                 raise
         return self._commit_apart(works)
 
@@ -115,30 +129,32 @@ class Journal:
                 try:
                     with connection.begin_nested():
                         results.append(work(connection))
-                except Exception as error:  # noqa: BLE001 - raised again where the work was asked for
+                except Exception as error:
+                    if passes(error):
+                        raise
                     results.append(error)
         return results
 
-    @staticmethod
-    async def _in_thread(thread: ThreadPoolExecutor, call: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(thread, call, *args)
+    def _make_tables(self, schema: MetaData) -> None:
+        with self._writing.begin() as connection:
+            alone(connection)
+            schema.create_all(connection)
 
-
-def _engine(url: str, begin: str) -> Engine:
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _durable)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-    return engine
-
-
-def _durable(connection: Any, _record: Any) -> None:
-    """WAL with an fsync per commit: a committed outcome survives a power cut.
-
-    The driver's own transactions are switched off: it would begin one only at the first change, so that a savepoint
-    released before would be a commit of its own.
-    """
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA busy_timeout=5000")
+    async def _patiently(self, thread: ThreadPoolExecutor, call: Callable[..., T], *args: Any) -> T:
+        """Call in a thread, again while the database server is away."""
+        loop = asyncio.get_running_loop()
+        until, pause_s = loop.time() + AWAY_S, _FIRST_S
+        while True:
+            try:
+                result = await loop.run_in_executor(thread, call, *args)
+            except Exception as error:
+                if not passes(error):
+                    raise
+                self.trouble = f"the journal's database doesn't answer: {str(error).splitlines()[0]}"
+                if loop.time() > until:
+                    raise
+            else:
+                self.trouble = ""
+                return result
+            await asyncio.sleep(pause_s)
+            pause_s = min(_MOST_S, 2 * pause_s)

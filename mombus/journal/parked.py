@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text, delete, func, select, update
 
 from canonical.wire import from_headers, to_headers
+from mombus.journal.databases import alone
 from mombus.journal.tables import Instant, metadata
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class ParkedItem:
 def keep(connection: Connection, item: ParkedItem) -> bool:
     """Keep it; False when it is kept already: an item that is read again changes nothing, not even once closed."""
     p = parked.c
+    alone(connection)
     if connection.execute(select(p.id).where(p.id == item.id)).first() is not None:
         return False
     number = (connection.execute(select(func.max(p.number))).scalar() or 0) + 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Index, String, Table, Text, and_, delete, or_, select, update
 
+from mombus.journal.databases import alone
 from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
 
@@ -80,6 +81,7 @@ _COLUMNS = [column.name for column in requests.c]
 def record(connection: Connection, request: OpenRequest) -> None:
     """Keep a request; one that is known already stays what it is."""
     row = {name: getattr(request, name) for name in _COLUMNS}
+    alone(connection)
     if find(connection, request.id) is None:
         upsert(connection, requests, [row])
 

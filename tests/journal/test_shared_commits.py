@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
@@ -14,8 +13,8 @@ from mombus.journal.journal import Journal
 
 
 @pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    journal = await Journal.open(f"sqlite:///{tmp_path}/journal.sqlite")
+async def journal(store: str) -> AsyncIterator[Journal]:
+    journal = await Journal.open(store)
     await journal.write(lambda c: c.execute(text("CREATE TABLE notes(name TEXT PRIMARY KEY)")))
     yield journal
     await journal.close()

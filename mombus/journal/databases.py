@@ -1,0 +1,89 @@
+"""The journal's databases: how each is opened so that what is committed stays, and what of it passes by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from mombus.config.database import database_url
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+POSTGRESQL = "postgresql"
+_ALONE = text("SELECT pg_advisory_xact_lock(:key)")
+_ALONE_KEY = 0x6D6F6D627573
+_NUL = "\x00"
+_NUL_SHOWN = "\u2400"
+
+SESSION = "-c idle_in_transaction_session_timeout=4s -c lock_timeout=20s -c synchronous_commit=on"
+"""A hub that is stopped inside a transaction must not hold its locks for ever: the others would wait for it."""
+
+
+def open_engines(url: str) -> tuple[Engine, Engine]:
+    """The engine that writes and the one that reads. Raises SQLAlchemyError, ModuleNotFoundError without the driver."""
+    made = database_url(url)
+    if made.get_backend_name() == POSTGRESQL:
+        return _postgresql(made, "READ COMMITTED"), _postgresql(made, "REPEATABLE READ")
+    return _sqlite(made, "BEGIN IMMEDIATE"), _sqlite(made, "BEGIN")
+
+
+def alone(connection: Connection) -> None:
+    """From here to the commit nobody else does what is done `alone`, in this hub or another.
+
+    For what looks first and writes then, such as a number that is one more than the highest. SQLite has one writer
+    at a time anyway. There is one such lock, so that two works can't wait for each other.
+    """
+    if connection.dialect.name == POSTGRESQL:
+        connection.execute(_ALONE, {"key": _ALONE_KEY})
+
+
+def passes(error: BaseException) -> bool:
+    """True for a server that is away, restarts, or ended one of two that waited for each other: try it again."""
+    if not isinstance(error, DBAPIError) or not type(error.orig).__module__.startswith("psycopg"):
+        return False
+    return isinstance(error, OperationalError) or error.connection_invalidated
+
+
+def _postgresql(url: URL, isolation: Any) -> Engine:
+    engine = create_engine(
+        url, isolation_level=isolation, pool_size=1, max_overflow=0, pool_pre_ping=True,
+        connect_args={
+            "options": SESSION, "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2,
+            "keepalives_count": 3, "tcp_user_timeout": 10_000, "application_name": "mombus",
+        },
+    )  # fmt: skip
+    event.listen(engine, "connect", _take_any_text)
+    return engine
+
+
+def _take_any_text(connection: Any, _record: Any) -> None:
+    """PostgreSQL's text has no NUL and no lone surrogates: an id that has them must not stop a lane."""
+    from psycopg.types.string import StrDumper, StrDumperUnknown  # noqa: PLC0415 - only with PostgreSQL
+
+    def dump(self: Any, value: str) -> bytes:
+        return value.replace(_NUL, _NUL_SHOWN).encode("utf-8", "backslashreplace")
+
+    for base in (StrDumper, StrDumperUnknown):
+        connection.adapters.register_dumper(str, type(f"Any{base.__name__}", (base,), {"dump": dump}))
+
+
+def _sqlite(url: URL, begin: str) -> Engine:
+    engine = create_engine(url)
+    event.listen(engine, "connect", _durable)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _durable(connection: Any, _record: Any) -> None:
+    """WAL with an fsync per commit: a committed outcome survives a power cut.
+
+    The driver's own transactions are switched off: it would begin one only at the first change, so that a savepoint
+    released before would be a commit of its own.
+    """
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA busy_timeout=5000")

@@ -1,0 +1,202 @@
+"""Everything that is kept is kept alike in SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from canonical.isa95.operations import OperationsRequest, SegmentRequirement
+from canonical.message import Message
+from canonical.wire import to_headers
+from mombus.journal import aliases, audit, bookmarks, deliveries, disagreements, parked, requests, waiting
+from mombus.journal.audit import Deed
+from mombus.journal.deliveries import Outcome
+from mombus.journal.journal import Journal
+from mombus.journal.parked import Parked, ParkedItem
+from mombus.journal.requests import Asked, OpenRequest
+from mombus.journal.waiting import Wait
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def journal(store: str) -> AsyncIterator[Journal]:
+    opened = await Journal.open(store)
+    yield opened
+    await opened.close()
+
+
+def intent(id: str, seq: int = 1) -> dict[str, object]:
+    return {
+        "target": "erp", "message_id": id, "seq": seq, "object": "production_order", "key": id,
+        "outcome": Outcome.INTENT, "at": NOW, "late": False, "replied": True,
+    }  # fmt: skip
+
+
+def done(id: str, **more: object) -> dict[str, object]:
+    return intent(id) | {
+        "outcome": Outcome.DELIVERED, "level": "posted", "document": f"D-{id}", "reason": None,
+        "reply_headers": None, "reply_content": None,
+    } | more  # fmt: skip
+
+
+def order(id: str) -> Message:
+    body = OperationsRequest(id=id, segment_requirement=(SegmentRequirement(id="10"),))
+    return Message.of(
+        "production_order", body, source="erp", site="lyon", occurred=NOW, recorded=NOW, revision=1
+    )  # fmt: skip
+
+
+async def test_an_intent_becomes_an_outcome_and_is_looked_up(journal):
+    await journal.write(lambda c: deliveries.intend(c, [intent("a"), intent("b", 2)]))
+    assert await journal.read(lambda c: deliveries.open_intents(c, "erp")) == {"a", "b"}
+    await journal.write(lambda c: deliveries.record(c, [done("a")]))
+    await journal.write(lambda c: deliveries.withdraw(c, "erp", ["b"]))
+    await journal.write(
+        lambda c: deliveries.advance(c, "erp", [{"object": "production_order", "key": "a", "revision": 7}])
+    )
+    await journal.write(lambda c: deliveries.enter(c, "erp", [("production_order", "a")]))
+    thing = [("production_order", "a"), ("production_order", "b")]
+    known = await journal.read(lambda c: deliveries.look_up(c, "erp", ["a", "b"], thing, thing))
+    assert {id: one.outcome for id, one in known.done.items()} == {"a": Outcome.DELIVERED}
+    assert (known.revisions, known.entered) == ({thing[0]: 7}, {thing[0]})
+
+
+async def test_what_has_an_outcome_is_never_intended_again(journal):
+    await journal.write(lambda c: deliveries.record(c, [done("a")]))
+    with pytest.raises(IntegrityError):
+        await journal.write(lambda c: deliveries.intend(c, [intent("a")]))
+
+
+async def test_a_reply_that_may_not_be_published_is_found(journal):
+    reply = {"reply_headers": "{}", "reply_content": b"\x00\xff", "replied": False}
+    await journal.write(lambda c: deliveries.record(c, [done("a", **reply)]))
+    assert await journal.read(lambda c: deliveries.unreplied(c, "erp")) == [("a", "{}", b"\x00\xff")]
+    await journal.write(lambda c: deliveries.mark_replied(c, "erp", ["a"]))
+    assert await journal.read(lambda c: deliveries.unreplied(c, "erp")) == []
+
+
+async def test_positions_and_the_stream_they_belong_to(journal):
+    await journal.write(lambda c: deliveries.settle(c, "erp", 5))
+    await journal.write(lambda c: deliveries.settle(c, "erp", 9))
+    assert await journal.read(lambda c: deliveries.position(c, "erp")) == 9
+    assert await journal.write(lambda c: deliveries.same_stream(c, "MOM", NOW)) is None
+    assert await journal.write(lambda c: deliveries.same_stream(c, "MOM", NOW)) is None
+    assert await journal.write(lambda c: deliveries.same_stream(c, "MOM", NOW + timedelta(days=1))) == NOW
+    assert await journal.write(lambda c: deliveries.prune(c, "erp", NOW, 10)) == 0
+
+
+async def test_what_waits_is_kept_whole_in_its_order(journal):
+    def row(id: str, seq: int, kind: Wait) -> dict[str, object]:
+        message = order(id)
+        return {
+            "target": "erp", "message_id": id, "seq": seq, "object": message.object, "key": message.key,
+            "revision": 1, "lanes": json.dumps(message.lanes), "kind": kind, "reason": "it's so", "since": NOW,
+            "attempts": 1, "due": NOW, "deadline": None, "waived": False, "missing_object": "material",
+            "missing_id": "M-1", "headers": json.dumps(to_headers(message)), "content": message.content,
+        }  # fmt: skip
+
+    rows = [row("PO-2", 2, Wait.PARKED), row("PO-1", 1, Wait.REFERENCE)]
+    await journal.write(lambda c: waiting.put(c, rows))
+    assert [one.message_id for one in await journal.read(waiting.rows)] == ["PO-1", "PO-2"]
+    lane = order("PO-2").lane
+    assert [one.message_id for one in await journal.read(partial(waiting.rows, lane=lane))] == ["PO-2"]
+    assert set(await journal.read(lambda c: waiting.missing(c, "erp", "material", "M-1"))) == {"PO-1", "PO-2"}
+    found = await journal.read(lambda c: waiting.messages(c, "erp", ["PO-1"]))
+    assert found["PO-1"].body == order("PO-1").body
+    await journal.write(lambda c: waiting.change(c, "erp", "PO-1", kind=Wait.HELD, waived=True))
+    one = await journal.read(lambda c: waiting.one(c, "erp", "PO-1"))
+    assert one is not None
+    assert (one.kind, one.waived, one.due) == (Wait.HELD, True, NOW)
+    summary = await journal.read(lambda c: waiting.summary(c, "erp"))
+    assert {kind: number for kind, number, _ in summary} == {Wait.HELD: 1, Wait.PARKED: 1}
+    await journal.write(lambda c: waiting.take(c, "erp", ["PO-1", "PO-2"]))
+    assert await journal.read(waiting.rows) == []
+
+
+async def test_text_that_a_database_does_not_know_stops_nothing(journal):
+    await journal.write(lambda c: deliveries.record(c, [done("nul\x00id", reason="\x00")]))
+    known = await journal.read(lambda c: deliveries.look_up(c, "erp", ["nul\x00id"], [], []))
+    assert len(known.done) == 1
+
+
+def kept(id: str) -> ParkedItem:
+    return ParkedItem(
+        id=id, system="erp", kind=Parked.FAULT, place="line 1", reason="no XML", message=None, content=b"<\x00",
+        missing=None, since=NOW,
+    )  # fmt: skip
+
+
+async def test_kept_things_come_in_order_once_and_are_closed_once(journal):
+    assert [await journal.write(partial(parked.keep, item=kept(id))) for id in ("b", "a", "b")] == [True, True, False]
+    assert [row.id for row in await journal.read(parked.rows)] == ["b", "a"]
+    seen = await journal.read(lambda c: parked.glimpses(c, limit=5, start_bytes=1))
+    assert [(one.start, one.size) for one in seen] == [(b"<", 2), (b"<", 2)]
+    assert [await journal.write(lambda c: parked.close(c, "b", how="ok", now=NOW)) for _ in range(2)] == [True, False]
+    assert await journal.read(parked.count) == 1
+    assert await journal.write(lambda c: parked.prune(c, NOW + timedelta(1))) == 1
+
+
+async def test_the_first_answer_wins_and_late_ones_expire(journal):
+    for id, hours in (("r1", 1), ("r2", 2)):
+        asked = OpenRequest(
+            id=id, asker="mes", owner="erp", object="production_order", verb="get", key="", site="lyon", lanes="x",
+            asked=NOW, expires=NOW + timedelta(hours=hours),
+        )  # fmt: skip
+        await journal.write(partial(requests.record, request=asked))
+    assert await journal.read(requests.next_expiry) == NOW + timedelta(hours=1)
+    answer = partial(requests.answer, id="r1", action="Accepted", reason=None, document="D", now=NOW)
+    assert [await journal.write(answer), await journal.write(answer)] == [True, False]
+    await journal.write(lambda c: requests.expire(c, NOW + timedelta(days=1)))
+    assert [one.id for one in await journal.read(requests.untold)] == ["r2"]
+    await journal.write(lambda c: requests.told(c, "r2", NOW))
+    states = {one.id: one.state for one in await journal.read(requests.rows)}
+    assert states == {"r1": Asked.ANSWERED, "r2": Asked.EXPIRED}
+    assert await journal.write(lambda c: requests.prune(c, NOW + timedelta(days=1))) == 2
+
+
+async def test_a_disagreement_is_opened_renewed_and_closed_by_the_owner(journal):
+    note = partial(
+        disagreements.note, object="material_lot", key="L", system="wms", owner="mes", said=b'{"a":1}',
+        owner_says=b'{"a":2}', fields=["a"], message_id="m", now=NOW,
+    )  # fmt: skip
+    await journal.write(note)
+    await journal.write(note)
+    assert [(one.times, one.fields) for one in await journal.read(disagreements.rows)] == [(2, ("a",))]
+    assert await journal.read(disagreements.open_keys) == {("material_lot", "L")}
+    said = partial(disagreements.owner_said, object="material_lot", key="L", now=NOW)
+    assert await journal.write(partial(said, content=b'{"a":3}')) == 1
+    assert await journal.write(partial(said, content=b'{"a":1}')) == 0
+    assert await journal.write(lambda c: disagreements.prune(c, NOW + timedelta(1))) == 1
+
+
+async def test_bookmarks_move_and_deeds_are_added(journal):
+    for mark in ("1", "2"):
+        await journal.write(partial(bookmarks.move, system="erp", bookmark=mark, now=NOW))
+    assert await journal.read(lambda c: bookmarks.bookmark(c, "erp")) == "2"
+    deed = Deed(at=NOW, who="ann", action="skip", target="erp", message_id="m", why="checked", result="skipped")
+    await journal.write(lambda c: audit.note(c, deed))
+    (noted,) = await journal.read(lambda c: audit.deeds(c, message_id="m"))
+    assert (noted.who, noted.result, noted.at, noted.number) == ("ann", "skipped", NOW, 1)
+
+
+async def test_numbers_are_learned_from_receipts(journal):
+    await journal.write(lambda c: deliveries.record(c, [done("a"), done("b")]))
+    learned = [
+        aliases.Learned(one.target, one.object, one.document, one.key, one.at)
+        for one in await journal.read(aliases.unlearned)
+    ]
+    assert sorted(one.native for one in learned) == ["D-a", "D-b"]
+    await journal.write(lambda c: aliases.learn(c, learned))
+    assert await journal.read(aliases.unlearned) == []
+    assert await journal.read(lambda c: aliases.canonical(c, "erp", "production_order", "D-a")) == "a"
+    assert await journal.read(lambda c: aliases.documents(c, "erp", "production_order", "b")) == ["D-b"]
+    assert await journal.read(aliases.taught) == {("erp", "production_order")}
