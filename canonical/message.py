@@ -13,6 +13,7 @@ from canonical.subjects import ROOT, SIGNAL_ROOT, Address, subject
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from canonical.claim import Claim
     from canonical.element import Element
 
 
@@ -95,6 +96,7 @@ class Message:
     `to`           the system a reply is for
     `reason`       why a reply says Rejected or Modified
     `document`     the number the target's document got
+    `claim`        where the body is kept when it travels apart: `content` is empty until it is fetched
     """
 
     id: str
@@ -119,6 +121,7 @@ class Message:
     reason: str | None = None
     document: str | None = None
     traceparent: str | None = None
+    claim: Claim | None = None
     _body: Element | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -185,7 +188,8 @@ class Message:
         """The body, decoded when first asked for. Raises pydantic.ValidationError; ValueError when there is none."""
         if self._body is None:
             if not self.content:
-                raise ValueError(f"{self.verb} {self.object} {self.key or '(all)'} has no body")
+                where = "has no body" if self.claim is None else "travels without its body: fetch it first"
+                raise ValueError(f"{self.verb} {self.object} {self.key or '(all)'} {where}")
             object.__setattr__(self, "_body", self.row.body.model_validate_json(self.content))
         return self._body  # type: ignore[return-value]
 

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+from canonical.claim import Claim
 from canonical.message import Action, Message, Origin, Verb
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 MESSAGE_ID = "Nats-Msg-Id"
 CONTENT_TYPE = "application/json"
+CLAIM = "ce-dataref"
+"""CloudEvents extension Dataref 1.0.2: the content is kept there."""
 
 _UNSAFE = re.compile(r'[^\x21-\x7e]|["%]')
 _OPTIONAL = ("by", "revises", "reverses", "correlation", "to", "reason", "document")
@@ -52,6 +55,8 @@ def to_headers(message: Message) -> dict[str, str]:
         value = getattr(message, name)
         if value is not None:
             headers[f"ce-{name}"] = _encode(value)
+    if message.claim is not None:
+        headers[CLAIM] = str(message.claim)
     if message.traceparent is not None:
         headers["traceparent"] = message.traceparent
     return headers
@@ -70,7 +75,7 @@ def from_headers(headers: Mapping[str, str], content: bytes) -> Message:
             recorded=datetime.fromisoformat(headers["ce-recorded"]), content=content,
             action=Action(action) if action else None, revision=int(revision) if revision is not None else None,
             posting=date.fromisoformat(posting) if posting else None, origin=Origin(headers["ce-origin"]),
-            traceparent=headers.get("traceparent"),
+            traceparent=headers.get("traceparent"), claim=Claim.parse(claim) if (claim := headers.get(CLAIM)) else None,
             **_optional(headers),
         )  # fmt: skip
     except KeyError as missing:

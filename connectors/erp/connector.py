@@ -106,7 +106,7 @@ class ErpB2mmlConfig(ConnectorConfig):
     ca_file: Path | None = Field(default=None, description="Certificates of the authority to trust for https.")
     connect_timeout_s: float = Field(default=5.0, gt=0, le=120, description="Longest wait for a connection.")
     timeout_s: float = Field(default=30.0, gt=0, le=600, description="Longest wait for the answer to a document.")
-    max_bytes: int = Field(default=4_000_000, ge=1_000, le=16_000_000, description="Largest document either way.")
+    max_bytes: int = Field(default=4_000_000, ge=1_000, le=256_000_000, description="Largest document either way.")
 
     @field_validator("url", "endpoint")
     @classmethod

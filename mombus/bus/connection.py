@@ -11,9 +11,10 @@ from urllib.parse import unquote, urlsplit
 
 from canonical.subjects import filter_subject, latest_subject
 from canonical.wire import from_headers
+from mombus.bus import claims
 from mombus.bus.errors import NotReachable, StreamGone
 from mombus.bus.link import Link
-from mombus.bus.publishing import Letter, Publisher, Stored
+from mombus.bus.publishing import LARGEST_BODY, Letter, Publisher, Stored
 from mombus.bus.streams import LATEST, MOM, Limits, ensure_streams
 
 if TYPE_CHECKING:
@@ -41,15 +42,17 @@ _NO_STREAM = 10059
 class Bus:
     """Publishes to the broker's streams and reads what was said last. Made by `connect`.
 
+    What is read may travel without its body (`Message.claim`): `whole` fetches that where it is needed.
+
     `broker` is FastStream's, which owns the connection; `client` and `js` are nats-py's on that same connection.
     """
 
-    def __init__(self, broker: NatsBroker, client: Client, link: Link) -> None:
+    def __init__(self, broker: NatsBroker, client: Client, link: Link, largest_body_bytes: int = LARGEST_BODY) -> None:
         self.broker = broker
         self.client = client
         self.js: JetStreamContext = client.jetstream(timeout=5.0)
         self.link = link
-        self._publisher = Publisher(self.js, link)
+        self._publisher = Publisher(self.js, link, largest_body_bytes)
 
     async def publish(
         self,
@@ -106,6 +109,21 @@ class Bus:
         """The message at a sequence of a stream, None when it isn't there (any more)."""
         found = _message(await self._get(stream, seq=seq))
         return None if found is None else found[1]
+
+    async def whole(self, message: Message) -> Message:
+        """The message with its body, if that is kept apart. Raises BodyGone, NotReachable."""
+        from nats.errors import Error  # noqa: PLC0415
+        from nats.js.errors import APIError  # noqa: PLC0415
+
+        deadline = asyncio.get_running_loop().time() + READ_DEADLINE_S
+        while True:
+            try:
+                return await self.link.unless_lost(claims.whole(self.js, message))
+            except (Error, APIError, TimeoutError, ConnectionError) as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise NotReachable(f"a body can't be read: {self.link.reason}") from error
+            await asyncio.sleep(_AGAIN_S)
+            await self.link.wait_up(READ_DEADLINE_S)
 
     async def stored(self, stream: str, subject: str) -> tuple[dict[str, str], bytes] | None:
         """Headers and content of the last thing on a subject that isn't a message: a raw document, a notification."""
@@ -171,12 +189,13 @@ async def connect(
     observe: Callable[[str], None] | None = None,
     limits: Limits | None = None,
     timeout_s: float = CONNECT_TIMEOUT_S,
+    largest_body_bytes: int = LARGEST_BODY,
 ) -> AsyncIterator[Bus]:
     """Connect to NATS at `servers` (URLs with commas between), make its streams ready and yield the bus.
 
     Credentials are a token, a NATS credentials file, or user and password of the first URL. A connection that is lost
     comes back by itself, for ever; `observe` is told in a sentence. With `limits` None the streams are left alone: for
-    commands that only look. Raises NotReachable.
+    commands that only look. A body over `largest_body_bytes` is not taken. Raises NotReachable.
     """
     link = Link(observe)
     broker = _broker(servers, name, link, _security(servers, token, credentials))
@@ -186,7 +205,7 @@ async def connect(
     except Exception as error:
         raise NotReachable(f"no broker at {_public(servers)}: {link.reason or error}") from error
     link.connected()
-    bus = Bus(broker, client, link)
+    bus = Bus(broker, client, link, largest_body_bytes)
     try:
         if limits is not None:
             await _ready(bus, limits, timeout_s)

@@ -7,7 +7,8 @@ BusError
 ├── StreamGone         a stream that should be there isn't: deleted, or its store was wiped
 ├── StreamFull         the stream's limit is reached and the deadline passed while waiting for room
 ├── NotStored          the deadline passed before the broker confirmed; it may still have been stored
-├── TooLarge           the message is over the broker's max_payload
+├── TooLarge           the message is over `bus: largest_body_bytes`, or its headers over the broker's max_payload
+├── BodyGone           a body that is kept apart isn't there any more, or isn't what was stored
 └── Conflict           somebody else wrote that key first (compare-and-set)
 """
 
@@ -43,15 +44,18 @@ class NotStored(BusError):  # noqa: N818
 
 
 class TooLarge(BusError):  # noqa: N818
-    """The message with its headers is `size` bytes, the broker takes `limit`."""
+    """The message is `size` bytes, `limit` are taken."""
 
     def __init__(self, what: str, size: int, limit: int) -> None:
         super().__init__(
-            f"{what} is {size} bytes with its headers, the broker takes {limit}: "
-            "split the document, or raise max_payload of the broker"
+            f"{what} is {size} bytes, at most {limit} are taken: split the document, or raise `bus: largest_body_bytes`"
         )
         self.size = size
         self.limit = limit
+
+
+class BodyGone(BusError):  # noqa: N818
+    """A body that is kept apart can't be had: parts of it are gone, or its digest is another."""
 
 
 class Conflict(BusError):  # noqa: N818

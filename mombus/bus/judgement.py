@@ -144,7 +144,8 @@ class Judgement:
     async def _owner_says(self, message: Message, owner: str) -> Message | None:
         """The owner's word about the same thing. LATEST lags a little: before a disagreement MOM itself is asked."""
         if message.row.kind is not Kind.STATE:
-            return await self._bus.find_fact(message, owner) if message.row.kind is Kind.FACT else None
+            fact = await self._bus.find_fact(message, owner) if message.row.kind is Kind.FACT else None
+            return fact if fact is None or same(fact, message) else await self._bus.whole(fact)
         latest = await self._bus.latest(message.object, message.key, site=self._site)
         if latest is not None and same(latest, message):
             return latest
@@ -152,7 +153,8 @@ class Judgement:
             site=self._site, object=message.object, verb=Verb.SYNC, system=owner, key=message.key
         ))  # fmt: skip
         said = [one for one in (latest, newest[1] if newest else None) if one is not None]
-        return max(said, key=lambda one: one.revision or 0, default=None)
+        last = max(said, key=lambda one: one.revision or 0, default=None)
+        return last if last is None or same(last, message) else await self._bus.whole(last)
 
     async def _state(self, system: str, given: Given, statement: Message) -> Judged:
         known = await self._revisions.known(statement)

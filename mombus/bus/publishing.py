@@ -1,17 +1,19 @@
 """Publishing that is done only when the broker has stored it.
 
 A timeout is no failure: the same message is published again under the same id until it is stored. A batch is stored
-whole or not at all.
+whole or not at all. What is too large for the broker is stored apart first (claims.py) and travels without its content.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from canonical.wire import MESSAGE_ID, to_headers
+from canonical.claim import Claim
+from canonical.wire import CLAIM, MESSAGE_ID, to_headers
+from mombus.bus import claims
 from mombus.bus.errors import Conflict, NotPermitted, NotReachable, NotStored, StreamFull, StreamGone, TooLarge
 from mombus.bus.streams import MOM, SIGNALS
 
@@ -29,6 +31,8 @@ IN_FLIGHT = 256
 TRY_S = 5.0
 """How long one try waits for its confirmation; a lost connection ends it earlier."""
 MAX_BATCH = 1000
+LARGEST_BODY = 256 * 1024**2
+"""Bytes of a body that are taken, unless told otherwise."""
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 
 _WRONG_LAST = {10071, 10164}
@@ -36,6 +40,8 @@ _DUPLICATE_IN_BATCH = 10201
 _TOO_LARGE = {10054, 10097}
 _FULL = {10077, 10109, 10122}
 _NO_ROOM_S = 1.0
+_PART_HEADERS = 4096
+"""Room for the headers of a part of a body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,10 @@ class Letter:
 class Publisher:
     """Publishes letters over one connection."""
 
-    def __init__(self, js: JetStreamContext, link: Link) -> None:
+    def __init__(self, js: JetStreamContext, link: Link, largest_body_bytes: int = LARGEST_BODY) -> None:
         self._js = js
         self._link = link
+        self._largest_body_bytes = largest_body_bytes
         self._in_flight = asyncio.Semaphore(IN_FLIGHT)
 
     async def publish(self, letter: Letter, *, deadline_s: float | None = None) -> Stored:
@@ -86,7 +93,7 @@ class Publisher:
         Raises Conflict when the subject's last sequence isn't the expected one, NotPermitted, TooLarge, StreamGone,
         and NotStored or StreamFull after `deadline_s` (None: waits for ever).
         """
-        self._check_size(letter)
+        letter = await self._carried(letter, deadline_s)
         extra = {} if letter.expect is None else {EXPECTED: str(letter.expect)}
         async with self._in_flight:
             try:
@@ -103,10 +110,9 @@ class Publisher:
 
         Over MAX_BATCH letters, every MAX_BATCH of them are one batch. Raises what `publish` raises.
         """
-        for letter in letters:
-            self._check_size(letter)
+        carried = [await self._carried(letter, deadline_s) for letter in letters]
         stored: list[Stored] = []
-        for part in _parts(letters, MAX_BATCH):
+        for part in _parts(carried, MAX_BATCH):
             if len(part) == 1:
                 stored.append(await self.publish(part[0], deadline_s=deadline_s))
             else:
@@ -250,14 +256,25 @@ class Publisher:
             return None
         except (Error, TimeoutError, ConnectionError) as error:
             raise NotStored(f"{letter.what}: the broker didn't say whether it is stored: {error}") from error
-        same = (last.headers or {}).get(MESSAGE_ID) == letter.id and (last.data or b"") == letter.content
+        headers = last.headers or {}
+        same = headers.get(MESSAGE_ID) == letter.id and (last.data or b"") == letter.content
+        same = same and headers.get(CLAIM) == letter.headers.get(CLAIM)
         return Stored(stream, last.seq or 0, duplicate=True) if same else None
 
-    def _check_size(self, letter: Letter) -> None:
+    async def _carried(self, letter: Letter, deadline_s: float | None) -> Letter:
+        """The letter as the broker carries it: what is too large has its content stored apart, before it."""
+        if len(letter.content) > self._largest_body_bytes:
+            raise TooLarge(letter.what, len(letter.content), self._largest_body_bytes)
         limit = self._js._nc.max_payload
-        size = _size(letter)
-        if size > limit:
-            raise TooLarge(letter.what, size, limit)
+        if _size(letter) <= limit:
+            return letter
+        claim = Claim.of(letter.subject, letter.content)
+        light = replace(letter, headers={**letter.headers, CLAIM: str(claim)}, content=b"")
+        if _size(light) > limit:
+            raise TooLarge(f"{letter.what}, its headers alone,", _size(light), limit)
+        for subject, headers, content in claims.parts(claim, letter.subject, letter.content, limit - _PART_HEADERS):
+            await self.publish(Letter(subject, headers, content), deadline_s=deadline_s)
+        return light
 
 
 class _Known(Exception):  # noqa: N818

@@ -4,6 +4,7 @@ MOM      states and facts, by age; when its size limit is reached new messages w
 LATEST   the last statement per thing, sourced from MOM, no age limit
 SIGNALS  level 2, by age and size; the oldest make room
 RAW      documents and webhooks as they came, by age and size; the oldest make room
+CLAIMS   bodies too large for the broker's messages, in parts; housekeeping drops those that nothing refers to
 DEAD     notification copies of what was parked, by age and size; the oldest make room
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from canonical.claim import ROOT as CLAIM_ROOT
 from canonical.objects import CATALOGUE, Kind
 from canonical.subjects import LATEST_ROOT, PARTITIONS, ROOT, SIGNAL_ROOT
 from mombus.bus.errors import BusError
@@ -24,6 +26,7 @@ MOM = "MOM"
 LATEST = "LATEST"
 SIGNALS = "SIGNALS"
 RAW = "RAW"
+CLAIMS = "CLAIMS"
 DEAD = "DEAD"
 
 RAW_ROOT = "raw"
@@ -125,6 +128,7 @@ def _configs(limits: Limits) -> list[StreamConfig]:
         shared.evolve(
             name=RAW, subjects=[f"{RAW_ROOT}.>"], max_age=limits.raw_age_s, max_bytes=limits.raw_bytes, discard=old
         ),
+        shared.evolve(name=CLAIMS, subjects=[f"{CLAIM_ROOT}.>"], max_msgs_per_subject=1, discard=new),
         shared.evolve(
             name=DEAD, subjects=[f"{DEAD_ROOT}.>"], max_age=limits.dead_age_s, max_bytes=limits.dead_bytes, discard=old
         ),

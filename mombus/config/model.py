@@ -67,6 +67,10 @@ class Bus(Section):
     folder: Path = Field(default=Path(".mombus"), description="Where the embedded broker and journal keep their files.")
     credentials: Path | None = Field(default=None, description="NATS credentials file (.creds) for an external broker.")
     token: SecretStr | None = Field(default=None, description="NATS token for an external broker.")
+    largest_body_bytes: int = Field(
+        default=256 * 1024**2, ge=1024**2, le=1024**3,
+        description="Largest body of one message; what the broker doesn't carry in one piece is kept apart.",
+    )  # fmt: skip
 
     @field_validator("store")
     @classmethod

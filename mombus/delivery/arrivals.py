@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
     from connectors.connector import Accept
+    from mombus.delivery.bodies import Bodies
     from mombus.delivery.hand import Hand
     from mombus.delivery.reader import Place
     from mombus.delivery.routing import Routing
@@ -38,11 +39,15 @@ NO_OBJECT = "-"
 
 @dataclass(slots=True)
 class Arrival:
-    """A message as it came: where it stands, how to acknowledge it, what it says."""
+    """A message as it came: where it stands, how to acknowledge it, what it says.
+
+    `decided` is the rule that a `when` chose, if the body had to be fetched for that.
+    """
 
     place: Place
     delivery: Msg
     message: Message
+    decided: Rule | str | MappingError | None = None
 
     @property
     def states(self) -> bool:
@@ -69,11 +74,12 @@ class Arrivals:
     """Takes in for one target."""
 
     def __init__(  # noqa: PLR0917 - wired in one place
-        self, system: str, routing: Routing, accepts: Mapping[Offer, Accept], hand: Hand, journal: Journal,
-        settling: Settling, publish: Publish, unreadable: Callable[[Place, Msg, str], None],
+        self, system: str, routing: Routing, bodies: Bodies, accepts: Mapping[Offer, Accept], hand: Hand,
+        journal: Journal, settling: Settling, publish: Publish, unreadable: Callable[[Place, Msg, str], None],
     ) -> None:  # fmt: skip
         self._system = system
         self._routing = routing
+        self._bodies = bodies
         self._accepts = accepts
         self._hand = hand
         self._journal = journal
@@ -91,6 +97,7 @@ class Arrivals:
             if arrival is None:
                 await acknowledge(delivery)
             else:
+                await self._decide(arrival)
                 arrivals.append(arrival)
         known = await self._look_up(arrivals)
         settlement = Settlement()
@@ -114,6 +121,15 @@ class Arrivals:
             self._unreadable(place, delivery, str(error))
             return None
         return Arrival(place, delivery, message)
+
+    async def _decide(self, arrival: Arrival) -> None:
+        """Choose the rule now, one body in memory at a time, where a `when` decides about one that is kept apart."""
+        if arrival.message.claim is None or not self._routing.is_conditional(arrival.message):
+            return
+        try:
+            arrival.decided = await self._bodies.rule(arrival.message, entered=False)
+        except MappingError as error:
+            arrival.decided = error
 
     async def _look_up(self, arrivals: Sequence[Arrival]) -> Known:
         ids = [arrival.message.id for arrival in arrivals]
@@ -165,7 +181,9 @@ class Arrivals:
         conditional = self._routing.is_conditional(message)
         inside = conditional and (thing in known.entered or self._hand.recent_entered.get(thing) is not None)
         try:
-            rule = self._routing.rule_for(message, inside)
+            rule = arrival.decided
+            if rule is None or (inside and isinstance(rule, str)):
+                rule = self._routing.rule_for(message, inside)
         except MappingError as error:
             return error
         if isinstance(rule, Rule) and conditional and not inside:

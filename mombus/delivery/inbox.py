@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mombus.delivery.arrivals import Arrivals
+from mombus.delivery.bodies import Bodies
 from mombus.delivery.commands import Commands
 from mombus.delivery.dead import Dead
 from mombus.delivery.hand import Hand
@@ -48,6 +49,7 @@ class Inbox:
         self.patience = patience
         self.clock = clock
         self.routing = Routing(target)
+        self.bodies = Bodies(js, self.routing)
         self.hand = Hand(lambda: asyncio.get_running_loop().time())
         self.waking = Waking()
         self.standing = Standing(target, patience=patience, clock=clock, alarm=self._alarm, nudge=self.waking.nudge)
@@ -56,15 +58,15 @@ class Inbox:
             target.system, journal, self.hand, publish, observe, clock=clock, wake=self.waking.at_due,
             parked=dead.copy, posting=self._watch, failing=self.standing.failing,
         )  # fmt: skip
-        self.writing = Writing(target, self.settling, publish, prepare, patience, clock)
+        self.writing = Writing(target, self.settling, self.bodies, publish, prepare, patience, clock)
         self.posting = Posting(self)
         self.commands = Commands(self)
         self._arrivals = Arrivals(
-            target.system, self.routing, target.sink.accepts, self.hand, journal, self.settling, publish,
+            target.system, self.routing, self.bodies, target.sink.accepts, self.hand, journal, self.settling, publish,
             dead.unreadable,
         )  # fmt: skip
         loading = Loading(
-            target.system, routing=self.routing, hand=self.hand, journal=journal, settling=self.settling
+            target.system, bodies=self.bodies, hand=self.hand, journal=journal, settling=self.settling
         )  # fmt: skip
         self._turns = Turns(
             hand=self.hand, writing=self.writing, settling=self.settling, loading=loading, standing=self.standing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connectors.connector import MappingError, Offer
 from mombus.delivery.lanes import Entry, Phase
 from mombus.delivery.settling import Ending, Settlement
-from mombus.delivery.verdict import ToWait
+from mombus.delivery.verdict import ToWait, text
 from mombus.journal import deliveries, waiting
 from mombus.journal.deliveries import Outcome
 from mombus.journal.waiting import Wait
@@ -19,22 +20,24 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from canonical.message import Message
+    from mombus.delivery.bodies import Bodies
     from mombus.delivery.hand import Hand
-    from mombus.delivery.routing import Routing
     from mombus.delivery.settling import Settling
+    from mombus.delivery.target import Rule
     from mombus.journal.journal import Journal
 
 LOAD = 100
 """Messages taken from the waiting room at once."""
+AGAIN_S = 1.0
 NEWER = "a newer revision is there"
 
 
 class Loading:
     """Loads for one target."""
 
-    def __init__(self, system: str, *, routing: Routing, hand: Hand, journal: Journal, settling: Settling) -> None:
+    def __init__(self, system: str, *, bodies: Bodies, hand: Hand, journal: Journal, settling: Settling) -> None:
         self._system = system
-        self._routing = routing
+        self._bodies = bodies
         self._hand = hand
         self._journal = journal
         self._settling = settling
@@ -55,25 +58,34 @@ class Loading:
             refused = Settlement()
             for entry in part:
                 if entry.phase is Phase.STORED and entry.id in messages:
-                    self._bring(entry, messages[entry.id], refused)
+                    await self._bring(entry, messages[entry.id], refused)
             if refused:
                 await self._settling.settle(refused)
 
-    def _bring(self, entry: Entry, message: Message, refused: Settlement) -> None:
+    async def _bring(self, entry: Entry, message: Message, refused: Settlement) -> None:
         entry.message = message
         if self._hand.outdated(entry):
             entry.phase = Phase.GONE
             refused.endings.append(Ending(entry, Outcome.SUPERSEDED, reason=NEWER))
             return
-        try:
-            rule = self._routing.rule_for(message, entered=True)
-        except MappingError as error:
-            rule = str(error)
-        if isinstance(rule, str):
-            refused.waits.append((entry, ToWait(Wait.PARKED, rule, open=entry.open)))
+        rule = await self._rule(message)
+        if isinstance(rule, ToWait):
+            refused.waits.append((entry, replace(rule, open=entry.open)))
+            return
+        if entry.phase is not Phase.STORED:
             return
         entry.phase, entry.rule, entry.offer = Phase.QUEUED, rule, Offer(message.object, message.verb)
         self._hand.turn(entry)
+
+    async def _rule(self, message: Message) -> Rule | ToWait:
+        """The rule it goes by, or why it waits on."""
+        try:
+            rule = await self._bodies.rule(message, entered=True)
+        except MappingError as error:
+            return ToWait(Wait.PARKED, str(error))
+        except Exception as error:  # noqa: BLE001 - its body can't be fetched now: the broker is away
+            return ToWait(Wait.RETRYING, text(error), AGAIN_S)
+        return ToWait(Wait.PARKED, rule) if isinstance(rule, str) else rule
 
 
 def _waiting(

@@ -58,7 +58,7 @@ class Posting:
         inbox = self._inbox
         found = await inbox.journal.read(partial(waiting.messages, target=inbox.target.system, ids=[entry.id]))
         entry.message = found[entry.id]
-        rule = inbox.routing.rule_for(entry.message, entered=True)
+        rule = await inbox.bodies.rule(entry.message, entered=True)
         if isinstance(rule, str):
             return rule
         entry.rule = rule

@@ -98,7 +98,7 @@ class Turns:
         outdated = Settlement()
         while ready and self._writes.get(offer, 0) < concurrency:
             group: list[Entry] = []
-            while ready and len(group) < batch:
+            while ready and len(group) < batch and not (group and (_is_large(group[-1]) or _is_large(ready[0]))):
                 entry = ready.popleft()
                 if entry.phase is Phase.QUEUED and self._hand.outdated(entry):
                     entry.phase = Phase.GONE
@@ -154,6 +154,11 @@ class Turns:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._alarm(f"delivery itself failed: {text(error)}")
+
+
+def _is_large(entry: Entry) -> bool:
+    """True for a message whose body is kept apart: it is written alone, so that one such body is in memory at once."""
+    return entry.message is not None and entry.message.claim is not None
 
 
 def _limits(accept: Accept | None) -> tuple[int, int]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from canonical.message import Message
+    from mombus.delivery.bodies import Bodies
     from mombus.delivery.lanes import Entry
     from mombus.delivery.settling import Settling
     from mombus.delivery.target import Patience, Prepare, Publish, Target
@@ -55,12 +56,13 @@ class Writing:
     """Writes for one target."""
 
     def __init__(  # noqa: PLR0917 - wired in one place
-        self, target: Target, settling: Settling, publish: Publish, prepare: Prepare | None, patience: Patience,
-        clock: Callable[[], datetime],
+        self, target: Target, settling: Settling, bodies: Bodies, publish: Publish, prepare: Prepare | None,
+        patience: Patience, clock: Callable[[], datetime],
     ) -> None:  # fmt: skip
         self._target = target
         self._sink = target.sink
         self._settling = settling
+        self._bodies = bodies
         self._publish = publish
         self._prepare = prepare
         self._patience = patience
@@ -125,7 +127,7 @@ class Writing:
                 attempt.said = said
 
     async def _said(self, entry: Entry) -> Message | Missing:
-        message = entry.in_hand
+        message = await self._bodies.whole(entry.in_hand)
         if entry.rule is not None:
             message = mapped(entry.rule, message)
         if self._prepare is None:

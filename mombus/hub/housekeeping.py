@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from mombus.bus import claims
 from mombus.bus.streams import MOM
 from mombus.index.forgetting import forget
-from mombus.journal import deliveries, disagreements, parked, requests
+from mombus.journal import deliveries, disagreements, parked, requests, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,11 @@ class Housekeeping:
         """Outcomes of messages that can't be delivered again, and what the index says of messages that are gone."""
         stream = await self._bus.js.stream_info(MOM)
         if stream.config.max_age:
-            await self._forget_outcomes(self._clock() - timedelta(seconds=stream.config.max_age) - MARGIN)
+            before = self._clock() - timedelta(seconds=stream.config.max_age) - MARGIN
+            await self._forget_outcomes(before)
+            await claims.sweep(
+                self._bus.js, before=before, waiting=await self._journal.read(waiting.claims)
+            )  # fmt: skip
         more = True
         while more:
             more = await self._index.write(partial(forget, first=stream.state.first_seq, limit=AT_ONCE))

@@ -124,7 +124,7 @@ async def _open_bus(config: Config, folder: Path, stack: AsyncExitStack) -> tupl
         url = broker.url
     bus = await stack.enter_async_context(connect(
         url, token=_token(config), credentials=config.bus.credentials, limits=Limits(),
-        observe=lambda text: observe(what=text),
+        observe=lambda text: observe(what=text), largest_body_bytes=config.bus.largest_body_bytes,
     ))  # fmt: skip
     await watch_advisories(bus, lambda text: observe(what=text))
     return bus, url

@@ -11,6 +11,8 @@ from sqlalchemy import delete, func, insert, select
 from canonical.objects import UnknownObjectError, data_object
 from canonical.references import references
 from canonical.wire import HeaderError, from_headers
+from mombus.bus import claims
+from mombus.bus.errors import BodyGone
 from mombus.bus.streams import MOM
 from mombus.index.tables import messages, read_from, refs
 
@@ -80,10 +82,18 @@ class Feeder:
     async def _store(self, batch: Sequence[Msg]) -> None:
         entries = [entry for entry in map(_read_one, batch) if entry is not None]
         rows = [_row(message, seq, stored) for message, seq, stored in entries]
-        named = [ref for message, seq, _ in entries for ref in _refs(message, seq)]
+        named = [ref for message, seq, _ in entries for ref in _refs(await self._whole(message), seq)]
         await self._index.write(lambda connection: _insert(connection, rows, named))
         for message, _, stored in entries:
             self._tell(message, stored)
+
+    async def _whole(self, message: Message) -> Message:
+        """With the body, once, for what it names; nothing of it stays in memory."""
+        try:
+            return await claims.whole(self._js, message)
+        except BodyGone as gone:
+            log.warning("references not indexed", id=message.id, reason=str(gone))
+            return message
 
     def _tell(self, message: Message, stored: datetime) -> None:
         try:

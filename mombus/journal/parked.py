@@ -33,7 +33,7 @@ class Parked(StrEnum):
     REFUSED = "refused"
     """The system may not say that, or contradicts what was said before."""
     TOO_LARGE = "too large"
-    """The broker doesn't take a message of that size."""
+    """Its body is over `bus: largest_body_bytes`."""
 
 
 parked = Table(

@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from canonical.wire import from_headers
+from canonical.wire import CLAIM, from_headers
 from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
 
@@ -147,6 +147,12 @@ def messages(connection: Connection, target: str, ids: Sequence[str]) -> dict[st
         select(w.message_id, w.headers, w.content).where(w.target == target, w.message_id.in_(list(ids)))
     )
     return {row[0]: from_headers(json.loads(row[1]), row[2]) for row in rows}
+
+
+def claims(connection: Connection) -> set[str]:
+    """The bodies, kept apart, that what waits refers to."""
+    headers = connection.execute(select(waiting.c.headers).where(waiting.c.headers.contains(f'"{CLAIM}"'))).scalars()
+    return {json.loads(text)[CLAIM] for text in headers}
 
 
 def missing(connection: Connection, target: str, object: str, id: str) -> list[str]:

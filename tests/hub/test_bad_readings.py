@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from asyncua import ua
+from nats.js.errors import NotFoundError
 from small_documents import confirmation
-from small_plant import SmallPlant, until
+from small_plant import SmallPlant, eventually, until
 
+from canonical.claim import Claim
 from mombus.bus.commands import command_subject
 from mombus.bus.streams import DEAD, MOM
 
@@ -61,17 +64,24 @@ async def test_ids_pass_as_they_are(plant: SmallPlant, id: str) -> None:
     await until(lambda: id in plant.ledger.entries, id)
 
 
-async def test_a_job_over_a_mebibyte_is_kept_with_its_size(plant: SmallPlant) -> None:
+async def test_a_job_over_a_mebibyte_is_stored_apart(plant: SmallPlant) -> None:
     job = {
         "msgId": "m-JOB", "ts": "2026-03-02T09:00:00Z", "jobNo": "JOB-1", "rev": 0, "orderNo": "PO-1", "uom": "PC",
         "status": "RELEASED", "workCenter": "LINE1", "article": "FG-1000", "qty": 1,
         "parts": [{"article": "CAP-28", "qty": 1, "uom": "PC"}] * 12_000,
     }  # fmt: skip
     await plant.publish(json.dumps(job).encode(), "job_order")
-    (row,) = await plant.kept()
-    assert (row["kind"], row["place"]) == ("too large", "sync job_order JOB-1")
-    assert row["size"] > 1_100_000
-    assert "1048576" in row["reason"]
+    js = plant.nats.jetstream()
+
+    async def stored() -> Any:
+        with suppress(NotFoundError):
+            return await js.get_last_msg("MOM", "mom.lyon.job_order.>")
+
+    message = await eventually(stored)
+    claim = Claim.parse(message.headers["ce-dataref"])
+    assert (message.data, claim.size > 1_100_000) == (None, True)
+    assert await js.get_last_msg("CLAIMS", f"{claim}.1")
+    assert await plant.kept(0) == []
     await plant.confirmation_by_mqtt()
 
 

@@ -14,7 +14,7 @@ from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.intake import Intake
 from mombus.bus.requests import Requests
-from mombus.bus.streams import MOM, Limits
+from mombus.bus.streams import CLAIMS, MOM, Limits
 from mombus.hub import housekeeping as module
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.hub import open_hub
@@ -154,6 +154,23 @@ async def test_what_is_closed_is_kept_for_a_year_and_what_is_open_for_ever(house
     await house.keeper.tidy()
     assert await house.ids(parked.parked) == {"young", "open"}
     assert await house.ids(disagreements.disagreements, "key") == {"young", "open"}
+
+
+async def test_a_body_kept_apart_is_dropped_with_its_message_unless_it_is_the_latest_word(house):
+    for revision, text in enumerate(("x", "y"), 1):
+        await house.bus.publish(order("PO-1", text * 1_500_000, revision=revision))
+
+    async def said() -> bool:
+        found = await house.bus.latest("production_order", "PO-1", site="lyon")
+        return found is not None and found.revision == 2
+
+    await until(said)
+    for days, parts in ((0, 4), (MOM_DAYS + 6, 4), (MOM_DAYS + 8, 2)):
+        house.now = datetime.now(UTC) + timedelta(days=days)
+        await house.keeper.tidy()
+        assert (await house.bus.js.stream_info(CLAIMS)).state.messages == parts
+    latest = await house.bus.latest("production_order", "PO-1", site="lyon")
+    assert (await house.bus.whole(latest)).body.description == "y" * 1_500_000
 
 
 async def test_the_index_forgets_what_the_stream_does_not_keep(house, monkeypatch):
