@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from canonical.isa95 import events, gap, kpi, operations, quality, resources, signals, work
+from canonical.references import named_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +66,11 @@ class DataObject:
     def key_of(self, body: Element) -> str:
         """The identity of `body`. Raises KeyMissingError naming the attribute that is missing."""
         return "/".join(_part(self.name, body, path) for path in self.key)
+
+    @property
+    def key_objects(self) -> tuple[str | None, ...]:
+        """What each part of the key is the id of: a data object, perhaps itself, or None."""
+        return tuple(self.name if path == "id" else named_by(self.body, path.partition("|")[0]) for path in self.key)
 
     def lanes_of(self, body: Element) -> tuple[str, ...]:
         """The lanes of `body`, at least one, the first is the one of its subject. Raises KeyMissingError."""

@@ -41,6 +41,11 @@ def translated(body: E, swap: Callable[[str, str, str], str], *, own: str | None
     return _swapped(body, swap, type(body) if own else None, own or "", "")
 
 
+def named_by(model: type[Element], name: str) -> str | None:
+    """The data object that a body's own field names; None if it names none."""
+    return next((field.object for field in _fields(model) if field.name == name), None)
+
+
 def _walk(body: Element, path: str) -> Iterator[Reference]:
     for field in _fields(type(body)):
         for value, place in _items(getattr(body, field.name), f"{path}{field.name}"):

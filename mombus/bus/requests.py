@@ -68,6 +68,14 @@ class Requests:
         found = await self.find(id)
         return found is not None and found.state is Asked.EXPIRED
 
+    async def act_on(self, id: str) -> bool:
+        """Keep a request from expiring while its owner is told of it; False when it has expired already.
+
+        Its asker is told Rejected or its owner acts on it, never both, whenever either is killed: both are decided in
+        the journal. Delivery lets it go where nothing came of it.
+        """
+        return bool(await self._journal.write(lambda c: table.act_on(c, id)))
+
     async def run(self) -> None:
         """Close and expire, for ever."""
         async with asyncio.TaskGroup() as tasks:

@@ -72,6 +72,11 @@ class Entry:
         return self.message
 
     @property
+    def asks(self) -> bool:
+        """True for a request to the owner."""
+        return self.offer is not None and self.offer.verb.asks
+
+    @property
     def thing(self) -> tuple[str, str]:
         """Which thing it is about."""
         return (self.object, self.key)

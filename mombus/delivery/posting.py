@@ -7,13 +7,14 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from connectors.connector import Level, Receipt
+from connectors.connector import Absent, Level, Receipt, Rejected
 from mombus.delivery.lanes import Phase
 from mombus.delivery.settling import Ending, Settlement
 from mombus.delivery.target import State
-from mombus.delivery.verdict import back_off, text
+from mombus.delivery.verdict import ToWait, back_off, text
 from mombus.journal import waiting
 from mombus.journal.deliveries import Outcome
+from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
     from mombus.delivery.inbox import Inbox
@@ -23,7 +24,12 @@ _LEVELS = list(Level)
 
 
 class Posting:
-    """The messages of one target that owe a further level. They block no lane."""
+    """The messages of one target that owe a further level. They block no lane.
+
+    Each is asked for with back-off, and at its deadline, so that a broken promise is seen at once. What the target
+    refused after all is parked, what it doesn't know any more is in doubt: nothing is sent again but by a person, and
+    from then on its lane waits behind it. A kill between asking and settling only makes it be asked again.
+    """
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
@@ -44,17 +50,27 @@ class Posting:
         entry.phase = Phase.WRITING
         try:
             answer = await self._ask(entry)
+        except Rejected as no:
+            await self._undone(entry, ToWait(Wait.PARKED, f"refused after it was taken: {no}"))
         except Exception as error:  # noqa: BLE001 - whatever it is, the promise stays open and is asked again
-            answer = text(error)
+            await self._again(entry, text(error))
+        else:
+            await self._answered(entry, answer)
+
+    async def _answered(self, entry: Entry, answer: Receipt | Absent | str) -> None:
         if isinstance(answer, Receipt):
             self.forget(entry.id)
             ending = Ending(entry, Outcome.DELIVERED, answer.level, answer.document, reason=answer.level)
             await self._inbox.settling.settle(Settlement(endings=[ending]))
+            self._inbox.waking.nudge()
+        elif isinstance(answer, Absent):
+            gone = f"{self._inbox.target.system} took it, but doesn't know it any more: look there, then say"
+            await self._undone(entry, ToWait(Wait.IN_DOUBT, f"{gone} sent or not-sent", open=True))
         else:
             await self._again(entry, answer)
 
-    async def _ask(self, entry: Entry) -> Receipt | str:
-        """The receipt if the level is reached, else why not."""
+    async def _ask(self, entry: Entry) -> Receipt | Absent | str:
+        """The receipt if the level is reached, else why not. Raises as `Sink.find`."""
         inbox = self._inbox
         found = await inbox.journal.read(partial(waiting.messages, target=inbox.target.system, ids=[entry.id]))
         entry.message = found[entry.id]
@@ -63,18 +79,24 @@ class Posting:
             return rule
         entry.rule = rule
         answer = await inbox.writing.find(entry)
-        if not isinstance(answer, Receipt):
-            return f"{inbox.target.system} doesn't know it any more"
-        if _LEVELS.index(answer.level) < _LEVELS.index(rule.effect):
+        if isinstance(answer, Receipt) and _LEVELS.index(answer.level) < _LEVELS.index(rule.effect):
             return f"{answer.level}, not yet {rule.effect}"
         return answer
+
+    async def _undone(self, entry: Entry, to_wait: ToWait) -> None:
+        """The target has it no more: a person decides, and its lane waits. What is being written is not held up."""
+        self.forget(entry.id)
+        entry.open = True
+        self._inbox.hand.add(entry)
+        await self._inbox.settling.settle(Settlement(waits=[(entry, to_wait)], reopened=[entry.id]))
+        self._inbox.waking.nudge()
 
     async def _again(self, entry: Entry, reason: str) -> None:
         inbox = self._inbox
         now = inbox.clock()
         entry.attempts += 1
-        delay_s = back_off(entry.attempts, inbox.patience)
-        late = entry.deadline is not None and now > entry.deadline
+        late = entry.deadline is not None and now >= entry.deadline
+        delay_s = until_next(entry, back_off(entry.attempts, inbox.patience), inbox.clock().timestamp())
         due = now + timedelta(seconds=delay_s)
         await inbox.settling.commit(
             partial(
@@ -88,3 +110,9 @@ class Posting:
         entry.phase, entry.message = Phase.STORED, None
         entry.due = asyncio.get_running_loop().time() + delay_s
         inbox.waking.at_due(entry)
+
+
+def until_next(entry: Entry, delay_s: float, now: float) -> float:
+    """Seconds until it is asked again: no later than its deadline, so that lateness is seen when it begins."""
+    left_s = entry.deadline.timestamp() - now if entry.deadline is not None else 0.0
+    return min(delay_s, left_s) if left_s > 0 else delay_s

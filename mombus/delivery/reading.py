@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from mombus.delivery.waking import Waking
     from mombus.journal.journal import Journal
 
+STEP = 2000
+"""How much of what isn't the target's is read until that is noted, while there is more to read."""
+
 
 class Reading:
     """Reads one target's messages. `opened` is set once its routes have begun, `lag` is what is left to read.
@@ -108,5 +111,6 @@ class Reading:
         if not fetched or not self.lag:
             self.lag = 0
             self._hand.catch_up()
+        await self._settling.note_position(STEP if self.lag else 1)
         self._standing.failing(None)
         self._waking.nudge()

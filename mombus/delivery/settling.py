@@ -16,7 +16,7 @@ from mombus.delivery import replies
 from mombus.delivery.lanes import Entry, Phase
 from mombus.delivery.target import Hop, State
 from mombus.delivery.verdict import ToWait
-from mombus.journal import audit, deliveries, waiting
+from mombus.journal import audit, deliveries, requests, waiting
 from mombus.journal.audit import Deed
 from mombus.journal.deliveries import Outcome
 from mombus.journal.waiting import Wait
@@ -57,15 +57,20 @@ class Ending:
 
 @dataclass(slots=True)
 class Settlement:
-    """What one transaction says: endings, entries that go to wait, intents taken back, and who did it, if a person."""
+    """What one transaction says: endings, entries that go to wait, intents taken back, and who did it, if a person.
+
+    `reopened`: deliveries that the target doesn't have any more. `unasked`: requests that nobody acts on for now.
+    """
 
     endings: list[Ending] = field(default_factory=list)
     waits: list[tuple[Entry, ToWait]] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
+    reopened: list[str] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
     deed: Deed | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.endings or self.waits or self.withdrawn)
+        return bool(self.endings or self.waits or self.withdrawn or self.unasked)
 
 
 class Settling:
@@ -87,6 +92,7 @@ class Settling:
         self._parked = parked
         self._posting = posting
         self._failing = failing
+        self._noted = 0
         self.last_delivery: datetime | None = None
 
     async def settle(self, settlement: Settlement) -> None:
@@ -138,6 +144,13 @@ class Settling:
             ids = [message_id for message_id, _, _ in pending]
             await self.commit(lambda connection: deliveries.mark_replied(connection, self._system, ids))
 
+    async def note_position(self, step: int) -> None:
+        """Keep how far all is settled if that is `step` further than noted: what was read was none of the target's."""
+        through = self._hand.settled_through(())
+        if through >= self._noted + step:
+            await self.commit(lambda connection: deliveries.settle(connection, self._system, through))
+            self._noted = through
+
     def hop(self, entry: Entry, state: State, reason: str = "", **more: Any) -> None:
         """Tell the observer."""
         message = entry.message
@@ -166,14 +179,18 @@ class Settling:
         entries = [*(ending.entry for ending in settlement.endings), *(entry for entry, _ in waits)]
         own = [entry.seq for entry in entries if entry.delivery is not None]
         seq = self._hand.settled_through(own) if own else None
+        self._noted = max(self._noted, seq or 0)
         taken = [e.entry.id for e in settlement.endings if e.entry.roomed and e.posting is None]
         newest = _newest(settlement.endings)
         entering = {entry.thing for entry in entries if entry.enters}
         withdrawn = [*settlement.withdrawn, *(entry.id for entry, to_wait in waits if not to_wait.open and entry.open)]
+        unasked = [*settlement.unasked, *(entry.id for entry, to_wait in waits if entry.asks and not to_wait.open)]
         target = self._system
 
         def work(connection: Connection) -> None:
+            deliveries.reopen(connection, target, settlement.reopened)
             deliveries.withdraw(connection, target, withdrawn)
+            requests.let_go(connection, unasked)
             deliveries.record(connection, rows)
             deliveries.advance(connection, target, newest)
             deliveries.enter(connection, target, entering)
@@ -252,6 +269,7 @@ class Settling:
 
     def _store_posting(self, entry: Entry, posting: ToWait) -> None:
         entry.roomed, entry.message, entry.kind, entry.phase = True, None, posting.kind, Phase.STORED
+        entry.attempts, entry.open = 0, False
         self._posting(entry)
         entry.due = asyncio.get_running_loop().time() + (posting.delay_s or 0)
         self._wake(entry)

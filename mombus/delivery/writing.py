@@ -18,6 +18,7 @@ from connectors.connector import (
     RetryableError,
 )
 from mombus.delivery import replies
+from mombus.delivery.posting import until_next
 from mombus.delivery.routing import mapped
 from mombus.delivery.settling import Ending, Settlement
 from mombus.delivery.target import Missing
@@ -207,6 +208,7 @@ class Writing:
                     entry.attempts -= 1
                     unsent.append(entry)
         settlement.withdrawn = _not_sent(attempts, unsent)
+        settlement.unasked = [entry.id for entry in unsent if entry.asks and not entry.open]
         if stop is None and accept.effect is not Effect.BLIND:
             written()
         if settlement:
@@ -233,9 +235,8 @@ class Writing:
         if message is not None and message.verb.asks:
             reply = replies.accepted(message, receipt, self._target.system, self._clock())
         elif rule is not None and rule.object != "*" and _LEVELS.index(receipt.level) < _LEVELS.index(rule.effect):
-            posting = ToWait(
-                Wait.POSTING, f"{receipt.level}, not yet {rule.effect}", back_off(1, self._patience)
-            )  # fmt: skip
+            delay_s = until_next(entry, back_off(1, self._patience), self._clock().timestamp())
+            posting = ToWait(Wait.POSTING, f"{receipt.level}, not yet {rule.effect}", delay_s)
         return Ending(entry, Outcome.DELIVERED, receipt.level, receipt.document, reply=reply, posting=posting)
 
 

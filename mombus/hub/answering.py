@@ -25,6 +25,7 @@ from connectors.connector import (
 )
 from mombus.bus.errors import BusError
 from mombus.bus.streams import MOM
+from mombus.ownership.aliases import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from connectors.connector import Absent, Connector, Outcome
     from mombus.bus.connection import Bus
     from mombus.bus.requests import Requests
+    from mombus.ownership.aliases import Aliases
 
     TakeIn = Callable[[str, Item], Awaitable[Sequence[Outcome]]]
 
@@ -48,8 +50,9 @@ class Answering:
     """
 
     def __init__(
-        self, system: str, connector: Connector, owned: frozenset[str], *, take_in: TakeIn, requests: Requests, bus: Bus
-    ) -> None:
+        self, system: str, connector: Connector, owned: frozenset[str], *, take_in: TakeIn, requests: Requests,
+        bus: Bus, aliases: Aliases,
+    ) -> None:  # fmt: skip
         self._system = system
         self._sink = connector if isinstance(connector, Sink) else None
         self._connector = connector if isinstance(connector, Answers) else None
@@ -59,6 +62,7 @@ class Answering:
         self._take_in = take_in
         self._requests = requests
         self._bus = bus
+        self._aliases = aliases
 
     async def write(self, messages: Sequence[Message]) -> Sequence[Receipt | ConnectorError]:
         """Write them, or answer them if they are gets; they are all of one offer. Raises as `Sink.write`."""
@@ -89,9 +93,12 @@ class Answering:
         """All of the answer: half of a list would be taken for the whole."""
         if self._connector is None:
             raise Rejected(f"the connector answers no get of {get.object}")
+        asked = self._aliases.asked(self._system, get)
+        if isinstance(asked, Missing):
+            raise Rejected(str(asked))
         return tuple([
             replace(show, verb=Verb.SHOW, action=None, correlation=get.id, to=get.source)
-            async for show in self._connector.answer(get)
+            async for show in self._connector.answer(asked)
         ])  # fmt: skip
 
     async def _passed_on(self, get: Message, shows: tuple[Message, ...]) -> Receipt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from canonical.message import Verb
 from connectors.connector import Answers, Rejected, Sink, Surroundings
 from connectors.jsonata import compile as compile_expression
 from mombus.config.kinds import load_kind
@@ -43,7 +44,14 @@ def _connector(config: Config, system: System, owners: Owners) -> Connector:
 
 
 def make_targets(
-    config: Config, sessions: Iterable[Session], owners: Owners, *, take_in: TakeIn, requests: Requests, bus: Bus
+    config: Config,
+    sessions: Iterable[Session],
+    owners: Owners,
+    *,
+    take_in: TakeIn,
+    requests: Requests,
+    bus: Bus,
+    aliases: Aliases,
 ) -> list[Target]:
     """Every system that is written to or asked: its routes' rules, and the objects it owns.
 
@@ -53,7 +61,9 @@ def make_targets(
     for session in sessions:
         owned = owners.owned_by(session.system)
         if owned or isinstance(session.connector, (Sink, Answers)):
-            sink = Answering(session.system, session.connector, owned, take_in=take_in, requests=requests, bus=bus)
+            sink = Answering(
+                session.system, session.connector, owned, take_in=take_in, requests=requests, bus=bus, aliases=aliases
+            )  # fmt: skip
             rules = [_rule(route) for route in config.routes if session.system in route.to]
             targets.append(Target(
                 system=session.system, sink=sink, rules=rules, owned=owned, connect=reconnecting(session)
@@ -86,10 +96,16 @@ def make_prepare(aliases: Aliases, known: Known, requests: Requests) -> Prepare:
     """How a message is put in a target's words: references first, then the target's own ids.
 
     A request that has expired is Rejected: its asker was told so, and doing it later would be an effect nobody expects.
+    Any other can't expire from here on, until delivery lets it go; a get, which has no effect, may at any time.
     """
 
+    async def is_over(message: Message) -> bool:
+        if message.verb is Verb.GET:
+            return await requests.is_over(message.id)
+        return message.verb.asks and not await requests.act_on(message.id)
+
     async def prepare(system: str, message: Message) -> Message | Missing:
-        if message.verb.asks and await requests.is_over(message.id):
+        if await is_over(message):
             raise Rejected("the request expired and its asker was told: it is not acted on any more")
         unknown = await known.held(message)
         if unknown is not None:

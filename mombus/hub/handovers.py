@@ -107,7 +107,7 @@ async def make_handovers(
     delivery = Delivery(
         js=bus.js, journal=journal, site=site, publish=bus.publish,
         targets=make_targets(
-            config, sessions.values(), owners, take_in=intake.accept, requests=requests, bus=bus
+            config, sessions.values(), owners, take_in=intake.accept, requests=requests, bus=bus, aliases=aliases
         ),
         observe=observing.hop, prepare=make_prepare(aliases, known, requests),
     )  # fmt: skip

@@ -186,6 +186,16 @@ def withdraw(connection: Connection, target: str, ids: Sequence[str]) -> None:
         connection.execute(_WITHDRAW, {"target": target, "part": part})
 
 
+def reopen(connection: Connection, target: str, ids: Sequence[str]) -> None:
+    """These were delivered, but the target doesn't have them any more: their effect is unknown again."""
+    d = deliveries.c
+    for part in _chunks(ids):
+        connection.execute(
+            update(deliveries).where(d.target == target, d.message_id.in_(part), d.outcome == Outcome.DELIVERED)
+            .values(outcome=Outcome.INTENT)
+        )  # fmt: skip
+
+
 def open_intents(connection: Connection, target: str) -> set[str]:
     """Messages whose write had begun when the hub stopped."""
     d = deliveries.c

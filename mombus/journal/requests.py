@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Index, String, Table, Text, and_, delete, or_, select, update
+from sqlalchemy import Boolean, Column, Index, String, Table, Text, and_, delete, or_, select, update
 
 from mombus.journal.databases import alone
 from mombus.journal.tables import Instant, metadata
@@ -46,6 +46,7 @@ requests = Table(
     Column("document", Text),
     Column("ended", Instant),
     Column("told", Instant),
+    Column("acted_on", Boolean, nullable=False, default=False),
     Index("requests_open", "state", "expires"),
 )  # fmt: skip
 
@@ -54,7 +55,8 @@ requests = Table(
 class OpenRequest:
     """One request. `lanes` is as in the message's header; `answer` is the reply's action, `ended` when it came.
 
-    `told` is when the asker of an expired request was told.
+    `told` is when the asker of an expired request was told. `acted_on`: its owner is being told or may know it already,
+    so that it doesn't expire: the answer comes.
     """
 
     id: str
@@ -73,6 +75,7 @@ class OpenRequest:
     document: str | None = None
     ended: datetime | None = None
     told: datetime | None = None
+    acted_on: bool = False
 
 
 _COLUMNS = [column.name for column in requests.c]
@@ -104,11 +107,26 @@ def answer(
     return done.rowcount == 1
 
 
+def act_on(connection: Connection, id: str) -> bool:
+    """Keep a request from expiring while its owner is told of it; False when it has expired already."""
+    r = requests.c
+    connection.execute(update(requests).where(r.id == id, r.state == Asked.OPEN).values(acted_on=True))
+    found = find(connection, id)
+    return found is None or found.state is not Asked.EXPIRED
+
+
+def let_go(connection: Connection, ids: Sequence[str]) -> None:
+    """Nobody acts on these for now, and nothing came of it: they may expire."""
+    for start in range(0, len(ids), 400):
+        part = list(ids[start : start + 400])
+        connection.execute(update(requests).where(requests.c.id.in_(part)).values(acted_on=False))
+
+
 def expire(connection: Connection, now: datetime) -> None:
     """Close the open requests whose time is over; `untold` lists those whose asker doesn't know it yet."""
     r = requests.c
     connection.execute(
-        update(requests).where(r.state == Asked.OPEN, r.expires <= now)
+        update(requests).where(r.state == Asked.OPEN, r.expires <= now, r.acted_on.is_(False))
         .values(state=Asked.EXPIRED, ended=now, reason="nobody answered in time")
     )  # fmt: skip
 
@@ -129,7 +147,7 @@ def next_expiry(connection: Connection) -> datetime | None:
     """When the next open request expires."""
     r = requests.c
     return connection.execute(
-        select(r.expires).where(r.state == Asked.OPEN).order_by(r.expires).limit(1)
+        select(r.expires).where(r.state == Asked.OPEN, r.acted_on.is_(False)).order_by(r.expires).limit(1)
     ).scalar()  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from canonical.objects import data_object, id_of, key_part
+from canonical.message import Verb
+from canonical.objects import NOTHING, data_object, id_of, key_part
 from canonical.references import translated
 from mombus.journal import aliases as table
 from mombus.journal.aliases import Learned
@@ -102,15 +103,39 @@ class Aliases:
         return message if body is None or body is message.body else _about(message, body)
 
     def outbound(self, system: str, message: Message) -> Message | Missing:
-        """A message in `system`'s words. Its id, key and lanes stay canonical."""
+        """A message in `system`'s words. Its id and lanes stay canonical, and the key of one that has a body.
+
+        Without a body the key alone says what it is about: that of a tombstone or a request is translated, that of a
+        get isn't, because its answer is looked up by it; `asked` is for who answers.
+        """
         tables = self._outbound.get(system)
-        if not tables or not message.content:
+        if not tables or message.verb is Verb.GET:
             return message
         try:
+            if not message.content:
+                return replace(message, key=self._key(tables, message))
             body = translated(message.body, self._swap(tables, {}), own=message.object)
         except _Unknown as unknown:
             return Missing(system, unknown.object, unknown.id)
         return message if body is message.body else message.with_body(body)
+
+    def asked(self, system: str, get: Message) -> Message | Missing:
+        """A get with its key in `system`'s words."""
+        tables = self._outbound.get(system)
+        try:
+            return replace(get, key=self._key(tables, get)) if tables and get.key else get
+        except _Unknown as unknown:
+            return Missing(system, unknown.object, unknown.id)
+
+    def _key(self, tables: Mapping[str, Mapping[str, str]], message: Message) -> str:
+        """A key with every part that is the id of something in the tables translated."""
+        swap, objects, parts = self._swap(tables, {}), message.row.key_objects, message.key.split("/")
+        if len(parts) != len(objects):
+            return message.key
+        return "/".join(
+            part if name is None or part == NOTHING else key_part(swap(name, id_of(part), "key"))
+            for name, part in zip(objects, parts, strict=True)
+        )
 
     async def _own(self, system: str, message: Message) -> dict[str, dict[str, str]]:
         """The learned meaning of the message's own id, for objects that are known by one id."""

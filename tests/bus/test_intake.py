@@ -345,6 +345,16 @@ async def test_silence_is_answered_too(bus, journal, intake):
     assert "expired" in late.reason
 
 
+async def test_what_its_owner_is_being_told_does_not_expire_until_it_is_let_go(bus, journal, intake):
+    (asked,) = await say(intake, "mes", request())
+    service, later = Requests(bus, journal), datetime.now(UTC) + timedelta(days=2)
+    assert await service.act_on(asked.message_id)
+    assert await service.expire(later) == 0
+    await journal.write(lambda c: request_rows.let_go(c, [asked.message_id]))
+    assert await service.expire(later) == 1
+    assert not await service.act_on(asked.message_id), "its asker was told"
+
+
 async def test_the_asker_is_told_even_when_the_hub_died_while_expiring(bus, journal, intake):
     await say(intake, "mes", request(verb=Verb.GET))
     later = datetime.now(UTC) + timedelta(minutes=1)

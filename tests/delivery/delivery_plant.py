@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from canonical.isa95.operations import MaterialActual, OperationsRequest, SegmentRequirement, SegmentResponse
 from canonical.message import Message, Verb
 from canonical.quantity import Quantity
-from connectors.connector import Absent, Accept, ConnectorError, Effect, Level, NotConnected, Offer, Receipt
+from connectors.connector import Absent, Accept, ConnectorError, Effect, Level, NotConnected, Offer, Receipt, Rejected
 from mombus.delivery.delivery import Delivery
 from mombus.delivery.target import Condition, Hop, Patience, Rule, State, Target
 from mombus.journal.journal import Journal
@@ -90,6 +90,10 @@ class Sink:
         self.written = asyncio.Event()
         self.batches: list[int] = []
         self.finds: list[str] = []
+        self.refused: dict[str, str] = {}
+        """Keys of what it took and refused later, with the reason."""
+        self.forgotten: set[str] = set()
+        """Keys of what it took and doesn't know any more."""
 
     async def connect(self) -> None:
         self.connects += 1
@@ -124,6 +128,10 @@ class Sink:
         self.finds.append(message.id)
         if not self.up:
             raise NotConnected("nobody answers")
+        if message.key in self.refused:
+            raise Rejected(self.refused[message.key])
+        if message.key in self.forgotten:
+            return Absent()
         return Receipt(self.level, f"DOC-{message.key}") if self.ledger.has(message.id) else Absent()
 
 

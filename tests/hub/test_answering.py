@@ -191,7 +191,8 @@ async def answering(tmp_path, owner):
         await requests.record(request, request.message.recorded)
         yield (
             Answering(
-                "erp", owner, frozenset({"production_order"}), take_in=intake.accept, requests=requests, bus=bus
+                "erp", owner, frozenset({"production_order"}), take_in=intake.accept, requests=requests, bus=bus,
+                aliases=Aliases({}, journal),
             ),
             request.message, bus,
         )  # fmt: skip

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,7 @@ from canonical.isa95.operations import (
     SegmentRequirement,
 )
 from canonical.isa95.resources import StockLevel
-from canonical.message import Action, Message
+from canonical.message import Action, Message, Verb
 from canonical.quantity import Quantity
 from mombus.journal.journal import Journal
 from mombus.ownership.aliases import Aliases, Missing
@@ -91,3 +92,22 @@ async def test_what_the_system_calls_it_itself_is_not_learned(journal):
     aliases = Aliases({}, journal)
     await aliases.learn("erp", "production_order", document="PO-1", key="PO-1", now=NOW)
     assert await aliases.documents("erp", "production_order", "PO-1") == []
+
+
+async def test_what_has_no_body_is_named_by_its_key_which_is_translated(journal):
+    declared = {"wms": {"material": {"30005": "FG-1000"}, "production_order": {"77": "PO-1"}}}
+    aliases = Aliases(declared, journal)
+    gone = replace(order("FG-1000"), action=Action.DELETE, content=b"", _body=None)
+    assert aliases.outbound("wms", gone).key == "77"
+    lot = replace(gone, object="material_lot", key="FG-1000/L%2F1")
+    assert aliases.outbound("wms", lot).key == "30005/L%2F1"
+    assert aliases.outbound("wms", replace(lot, key="CAP-28/L1")) == Missing("wms", "material", "CAP-28")
+
+
+async def test_a_get_is_asked_in_the_owners_words_and_keeps_its_own(journal):
+    aliases = Aliases({"wms": {"production_order": {"77": "PO-1"}}}, journal)
+    get = replace(order("FG-1000"), verb=Verb.GET, content=b"", _body=None)
+    assert aliases.outbound("wms", get).key == "PO-1"
+    assert aliases.asked("wms", get).key == "77"
+    assert aliases.asked("wms", replace(get, key="")).key == "", "a get of everything"
+    assert aliases.asked("wms", replace(get, key="PO-2")) == Missing("wms", "production_order", "PO-2")
