@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from mombus.delivery.pull import Pull, RequestEnded
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -54,7 +56,7 @@ class Reader:
         self._name = name
         self._patience = patience
         self._stream = stream
-        self._subscription: JetStreamContext.PullSubscription | None = None
+        self._pull: Pull | None = None
         self._number = 0
 
     async def open(self, subject: str, after: int) -> None:
@@ -71,22 +73,22 @@ class Reader:
             max_deliver=-1, max_ack_pending=2 * self._patience.window,
         )  # fmt: skip
         await self._js.add_consumer(self._stream, config)
-        self._subscription = await self._js.pull_subscribe_bind(self._name, self._stream)
+        self._pull = Pull(self._js, self._stream, self._name)
+        await self._pull.open()
         self._number = 0
 
     async def fetch(self, most: int) -> list[tuple[Place, Msg]]:
-        """Up to `most` messages, none after `idle_s` without any. Raises ReadingLost, and OSError without a broker."""
+        """About `most` messages, none after `idle_s` without any. Raises ReadingLost, and OSError without a broker."""
         from nats.errors import Error  # noqa: PLC0415 - heavy
-        from nats.errors import TimeoutError as NatsTimeoutError  # noqa: PLC0415
 
-        if self._subscription is None:
+        if self._pull is None:
             raise ReadingLost("not open")
         try:
-            fetched = await self._subscription.fetch(min(most, BATCH), timeout=self._patience.idle_s)
-        except (NatsTimeoutError, TimeoutError):
+            fetched = await self._pull.fetch(min(most, BATCH), self._patience.idle_s)
+        except TimeoutError:
             await self._check()
             return []
-        except Error as error:
+        except (RequestEnded, Error) as error:
             raise ReadingLost(str(error) or type(error).__name__) from error
         return [self._next(message) for message in fetched]
 
@@ -99,10 +101,10 @@ class Reader:
 
     async def close(self) -> None:
         """Stop reading. The durable stays, so that the broker keeps its interest."""
-        if self._subscription is not None:
+        if self._pull is not None:
             with suppress(Exception):
-                await self._subscription.unsubscribe()
-        self._subscription = None
+                await self._pull.close()
+        self._pull = None
 
     def _next(self, message: Msg) -> tuple[Place, Msg]:
         where = place(message.reply)
