@@ -15,7 +15,7 @@ import structlog
 
 from bench.figure import Figure, table
 
-NAMES = ("b2mml", "handovers", "latency", "opcua", "memory", "startup")
+NAMES = ("b2mml", "handovers", "latency", "opcua", "memory", "startup", "recovery")
 """The modules of this package with a `run(quick)` that returns figures, in the order they run."""
 
 

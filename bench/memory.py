@@ -57,7 +57,7 @@ def _peaks(keys: int) -> tuple[float, float, float]:
     """The highest resident memory of hub and broker in MiB, and how long it took."""
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
-        _install(folder / "site")
+        install(folder / "site")
         routes = folder / "routes.yaml"
         routes.write_text(ROUTES.format(port=port, keys=keys), "utf-8")
         with running([routes], port, [folder / "site"]) as process:
@@ -66,7 +66,7 @@ def _peaks(keys: int) -> tuple[float, float, float]:
             return asyncio.run(_watched(folder / "hub", keys, hub, broker))
 
 
-def _install(site: Path) -> None:
+def install(site: Path) -> None:
     """What an installed package leaves: its name and its entry points."""
     package = site / "bench-1.dist-info"
     package.mkdir(parents=True)
