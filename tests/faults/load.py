@@ -1,0 +1,67 @@
+"""A load: an MES that posts production responses to the hub's door, in many lanes, until each is acknowledged.
+
+What isn't acknowledged is posted again as it was, as a real system does; what is acknowledged counts as sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOKEN = "the-load's-token"
+AGAIN_S = 0.1
+SAYS = {
+    "object": "production_response",
+    "occurred": "at",
+    "body": '{"id": id, "operations_request_id": lane, "material_actual": [{"id": "1", "material_use": "Produced", '
+    '"quantity": {"value": "1", "unit_of_measure": "H87"}}]}',
+}
+SYSTEM = {
+    "connector": "rest", "url": "http://127.0.0.1:9", "listen": "/in/mes", "listen_token": TOKEN,
+    "pushed": {"items": "items", "says": [SAYS]},
+}  # fmt: skip
+"""How the hub's configuration declares the load's system."""
+
+
+class Load:
+    """Posts to the door at `url()`, which may move. `sent` are the ids acknowledged, by lane `PO-n` in order."""
+
+    def __init__(self, url: Callable[[], str], *, lanes: int = 12, pause_s: float = 0.0) -> None:
+        self._url = url
+        self._lanes = [f"PO-{lane:03}" for lane in range(lanes)]
+        self._pause_s = pause_s
+        self._round = 0
+        self.sent: list[str] = []
+        self.refused: list[Any] = []
+        self.again = 0
+
+    async def send(self, rounds: int) -> None:
+        """Post that many rounds, in each one message of every lane; return when all are acknowledged."""
+        async with httpx.AsyncClient(trust_env=False, timeout=10, headers={"Authorization": f"Bearer {TOKEN}"}) as http:
+            for _ in range(rounds):
+                await self._post(http)
+                await asyncio.sleep(self._pause_s)
+
+    async def _post(self, http: httpx.AsyncClient) -> None:
+        self._round += 1
+        now = datetime.now(UTC).isoformat()
+        items = [{"id": f"{lane}-{self._round:05}", "lane": lane, "at": now} for lane in self._lanes]
+        while not await self._taken(http, items):
+            self.again += 1
+            await asyncio.sleep(AGAIN_S)
+        self.sent += [item["id"] for item in items]
+
+    async def _taken(self, http: httpx.AsyncClient, items: list[dict[str, str]]) -> bool:
+        try:
+            answer = await http.post(f"{self._url()}/in/mes", json={"items": items})
+        except httpx.HTTPError:
+            return False
+        if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+            self.refused.append(answer.json())
+        return answer.status_code == httpx.codes.ACCEPTED

@@ -1,0 +1,157 @@
+"""What hits the hub and its target processes under load: ended, frozen, killed, the clock set wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import sys
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from books import Books
+from counting_target import CountingTarget, Trouble
+from factory import counted, findable, free_port, keyed, running, until
+from load import Load
+from proof import Part, Proof
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from factory import HubProcess
+
+LANES = 10
+TARGET = Path(__file__).with_name("counting_target.py")
+CHANCE = random.Random(20260302)  # noqa: S311
+
+
+@asynccontextmanager
+async def target(folder: Path, trouble: Trouble = Trouble.NONE, share: float = 1.0) -> AsyncIterator[CountingTarget]:
+    """A counting target in this process; that share of the first posts is in trouble."""
+    counting = CountingTarget(Books(folder / "books.db"))
+    counting.trouble = lambda _id, before: trouble if before == 0 and CHANCE.random() < share else Trouble.NONE
+    await counting.start()
+    try:
+        yield counting
+    finally:
+        await counting.stop()
+
+
+async def test_a_hub_that_is_asked_to_end_finishes_or_repeats(tmp_path: Path, proof: Proof) -> None:
+    async with target(tmp_path, Trouble.SLOW) as erp, running(tmp_path, {"erp": findable(erp.port)}) as hub:
+        sending = Load(lambda: hub.url, lanes=LANES)
+        work = asyncio.create_task(sending.send(6))
+        codes = []
+        for _ in range(2):
+            await hub.ready()
+            least = erp.books.size() + 5
+            await until(lambda least=least: erp.books.size() >= least)
+            codes.append(await hub.stop())
+            await hub.start()
+        await work
+        count = await counted(erp.books, sending.sent)
+        finds = sum(number > 1 for number in erp.posts.values())
+    assert codes == [0, 0]
+    assert count.right, count
+    proof(
+        Part.HUB,
+        fault="SIGTERM twice while the target is writing",
+        load=f"{len(sending.sent)} facts, 0.3 s each",
+        expected="what is in hand is finished or delivered again, exit code 0, one document each, in order",
+        seen=f"exit codes {codes}, {finds} written again: {count}",
+    )
+
+
+async def test_a_frozen_hub_goes_on(tmp_path: Path, proof: Proof) -> None:
+    async with target(tmp_path, Trouble.SLOW, 0.3) as erp, running(tmp_path, {"erp": findable(erp.port)}) as hub:
+        sending = Load(lambda: hub.url, lanes=LANES, pause_s=0.1)
+        work = asyncio.create_task(sending.send(15))
+        await until(lambda: erp.books.size() > LANES)
+        hub.signal(signal.SIGSTOP)
+        await asyncio.sleep(4)
+        hub.signal(signal.SIGCONT)
+        await work
+        count = await counted(erp.books, sending.sent)
+    assert count.right, count
+    proof(
+        Part.HUB, fault="the hub is frozen for 4 s (SIGSTOP), its calls time out meanwhile",
+        load=f"{len(sending.sent)} facts in {LANES} lanes", expected="one document each, in order", seen=str(count),
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def target_process(port: int, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(TARGET), str(port), str(folder / "books.db"), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout
+    await process.stdout.readline()
+    try:
+        yield process
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@pytest.mark.parametrize("declare", [findable, keyed])
+async def test_a_killed_target_gets_each_message_once(tmp_path: Path, declare, proof: Proof) -> None:
+    port, kills = free_port(), 3
+    books = Books(tmp_path / "books.db")
+    async with running(tmp_path, {"erp": declare(port)}) as hub:
+        sending = Load(lambda: hub.url, lanes=LANES, pause_s=0.05)
+        work = asyncio.create_task(sending.send(15))
+        for _ in range(kills):
+            least = books.size() + 20
+            async with target_process(port, tmp_path):
+                await until(lambda least=least: books.size() >= least)
+        async with target_process(port, tmp_path):
+            await work
+            count = await counted(books, sending.sent)
+    assert count.right, count
+    kind = "is read back" if declare is findable else "knows message ids"
+    proof(
+        Part.TARGET, fault=f"SIGKILL of the target {kills} times; it {kind}",
+        load=f"{len(sending.sent)} facts in {LANES} lanes", expected="one document each, in order", seen=str(count),
+    )  # fmt: skip
+
+
+async def test_a_clock_that_jumps_by_two_hours_changes_nothing(tmp_path: Path, proof: Proof) -> None:
+    faketime = pytest.importorskip("libfaketime", reason="shifting one process's clock needs the package libfaketime")
+    library = next(Path(faketime.__file__).parent.rglob("libfaketime*.so.1"))
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    shifted = {
+        "LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }  # fmt: skip
+    async with (
+        target(tmp_path, Trouble.FAILS, 0.1) as erp,
+        running(tmp_path, {"erp": keyed(erp.port)}, shifted) as hub,
+    ):
+        sending = Load(lambda: hub.url, lanes=LANES, pause_s=0.05)
+        hours = []
+        for offset in ("+2h", "-2h", "+0"):
+            clock.write_text(offset)
+            await sending.send(6)
+            hours.append(await hours_ahead(hub))
+        count = await counted(erp.books, sending.sent)
+    assert hours == [2, -2, 0], "the hub's clock didn't jump: nothing was proven"
+    assert count.right, count
+    proof(
+        Part.HUB, fault="the hub's clock jumps by +2 h, then by -4 h, then back; the broker's stays right",
+        load=f"{len(sending.sent)} facts in {LANES} lanes, 10 % answered with 500 first",
+        expected="one document each, in order", seen=str(count),
+    )  # fmt: skip
+
+
+async def hours_ahead(hub: HubProcess) -> int:
+    """By how much the hub's clock is ahead of ours, as it dates its answers."""
+    await asyncio.sleep(2.5)  # the clock is read anew every second, the date of answers too
+    async with httpx.AsyncClient(trust_env=False) as http:
+        told = parsedate_to_datetime((await http.get(f"{hub.url}/livez")).headers["date"])
+    return round((told - datetime.now(UTC)).total_seconds() / 3600)
