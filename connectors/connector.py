@@ -179,8 +179,9 @@ class Item:
 
     `raw` is the document as it came (kept in RAW), None when the messages say it all. `faults` are its bad parts, kept
     with their reasons. `bookmark` is where to go on reading after a restart. `settle`, when given, is awaited with one
-    outcome per message once everything is stored: a source that can make its system wait gives one; without it the
-    hub has taken responsibility as soon as the item was yielded.
+    outcome per message once everything is stored: a source that can make its system wait gives one (`waits` where the
+    system waits by itself); without it the hub has taken responsibility as soon as the item was yielded, and keeps it
+    on disk while the bus stores nothing.
     """
 
     messages: tuple[Message | Gap, ...] = ()
@@ -190,6 +191,10 @@ class Item:
     document: str | None = None
     bookmark: str | None = None
     settle: Callable[[Sequence[Outcome]], Awaitable[None]] | None = None
+
+
+async def waits(_outcomes: Sequence[Outcome]) -> None:
+    """The `settle` of an item whose system waits by itself: a poll asks again, a caller waits for its answer."""
 
 
 class Health(StrEnum):
@@ -297,7 +302,11 @@ class Hosted(Protocol):
     """Where it listens, such as `/in/erp`."""
 
     def app(self, deliver: Callable[[Item], Awaitable[Sequence[Outcome]]]) -> ASGIApp:
-        """The ASGI application for that path. The system's reply is sent only after `deliver` has returned."""
+        """The ASGI application for that path. The system's reply is sent only after `deliver` has returned.
+
+        `deliver` raises RetryableError when the hub can't take the item now. An item without `settle` is then kept on
+        disk as long as there is room, and its outcomes are those of what was taken.
+        """
 
 
 @runtime_checkable

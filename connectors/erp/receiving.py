@@ -11,7 +11,7 @@ from uuid import uuid4
 from canonical.b2mml import Answer, DocumentError, acknowledge, confirm, read
 from canonical.b2mml.secure import parse
 from canonical.message import Action, Message, Verb, message_id
-from connectors.connector import Fault, Item, Outcome, Surroundings
+from connectors.connector import Fault, Item, Outcome, Surroundings, waits
 from connectors.protocols.soap.door import Refused
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Reception:
     async def keep(self, content: bytes, refusal: Refused) -> None:
         """Store what can't be read at all, with the reason, for a person to look at."""
         fault = Fault(refusal.place or "document", refusal.reason, content)
-        await self._deliver(Item(faults=(fault,), raw=content, content_type=CONTENT_TYPE))
+        await self._deliver(Item(faults=(fault,), raw=content, content_type=CONTENT_TYPE, settle=waits))
 
     async def take(self, content: bytes) -> bytes | None:
         """Store a document and return the answer it is due. Raises Refused, RetryableError."""
@@ -87,6 +87,7 @@ class Reception:
             raw=content,
             content_type=CONTENT_TYPE,
             document=document.bod_id,
+            settle=waits,
         )
 
     def _answer(self, document: Document, outcomes: Sequence[Outcome]) -> bytes | None:

@@ -101,7 +101,8 @@ class MesMqtt:
     def _item(self, letter: Letter, bookmark: str) -> Item:
         messages, faults = self._read(letter)
         raw = letter.payload if len(letter.payload) <= self._config.max_bytes else None
-        return Item(messages=messages, faults=faults, raw=raw, bookmark=bookmark, settle=partial(_settled, letter))
+        settle = partial(_settled, letter) if letter.qos else None
+        return Item(messages=messages, faults=faults, raw=raw, bookmark=bookmark, settle=settle)
 
     def _read(self, letter: Letter) -> tuple[tuple[Message, ...], tuple[Fault, ...]]:
         try:

@@ -20,9 +20,13 @@ from canonical.isa95.work import WorkCalendar
 from connectors.connector import ConnectorConfig, Level
 from mombus.config.database import database_url
 from mombus.config.duration import duration
+from mombus.config.size import Size
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 """A system's name: it is a token of subjects and a label of metrics."""
+
+SPOOL = Size(256 * 1024**2)
+"""Bytes that are kept on disk of one system, unless it says otherwise."""
 
 
 def one_or_many(value: Any) -> Any:
@@ -108,6 +112,7 @@ class System(Section):
     config: SerializeAsAny[ConnectorConfig]
     decides: tuple[str, ...] = ()
     contact: str | None = None
+    spool: int = SPOOL
 
     @property
     def kind(self) -> str:

@@ -123,7 +123,9 @@ class Reading:
         config = self._validation.model(kind.Config, own, path)
         if config is None:
             return
-        self._draft.systems[name] = System(name=name, config=config, decides=common.decides, contact=common.contact)
+        self._draft.systems[name] = System(
+            name=name, config=config, decides=common.decides, contact=common.contact, spool=common.spool
+        )  # fmt: skip
         try:
             self._draft.connectors[name] = kind(config, self._surroundings(name))
         except ConfigError as error:

@@ -101,6 +101,7 @@ def _is_secret(annotation: Any) -> bool:
 _WORDS = {
     "str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Path": "path",
     "SecretStr": "secret",
+    "Size": "size",
     "AwareDatetime": "time",
     "date": "day",
     "timedelta": "span of time", "datetime": "time", "Decimal": "decimal", "ZoneInfo": "time zone", "Any": "anything",

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field
 
-from mombus.config.model import Name, Section, one_or_many
+from mombus.config.model import SPOOL, Name, Section, one_or_many
+from mombus.config.size import Size
 
 SECTIONS = ("version", "plant", "bus", "http", "secrets", "systems", "objects", "routes", "aliases")
 """The keys of routes.yaml."""
@@ -41,7 +42,11 @@ class SystemSection(Section):
         default=(), description="What is decided in this system: shown where people ask who decides."
     )
     contact: str | None = Field(default=None, description="Whom to ask about this system.")
+    spool: Size = Field(
+        default=SPOOL, description="How much of what it says and can't repeat is kept on disk while the bus stores "
+        "nothing, such as 256 MiB; 0 keeps nothing. What doesn't fit is lost, and told as a gap.",
+    )  # fmt: skip
 
 
-COMMON_KEYS = ("decides", "contact")
+COMMON_KEYS = ("decides", "contact", "spool")
 """The keys of a system that aren't its connector's."""

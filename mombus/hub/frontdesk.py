@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mombus.delivery.delivery import Delivery
     from mombus.hub.observing import Observing
     from mombus.hub.session import Session
+    from mombus.hub.storage import Storage
     from mombus.journal.journal import Journal
 
 PROBE_S = 1.0
@@ -49,7 +50,7 @@ class FrontDesk:
 
     def __init__(
         self, *, config: Config, bus: Bus, journal: Journal, index: Journal, sessions: Mapping[str, Session],
-        intake: Intake, delivery: Delivery, observing: Observing,
+        intake: Intake, delivery: Delivery, observing: Observing, storage: Storage,
     ) -> None:  # fmt: skip
         self._config = config
         self._bus = bus
@@ -59,6 +60,7 @@ class FrontDesk:
         self._intake = intake
         self._delivery = delivery
         self._observing = observing
+        self._storage = storage
         self.audit = Auditing(journal)
 
     async def listen(self, bus: Bus) -> None:
@@ -86,7 +88,8 @@ class FrontDesk:
             broker={"up": link.up, "reason": link.reason, "since": link.since.isoformat()}, disagreements=quarrels,
             kept=kept,
             trouble=reporting.trouble(
-                systems, rows, broker=None if link.up else link.reason, disagreements=quarrels, kept=kept
+                systems, rows, broker=None if link.up else link.reason, disagreements=quarrels, kept=kept,
+                storage=self._storage.trouble(),
             ),
         )  # fmt: skip
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.delivery.target import Hop
     from mombus.hub.session import Session
+    from mombus.hub.storage import Storage
     from mombus.ownership.owners import Owners
 
 OPEN_S = 30.0
@@ -92,7 +93,7 @@ def _store(config: Config, folder: Path) -> str:
 
 async def make_handovers(
     config: Config, *, bus: Bus, journal: Journal, index: Journal, owners: Owners, sessions: Mapping[str, Session],
-    on_hop: Callable[[Hop], None] | None,
+    storage: Storage, on_hop: Callable[[Hop], None] | None,
 ) -> Handovers:  # fmt: skip
     """Everything wired, ready to run. Raises BusError."""
     site = config.plant.site
@@ -114,7 +115,7 @@ async def make_handovers(
     observing.delivery = delivery
     desk = FrontDesk(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, delivery=delivery,
-        observing=observing,
+        observing=observing, storage=storage,
     )  # fmt: skip
     return Handovers(
         intake=intake, delivery=delivery, requests=requests, feeder=Feeder(bus.js, index, observing.stored),

@@ -27,6 +27,8 @@ from mombus.hub.building import make_sessions
 from mombus.hub.connecting import Connecting
 from mombus.hub.handovers import make_handovers, open_journals
 from mombus.hub.server import Server
+from mombus.hub.spooling import open_spools
+from mombus.hub.storage import Storage
 from mombus.ownership.owners import Owners
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from mombus.delivery.target import Hop
     from mombus.hub.frontdesk import FrontDesk
     from mombus.hub.handovers import Handovers
+    from mombus.hub.spooling import Spooling
 
 DRAIN_S = 20.0
 CLOSE_S = 5.0
@@ -80,14 +83,20 @@ async def open_hub(config: Config, *, on_hop: Callable[[Hop], None] | None = Non
         journal, index = await open_journals(config, folder, stack)
         owners = Owners(config.objects, config.plant.equipment)
         sessions = make_sessions(config, owners)
+        storage = Storage()
         handovers = await make_handovers(
-            config, bus=bus, journal=journal, index=index, owners=owners, sessions=sessions, on_hop=on_hop
-        )
-        connecting = Connecting(sessions, handovers.intake)
+            config, bus=bus, journal=journal, index=index, owners=owners, sessions=sessions, storage=storage,
+            on_hop=on_hop,
+        )  # fmt: skip
+        spooling = await stack.enter_async_context(open_spools(
+            folder, {name: system.spool for name, system in config.systems.items()}, handovers.intake
+        ))  # fmt: skip
+        storage.spools = spooling.states
+        connecting = Connecting(sessions, spooling)
         stack.push_async_callback(lambda: connecting.close(CLOSE_S))
         tasks: list[asyncio.Task[None]] = []
         stack.push_async_callback(_stop, handovers.delivery, tasks)
-        await _start(handovers, connecting, tasks)
+        await _start(handovers, spooling, connecting, tasks)
         await handovers.desk.listen(bus)
         tasks.append(await server.start(_app(config, handovers.desk, connecting)))
         stack.push_async_callback(server.stop)
@@ -96,11 +105,13 @@ async def open_hub(config: Config, *, on_hop: Callable[[Hop], None] | None = Non
         yield Hub(config=config, server=server, desk=handovers.desk, tasks=tasks)
 
 
-async def _start(handovers: Handovers, connecting: Connecting, tasks: list[asyncio.Task[None]]) -> None:
+async def _start(
+    handovers: Handovers, spooling: Spooling, connecting: Connecting, tasks: list[asyncio.Task[None]]
+) -> None:
     """Begin everything that runs for ever; nothing is read before the targets' routes have begun."""
     tasks.append(asyncio.create_task(handovers.delivery.run(), name="delivery"))
     await handovers.begin(tasks[0])
-    running = {**handovers.running(), **connecting.running()}
+    running = {**handovers.running(), **spooling.running(), **connecting.running()}
     tasks += [asyncio.create_task(run, name=name) for name, run in running.items()]
 
 

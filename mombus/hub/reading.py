@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.connector import ConfigError, ConnectorError, Halted, NotConnected, RetryableError
 from mombus.bus.errors import BusError
+from mombus.bus.spool import Lost
 from mombus.hub.session import Condition
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class Reading:
         while True:
             try:
                 await self._accept(item)
+            except Lost:
+                return
             except (BusError, SQLAlchemyError) as error:
                 reason = str(error).splitlines()[0]
                 log.warning("not stored yet", system=self._session.system, reason=reason, again_in_s=pause_s)

@@ -118,10 +118,11 @@ def message_rows(flows: Flows) -> list[dict[str, Any]]:
 
 def trouble(
     systems: Sequence[Mapping[str, Any]], waiting: Sequence[Mapping[str, Any]], *, broker: str | None,
-    disagreements: int, kept: int,
+    disagreements: int, kept: int, storage: Sequence[str],
 ) -> list[str]:  # fmt: skip
     """What a person should look at, one sentence each, the worst first."""
     lines = [f"the broker: {broker}"] if broker else []
+    lines += storage
     lines += [f"{row['name']} is {row['health']}: {row['reason']}" for row in systems if row["health"] != "ok"]
     for row in waiting:
         what = f"{row['object'].replace('_', ' ')} {row['key']} to {row['target']}"

@@ -20,6 +20,7 @@ from connectors.connector import (
     Probe,
     Rejected,
     RetryableError,
+    waits,
 )
 from connectors.protocols.rest.exchange import Call, Exchange
 from connectors.protocols.rest.hearing import Hearing
@@ -179,7 +180,9 @@ class Rest:
         self._last_data = datetime.now(UTC)
         kept = {poll.read.name for poll in polls if poll.read.bookmark is not None}
         bookmark = json.dumps({name: mark.stored() for name, mark in marks.items() if name in kept})
-        return Item(messages=heard.messages, faults=heard.faults, raw=heard.content, bookmark=bookmark)
+        return Item(
+            messages=heard.messages, faults=heard.faults, raw=heard.content, bookmark=bookmark, settle=waits
+        )  # fmt: skip
 
 
 def _offers(wire: Wire) -> frozenset[Offer]:

@@ -1,0 +1,68 @@
+"""The spools of the systems that this process reads: before an intake, here or in another process."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mombus.bus.spool import Spool
+from mombus.journal.journal import Journal
+from mombus.journal.spooled import spool_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from pathlib import Path
+
+    from connectors.connector import Item, Outcome
+    from mombus.bus.spool import SpoolState
+    from mombus.hub.connecting import TakesIn
+
+FILE = "spool.sqlite"
+
+
+class Spooling:
+    """Takes in what systems say, by way of their spools. It is asked as the intake behind it is."""
+
+    def __init__(self, spools: Mapping[str, Spool]) -> None:
+        self._spools = spools
+
+    async def accept(self, system: str, item: Item) -> Sequence[Outcome]:
+        """As `Spool.accept`."""
+        return await self._spools[system].accept(item)
+
+    async def bookmark(self, system: str) -> str | None:
+        """As `Spool.bookmark`."""
+        return await self._spools[system].bookmark()
+
+    def running(self) -> Mapping[str, Coroutine[None, None, None]]:
+        """What runs for ever, by name."""
+        return {f"spool of {system}": spool.run() for system, spool in self._spools.items()}
+
+    def states(self) -> Sequence[SpoolState]:
+        """How the spools are that hold or have lost anything."""
+        return [state for spool in self._spools.values() if (state := spool.state).items or state.lost]
+
+
+@asynccontextmanager
+async def open_spools(
+    folder: Path, limits: Mapping[str, int], intake: TakesIn, full: Callable[[], str | None] = lambda: None
+) -> AsyncIterator[Spooling]:
+    """A spool for every system in `limits` (bytes), all in one file of `folder`.
+
+    What an earlier run has left there is handed over first. `full` says why nothing more may be kept on this disk.
+    """
+    journal = await Journal.open(f"sqlite:///{folder / FILE}", schema=spool_metadata)
+    try:
+        spools = {
+            system: Spool(
+                system, journal, accept=partial(intake.accept, system), bookmark=partial(intake.bookmark, system),
+                limit=limit, full=full,
+            )
+            for system, limit in limits.items()
+        }  # fmt: skip
+        for spool in spools.values():
+            await spool.open()
+        yield Spooling(spools)
+    finally:
+        await journal.close()
