@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from canonical.message import Message
+    from connectors.door import DoorConfig
 
 
 class ConnectorError(Exception):
@@ -300,6 +301,8 @@ class Hosted(Protocol):
 
     path: str
     """Where it listens, such as `/in/erp`."""
+    door: DoorConfig
+    """Who may come in there. The hub asks for the credentials and keeps the limits before `app` hears of a request."""
 
     def app(self, deliver: Callable[[Item], Awaitable[Sequence[Outcome]]]) -> ASGIApp:
         """The ASGI application for that path. The system's reply is sent only after `deliver` has returned.

@@ -29,6 +29,7 @@ from connectors.connector import (
     Receipt,
     Surroundings,
 )
+from connectors.door import DoorConfig
 from connectors.erp.questions import NAMESPACE, NOUNS
 from connectors.protocols.soap.credentials import Credentials
 from connectors.protocols.soap.service import Operation, Service
@@ -102,11 +103,11 @@ class ErpB2mmlConfig(ConnectorConfig):
         default=False, description="Read times without an offset as the site's; otherwise they are refused."
     )
     credentials: Credentials | None = Field(default=None, description="What the hub shows to the ERP's service.")
-    caller: Credentials | None = Field(default=None, description="What the ERP has to show when it sends documents.")
+    door: DoorConfig = Field(default=DoorConfig(), description="What the ERP has to show at `listen`, and its limits.")
     ca_file: Path | None = Field(default=None, description="Certificates of the authority to trust for https.")
     connect_timeout_s: float = Field(default=5.0, gt=0, le=120, description="Longest wait for a connection.")
     timeout_s: float = Field(default=30.0, gt=0, le=600, description="Longest wait for the answer to a document.")
-    max_bytes: int = Field(default=4_000_000, ge=1_000, le=256_000_000, description="Largest document either way.")
+    max_bytes: int = Field(default=4_000_000, ge=1_000, le=256_000_000, description="Largest answer of the ERP.")
 
     @field_validator("url", "endpoint")
     @classmethod
@@ -137,7 +138,7 @@ class ErpB2mml:
         if not _remote(config.url) and config.endpoint is None:
             raise ConfigError("a local WSDL needs `endpoint:`, the address of the service", "endpoint")
         self._config, self._surroundings = config, surroundings
-        self.path = config.listen
+        self.path, self.door = config.listen, config.door
         self._reception: Reception | None = None
         self._heard_at: float | None = None
         self._trouble = "not connected yet"
@@ -195,12 +196,10 @@ class ErpB2mml:
 
         config = self._config
         self._reception = reception = Reception(
-            self._surroundings, deliver, sender=config.logical_id, max_bytes=config.max_bytes, timezone=self._timezone
-        )
-        return Door(
-            SERVICE, reception.take, reception.keep, reception.parse,
-            max_bytes=config.max_bytes, credentials=config.caller,
+            self._surroundings, deliver, sender=config.logical_id, max_bytes=self.door.max_bytes,
+            timezone=self._timezone,
         )  # fmt: skip
+        return Door(SERVICE, reception.take, reception.keep, reception.parse, max_bytes=self.door.max_bytes)
 
     async def _shown(self, object: str, key: str | None) -> AsyncIterator[Message]:
         """What a Show says. Raises MappingError if an item of it can't be read: half a list is no list."""

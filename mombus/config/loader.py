@@ -102,7 +102,8 @@ def _config(draft: Draft) -> Config | None:
     folder = draft.folder.resolve()
     return Config(
         plant=draft.plant, bus=_anchored(draft.bus, folder, "credentials"),
-        http=_anchored(draft.http, folder, "certificate", "private_key"), systems=draft.systems, aliases=draft.aliases,
+        http=_anchored(draft.http, folder, "certificate", "private_key", "client_ca"),
+        systems=draft.systems, aliases=draft.aliases,
         objects=tuple(ownership for ownership, _ in draft.objects),
         routes=tuple(route for route, _ in draft.routes), folder=folder,
     )  # fmt: skip

@@ -103,6 +103,9 @@ class Http(Section):
     )
     certificate: Path | None = Field(default=None, description="TLS certificate chain, PEM.")
     private_key: Path | None = Field(default=None, description="TLS private key, PEM.")
+    client_ca: Path | None = Field(
+        default=None, description="Authorities, PEM, whose client certificates open doors that name some."
+    )
 
 
 class System(Section):

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from canonical.objects import CATALOGUE, DataObject
+from connectors.door import DoorConfig
 from mombus.config.calendar import Shift, Shifts
 from mombus.config.kinds import kinds
 from mombus.config.model import Bus, Http, Ownership, Route
@@ -110,6 +111,11 @@ def _connectors() -> str:
     ]  # fmt: skip
     for reference in map(kind_reference, kinds(ours=True)):
         lines += [f"## {reference.kind}", "", *_kind(reference), ""]
+    lines += [
+        "## door", "", "Who may come in where a system listens, and how much at a time; `mombus secret` makes tokens",
+        "and secrets. Without a credential a door is open to everybody on this machine, and to nobody else.", "",
+        *_table(fields(DoorConfig)),
+    ]  # fmt: skip
     return _text(lines)
 
 

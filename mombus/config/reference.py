@@ -89,7 +89,9 @@ def _field(name: str, info: FieldInfo) -> Field:
 
 def _default(info: FieldInfo) -> str:
     value = default_of(info) if info.default_factory is None else info.get_default(call_default_factory=True)
-    if value is None or value is PydanticUndefined or value in ((), [], {}, frozenset()):
+    if value is None or value is PydanticUndefined or isinstance(value, BaseModel):
+        return ""
+    if value in ((), [], {}, frozenset()):
         return ""
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from connectors.door import is_token_hash
 from mombus.config.address import Fault, address_fault
 from mombus.config.document import Items, Node, Scalar, Table
 from mombus.config.finding import Findings, Mark, did_you_mean
@@ -122,10 +123,11 @@ class Validation:
         """Secrets only where they are kept secret, and nothing secret in plain sight."""
         for place, node in _scalars(table):
             value = _at(made, place)
-            if isinstance(value, SecretStr) and not refers(node.text):
+            if isinstance(value, SecretStr) and not refers(node.text) and not is_token_hash(node.text):
+                named = [part for part in place if isinstance(part, str)]
                 self._findings.warning(
                     node.mark, _dotted(path, place), "a secret stands here for all to read",
-                    f"write ${{secret:{str(place[-1]).upper()}}} and keep it outside of this file",
+                    f"write ${{secret:{named[-1].upper()}}} and keep it outside of this file",
                 )  # fmt: skip
             elif refers_to_secret(node.text) and not isinstance(value, SecretStr):
                 self._findings.error(

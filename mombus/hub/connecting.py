@@ -56,12 +56,16 @@ class Connecting:
         return f"reading {system}", reading.run()
 
     def doors(self) -> Mapping[str, ASGIApp]:
-        """The applications of the hosted connectors, by their path."""
-        return {
-            session.connector.path: session.connector.app(partial(self._deliver, session))
-            for session in self._sessions.values()
-            if isinstance(session.connector, Hosted)
-        }
+        """The applications of the hosted connectors, by their path, each behind its doorkeeper."""
+        from mombus.web.doorkeeper import Doorkeeper  # noqa: PLC0415 - heavy, only where somebody listens
+
+        for session in self._sessions.values():
+            if isinstance(session.connector, Hosted):
+                app = session.connector.app(partial(self._deliver, session))
+                session.doorkeeper = Doorkeeper(
+                    app, session.connector.door, system=session.system, path=session.connector.path
+                )
+        return {one.doorkeeper.path: one.doorkeeper for one in self._sessions.values() if one.doorkeeper}
 
     async def close(self, within_s: float) -> None:
         """Say goodbye to every system; one that clings isn't waited for."""

@@ -190,6 +190,9 @@ class FrontDesk:
         for session in self._sessions.values():
             up = session.condition is Condition.OK
             metrics.system_up.labels(session.system, session.kind).set(1 if up else 0)
+            refused = session.doorkeeper.status()["refused"] if session.doorkeeper else {}
+            for why, count in refused.items():
+                metrics.door_refused.labels(session.system, why).set(count)
         return metrics.text()
 
     async def _open(self) -> tuple[int, int]:

@@ -38,6 +38,7 @@ def system_row(session: Session, probe: Probe, status: Status | None, flows: Flo
         "lag": status.lag + status.in_hand if status else 0, "waiting": dict(status.waiting) if status else {},
         "last_delivery": _iso(status.last_delivery) if status else None,
         "oldest_waiting": _iso(status.oldest_waiting) if status else None,
+        "door": session.doorkeeper.status() if session.doorkeeper else None,
     }  # fmt: skip
 
 
@@ -124,6 +125,7 @@ def trouble(
     lines = [f"the broker: {broker}"] if broker else []
     lines += storage
     lines += [f"{row['name']} is {row['health']}: {row['reason']}" for row in systems if row["health"] != "ok"]
+    lines += [row["door"]["trouble"] for row in systems if row["door"] and row["door"]["trouble"]]
     for row in waiting:
         what = f"{row['object'].replace('_', ' ')} {row['key']} to {row['target']}"
         if row["person"]:

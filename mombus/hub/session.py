@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from connectors.connector import Connector
+    from mombus.web.doorkeeper import Doorkeeper
 
 
 class Condition(StrEnum):
@@ -25,7 +26,7 @@ class Session:
     """The connection of one system.
 
     `condition` and `reason` are what people see; `since` is when the condition began, `last_data` when it last said
-    something.
+    something. `doorkeeper` is who lets it in, where it comes to us.
     """
 
     def __init__(self, system: str, kind: str, connector: Connector) -> None:
@@ -36,6 +37,7 @@ class Session:
         self.reason = "not connected yet"
         self.since = datetime.now(UTC)
         self.last_data: datetime | None = None
+        self.doorkeeper: Doorkeeper | None = None
         self.resumed = asyncio.Event()
         self._lock = asyncio.Lock()
         self._opened = 0

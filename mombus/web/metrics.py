@@ -30,6 +30,7 @@ class Metrics:
         self.lag = self._gauge("lag", "Messages stored for a target that it hasn't read yet.", "target")
         self.oldest = self._gauge("oldest_waiting_seconds", "Age of what waits longest.", "target")
         self.system_up = self._gauge("system_up", "1 when a system's connector is well.", "system", "kind")
+        self.door_refused = self._gauge("door_refused", "Requests sent away at a system's door.", "system", "why")
         self.broker_up = self._gauge("broker_up", "1 while the broker answers.")
 
     def text(self) -> bytes:

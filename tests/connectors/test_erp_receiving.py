@@ -15,9 +15,9 @@ from pydantic import SecretStr
 
 from canonical.isa95.operations import OperationsRequest
 from canonical.message import Action, Message, Verb
-from connectors.connector import Item, Outcome, RetryableError, Surroundings
+from connectors.connector import Hosted, Item, Outcome, RetryableError, Surroundings
+from connectors.door import DoorConfig
 from connectors.erp.connector import ErpB2mml, ErpB2mmlConfig
-from connectors.protocols.soap.credentials import Credentials
 from plant.erp import Erp
 from plant.served import Served
 
@@ -89,7 +89,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 
 def connector(owns: Sequence[str] = ("production_order", "material"), **options: object) -> ErpB2mml:
-    config = {"connector": "erp.b2mml", "url": "http://127.0.0.1:9/erp?wsdl", "max_bytes": 300_000, **options}
+    config = {"connector": "erp.b2mml", "url": "http://127.0.0.1:9/erp?wsdl", "door": {"max_bytes": 300_000}, **options}
     around = Surroundings("erp", "lyon", ZoneInfo("Europe/Paris"), owns=frozenset(owns))
     return ErpB2mml(ErpB2mmlConfig.model_validate(config), around)
 
@@ -338,14 +338,13 @@ async def test_times_without_offset_are_refused_unless_they_are_the_sites(http: 
     assert message.body.start_time.isoformat() == "2026-07-01T06:00:00+02:00"
 
 
-async def test_a_caller_without_credentials_stays_outside(hub: Hub, http: httpx.AsyncClient) -> None:
-    caller = Credentials(token=SecretStr("t0ken"))
-    system = connector(caller=caller)
+async def test_the_door_tells_the_hub_who_may_come_in(hub: Hub) -> None:
+    system = connector(door=DoorConfig(users={"erp": SecretStr("s3cret-word")}, max_bytes=10_000))
+    assert isinstance(system, Hosted)
+    assert system.door.locked
+    assert "s3cret" not in repr(system._config)
     served = Served(system.app(hub.deliver))
     await served.start()
-    assert (await http.post(served.url, content=schedule(order("PO-1")), headers=XML)).status_code == 401
-    assert hub.items == []
-    headers = {**XML, "Authorization": "Bearer t0ken"}
-    assert (await http.post(served.url, content=schedule(order("PO-1")), headers=headers)).status_code == 200
-    assert "t0ken" not in repr(system._config)
+    async with httpx.AsyncClient(trust_env=False) as http:
+        assert (await http.post(served.url, content=b" " * 10_001, headers=XML)).status_code == 413
     await served.stop()

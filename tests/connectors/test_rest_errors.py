@@ -384,8 +384,9 @@ async def test_basic_authentication_and_own_headers(ledger: Ledger) -> None:
     [
         ({"url": "ftp://erp"}, "no http"), ({"url": "http://a:b@erp"}, "credentials"), ({"url": "erp"}, "no http"),
         ({"url": "http://erp?x=1"}, "no query"), ({"user": "a"}, "belong together"),
-        ({"token": "t", "user": "a", "password": "p"}, "either token"), ({"listen": "/in/x"}, "belong together"),
-        ({"listen": "/in/x", "listen_token": "t"}, "listen and pushed"), ({"nonsense": 1}, "Extra inputs"),
+        ({"token": "t", "user": "a", "password": "p"}, "either token"), ({"listen": "/in/x"}, "listen and pushed"),
+        ({"door": {"max_bytes": 5000}}, "a door needs `listen`"), ({"door": {"tokens": ["t"]}}, "not the token itself"),
+        ({"nonsense": 1}, "Extra inputs"),
         ({"writes": [WRITE | {"object": "bottle"}]}, "no data object"),
         ({"writes": [WRITE | {"body": "{{"}]}, "expression"), ({"writes": [WRITE | {"url": "/{a"}]}, "brace"),
         ({"writes": [WRITE | {"find": None, "effect": "findable"}]}, "how is it read back"),

@@ -24,9 +24,11 @@ from connectors.connector import (
     Rejected,
     RetryableError,
 )
+from connectors.door import token_hash
 from connectors.protocols.rest import Rest, RestConfig
 from connectors.qms.rest import QmsRest
 from connectors.wms.rest import WmsRest
+from mombus.web.doorkeeper import Doorkeeper
 from plant.served import Served
 
 if TYPE_CHECKING:
@@ -66,8 +68,9 @@ class Caller:
 
 def listening() -> Rest:
     config = {
-        "connector": "rest", "url": "http://127.0.0.1:1", "listen": "/in/ledger", "listen_token": TOKEN,
-        "max_request_bytes": 100_000, "pushed": {"items": "docs", "says": [SAYS | {"when": "$exists(lot)"}]},
+        "connector": "rest", "url": "http://127.0.0.1:1", "listen": "/in/ledger",
+        "door": {"tokens": [token_hash(TOKEN)], "max_bytes": 100_000},
+        "pushed": {"items": "docs", "says": [SAYS | {"when": "$exists(lot)"}]},
     }  # fmt: skip
     return Rest(RestConfig.model_validate(config), surroundings("ledger"))
 
@@ -75,7 +78,8 @@ def listening() -> Rest:
 @pytest.fixture
 async def caller() -> AsyncIterator[Caller]:
     hub = Hub()
-    server = Served(listening().app(hub.deliver))
+    ledger = listening()
+    server = Served(Doorkeeper(ledger.app(hub.deliver), ledger.door, system="ledger", path=ledger.path))
     await server.start()
     async with httpx.AsyncClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
         yield Caller(hub, f"{server.url}/in/ledger", client)
@@ -197,7 +201,7 @@ def test_only_what_listens_is_hosted() -> None:
     assert Offer("release_decision") in connector.offers
     silent = QmsRest(QmsRest.Config(connector="qms.rest", url="http://127.0.0.1:1"), surroundings("qms"))
     assert not isinstance(silent, Hosted)
-    door = {"connector": "wms.rest", "url": "http://127.0.0.1:1", "listen": "/in/wms", "listen_token": TOKEN}
+    door = {"connector": "wms.rest", "url": "http://127.0.0.1:1", "listen": "/in/wms"}
     with pytest.raises(ConfigError, match="nothing that its system could post"):
         WmsRest(WmsRest.Config.model_validate(door), surroundings("wms"))
     qms = QmsRest(QmsRest.Config.model_validate(door | {"connector": "qms.rest"}), surroundings("qms"))
@@ -206,7 +210,7 @@ def test_only_what_listens_is_hosted() -> None:
 
 async def test_what_the_laboratory_posts_says_the_same_as_its_lists() -> None:
     hub = Hub()
-    config = {"connector": "qms.rest", "url": "http://127.0.0.1:1", "listen": "/in/qms", "listen_token": TOKEN}
+    config = {"connector": "qms.rest", "url": "http://127.0.0.1:1", "listen": "/in/qms"}
     qms = QmsRest(QmsRest.Config.model_validate(config), surroundings("qms"))
     server = Served(qms.app(hub.deliver))
     await server.start()

@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connectors.door import token_hash
 from mombus.bus.commands import command_subject
 from mombus.config.loader import load
 from mombus.hub import note
@@ -63,8 +64,8 @@ def config_of(urls: Mapping[str, str], folder: Path) -> dict[str, Any]:
     """The hub's configuration: orders and confirmations go to the ledger, decisions to the ERP."""
     says = {"object": "release_decision", "occurred": "decided", "body": DECISION}
     ledger = {
-        "connector": "rest", "url": urls["ledger"], "listen": "/in/ledger", "listen_token": TOKEN, "poll_s": 0.1,
-        "max_request_bytes": MAX_BYTES, "pushed": {"items": "docs", "says": [says]},
+        "connector": "rest", "url": urls["ledger"], "listen": "/in/ledger", "poll_s": 0.1,
+        "door": {"tokens": [token_hash(TOKEN)], "max_bytes": MAX_BYTES}, "pushed": {"items": "docs", "says": [says]},
         "reads": [{"name": "docs", "url": "/docs", "items": "docs", "says": [says]}],
         "writes": [
             {"object": name, "url": "/entries", "body": '{"id": body.id}', "idempotency_header": "idempotency-key"}
@@ -77,7 +78,7 @@ def config_of(urls: Mapping[str, str], folder: Path) -> dict[str, Any]:
         "bus": {"folder": str(folder / "hub")},
         "http": {"port": 0},
         "systems": {
-            "erp": {"connector": "erp.b2mml", "url": urls["erp"], "max_bytes": MAX_BYTES},
+            "erp": {"connector": "erp.b2mml", "url": urls["erp"], "door": {"max_bytes": MAX_BYTES}},
             "crm": {"connector": "erp.b2mml", "url": urls["crm"], "listen": "/in/crm"},
             "mes": {"connector": "mes.mqtt", "url": urls["mes"]},
             "line1": {

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from connectors.connector import Absent, Accept, ConnectorConfig, Outcome, Receipt, Surroundings
+    from connectors.door import DoorConfig
 
 FRESH_S = 2.0
 """An answer younger than this is proof enough for a probe."""
@@ -51,7 +52,8 @@ class Rest:
     summary: ClassVar[str] = "Any JSON API over HTTP, declared in YAML: polls, webhooks, writes and read-backs."
 
     path: str
-    """Where it listens; only there if it does."""
+    door: DoorConfig
+    """Where it listens and who may post there; only there if it does."""
 
     def __init__(self, config: Endpoint, surroundings: Surroundings) -> None:
         wire = self._wire(config)
@@ -71,11 +73,11 @@ class Rest:
         self.offers = _offers(wire)
         self.complete = bool(self._snapshots) and all(read.snapshot == "complete" for read in self._snapshots)
         self._door: Door | None = None
-        if config.listen is not None and config.listen_token is not None:
+        if config.listen is not None:
             if wire.pushed is None:
                 raise ConfigError(f"{config.connector} has nothing that its system could post", "listen")
-            self._door = Door(wire.pushed, self._hearing, config.listen_token, config.max_request_bytes)
-            self.path = config.listen
+            self._door = Door(wire.pushed, self._hearing, config.door.max_bytes)
+            self.path, self.door = config.listen, config.door
 
     def _wire(self, config: Any) -> Wire:
         """How the API is spoken; a profile brings its own."""

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from canonical.message import Action, Verb
 from canonical.objects import data_object
 from connectors.connector import ConnectorConfig, Effect, Level
+from connectors.door import DoorConfig
 from connectors.jsonata import compile as compile_jsonata
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
@@ -239,8 +240,7 @@ class Endpoint(ConnectorConfig):
         default=None, gt=0, description="Seconds between two polls, instead of the reads' own."
     )
     listen: str | None = Field(default=None, pattern=r"^/[\w/.-]+$", description="Path it may post to, as `/in/qms`.")
-    listen_token: SecretStr | None = Field(default=None, description="Bearer token it must post with.")
-    max_request_bytes: int = Field(default=1024 * 1024, gt=0, description="Larger posts are refused.")
+    door: DoorConfig = Field(default=DoorConfig(), description="What it has to show at `listen`, and its limits.")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -248,8 +248,8 @@ class Endpoint(ConnectorConfig):
             raise ValueError("either token, or user and password")
         if (self.user is None) != (self.password is None):
             raise ValueError("user and password belong together")
-        if (self.listen is None) != (self.listen_token is None):
-            raise ValueError("listen and listen_token belong together: a door without a lock takes anybody's word")
+        if self.listen is None and self.door != DoorConfig():
+            raise ValueError("a door needs `listen`: the path it is at")
         return self
 
 

@@ -1,8 +1,10 @@
-"""The door a system posts to: locked, size-capped, strict, and answered only after the hub has stored what came."""
+"""The door a system posts to: size-capped, strict, and answered only after the hub has stored what came.
+
+Who may post at all is the hub's to say (connectors/door.py).
+"""
 
 from __future__ import annotations
 
-import hmac
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,6 @@ from connectors.strict_json import StrictJsonError, read_json
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from pydantic import SecretStr
     from starlette.requests import Request
     from starlette.responses import JSONResponse
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -38,10 +39,9 @@ class _RefusedError(Exception):
 class Door:
     """The ASGI application of one system's posts."""
 
-    def __init__(self, pushed: Pushed, hearing: Hearing, token: SecretStr, max_bytes: int) -> None:
+    def __init__(self, pushed: Pushed, hearing: Hearing, max_bytes: int) -> None:
         self._pushed = pushed
         self._hearing = hearing
-        self._token = token.get_secret_value().encode()
         self._max_bytes = max_bytes
 
     def app(self, deliver: Deliver) -> ASGIApp:
@@ -62,10 +62,11 @@ class Door:
         return answer
 
     async def _taken(self, request: Request, deliver: Deliver) -> JSONResponse:
-        """Take a post. What comes with the token and can't be read is kept before its sender hears so."""
+        """Take a post. What can't be read is kept before its sender hears so."""
         from starlette.responses import JSONResponse  # noqa: PLC0415 - see app
 
-        self._let_in(request)
+        if request.method != "POST":
+            raise _RefusedError(405, "this door takes POST", {"allow": "POST"})
         raw, whole = await self._body(request)
         try:
             if not whole:
@@ -77,14 +78,6 @@ class Door:
             raise
         outcomes = await _stored(deliver, Item(messages=tuple(messages), faults=tuple(faults), raw=raw))
         return JSONResponse(*_said(outcomes, faults))
-
-    def _let_in(self, request: Request) -> None:
-        """Check who posts. Raises _RefusedError."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self._token):
-            raise _RefusedError(401, "this door opens with its bearer token", {"www-authenticate": "Bearer"})
-        if request.method != "POST":
-            raise _RefusedError(405, "this door takes POST", {"allow": "POST"})
 
     async def _body(self, request: Request) -> tuple[bytes, bool]:
         """The body and whether it is whole: only so much of it is read as is taken."""

@@ -1,10 +1,8 @@
-"""Who is calling: a user with a password, or a bearer token; given by us, or asked of a caller."""
+"""Who we are to a service: a user with a password, or a bearer token."""
 
 from __future__ import annotations
 
 import base64
-import binascii
-import hmac
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -36,24 +34,3 @@ class Credentials(BaseModel):
             return f"Bearer {self.token.get_secret_value()}"
         password = self.password.get_secret_value() if self.password else ""
         return "Basic " + base64.b64encode(f"{self.username}:{password}".encode()).decode("ascii")
-
-    @property
-    def challenge(self) -> str:
-        """The value of the WWW-Authenticate header for a caller who didn't give them."""
-        return 'Bearer realm="mombus"' if self.token is not None else 'Basic realm="mombus", charset="UTF-8"'
-
-    def given_in(self, header: str) -> bool:
-        """True if an Authorization header carries them; the comparison takes the same time for every wrong one."""
-        return hmac.compare_digest(_normal(header), _normal(self.header))
-
-
-def _normal(header: str) -> bytes:
-    """Scheme in lower case and Basic decoded: clients differ in case and padding, not in what they mean."""
-    scheme, _, value = header.strip().partition(" ")
-    content = value.strip().encode("utf-8", "surrogateescape")
-    if scheme.lower() == "basic":
-        try:
-            content = base64.b64decode(content, validate=True)
-        except (binascii.Error, ValueError):
-            content = b""
-    return scheme.lower().encode("utf-8", "surrogateescape") + b" " + content

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def open_doors_are_locked(draft: Draft, findings: Findings) -> None:
     """Whoever can reach the server can release orders: other machines only with TLS and a token."""
     http = draft.http
-    if http is None or _is_loopback(http.host) or (http.token and http.certificate and http.private_key):
+    if http is None or is_loopback(http.host) or (http.token and http.certificate and http.private_key):
         return
     missing = [name for name in ("token", "certificate", "private_key") if getattr(http, name) is None]
     message = f"host '{http.host}' can be reached from other machines"
@@ -22,15 +22,20 @@ def open_doors_are_locked(draft: Draft, findings: Findings) -> None:
 
 
 def certificate_has_its_key(draft: Draft, findings: Findings) -> None:
-    """TLS needs both files."""
+    """TLS needs both files, and client certificates need TLS."""
     http = draft.http
+    if http and http.client_ca and not http.certificate:
+        findings.error(
+            draft.mark("http", "client_ca"), "http.client_ca", "client certificates need TLS",
+            "name certificate and private_key as well",
+        )  # fmt: skip
     if http and (http.certificate is None) != (http.private_key is None):
         findings.error(draft.mark("http"), "http", "TLS needs both certificate and private_key", "name both files")
 
 
 def named_files_are_there(draft: Draft, findings: Findings) -> None:
     """Certificates, keys and credentials can be read."""
-    for section, names in (("http", ("certificate", "private_key")), ("bus", ("credentials",))):
+    for section, names in (("http", ("certificate", "private_key", "client_ca")), ("bus", ("credentials",))):
         for name in names:
             path = getattr(getattr(draft, section), name, None)
             if path is not None and not (draft.folder / path).is_file():
@@ -41,7 +46,8 @@ def named_files_are_there(draft: Draft, findings: Findings) -> None:
 RULES = (open_doors_are_locked, certificate_has_its_key, named_files_are_there)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """True for an address that only this machine reaches."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
