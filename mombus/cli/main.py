@@ -44,6 +44,7 @@ COMMANDS: dict[str, Row] = {
     "dismiss": Row("waiting", "dismiss", "Say that a kept item is dealt with."),
     "audit": Row("audit", "app", "Show what people did; verify the trail."),
     "secret": Row("secret", "app", "Make a token or webhook secret."),
+    "replay": Row("replay", "app", "Send history to a target again, or see what would become of it."),
     "connectors": Row("connectors", "connectors", "List the kinds of connectors and their fields."),
     "schema": Row("schema", "schema", "Print the JSON Schema of routes.yaml or of a data object."),
     "docs": Row("docs", "docs", "Write the reference pages in docs/, or check them."),

@@ -20,7 +20,7 @@ DEEDS = {
     "parked": "retry, skip, or sent", "in doubt": "look in the target, then sent or not-sent",
     "held": "release or skip", "retrying": "retry now, or hold", "behind": "waits for the one before it",
     "awaiting reference": "release to send anyway", "awaiting alias": "add the alias",
-    "awaiting posting": "sent --document NUMBER when it is posted",
+    "replayed": "goes when its turn comes, or skip", "awaiting posting": "sent --document NUMBER when it is posted",
 }  # fmt: skip
 
 

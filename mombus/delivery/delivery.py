@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nats.js import JetStreamContext
 
+    from mombus.delivery.replaying import Replaying
     from mombus.delivery.target import Hop, Observe, Prepare, Publish, Status, Target
     from mombus.journal.journal import Journal
     from mombus.journal.waiting import Wait, Waiting
@@ -100,6 +101,10 @@ class Delivery:
         for name, inbox in self._inboxes.items():
             if target in {None, name}:
                 await inbox.commands.arrived(object, id)
+
+    def replaying(self, target: str) -> Replaying:
+        """The replays of a target. Raises UnknownTargetError."""
+        return self._inbox(target).replaying
 
     def pause(self, target: str, reason: str) -> None:
         """Write nothing to a target until `resume`. Raises UnknownTargetError."""

@@ -70,9 +70,11 @@ class Hand:
             self.newest[entry.thing] = entry
 
     def outdated(self, entry: Entry) -> bool:
-        """True if the target got a newer revision meanwhile, by another lane."""
+        """True if the target got a newer revision meanwhile, by another lane; a replay may bring what it has again."""
         newest = self.recent_revisions.get(entry.thing)
-        return entry.revision is not None and newest is not None and newest >= entry.revision
+        if entry.revision is None or newest is None:
+            return False
+        return newest > entry.revision if entry.replay else newest >= entry.revision
 
     def drop(self, entry: Entry) -> None:
         """It is dealt with: forget it and give their turn to those behind it."""
@@ -114,6 +116,6 @@ class Hand:
         return min(open_ones) - 1 if open_ones else self.read
 
     def _released(self, entry: Entry) -> bool:
-        if entry.kind is Wait.BEHIND:
+        if entry.kind in {Wait.BEHIND, Wait.REPLAYED}:
             return True
         return entry.kind is not None and entry.kind.by_time and (entry.due is None or entry.due <= self._now())

@@ -16,6 +16,7 @@ from mombus.delivery.opening import waiting_entries
 from mombus.delivery.posting import Posting
 from mombus.delivery.reader import Reader
 from mombus.delivery.reading import Reading
+from mombus.delivery.replaying import Replaying
 from mombus.delivery.routing import Routing
 from mombus.delivery.settling import Settling
 from mombus.delivery.standing import Standing
@@ -61,6 +62,7 @@ class Inbox:
         self.writing = Writing(target, self.settling, self.bodies, publish, prepare, patience, clock)
         self.posting = Posting(self)
         self.commands = Commands(self)
+        self.replaying = Replaying(self)
         self._arrivals = Arrivals(
             target.system, self.routing, self.bodies, target.sink.accepts, self.hand, journal, self.settling, publish,
             dead.unreadable,

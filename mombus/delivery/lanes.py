@@ -38,7 +38,9 @@ class Entry:
     `message` is None while only the waiting room has it; `roomed` says that the waiting room has a row of it.
     `delivery` is what to acknowledge, None once that is done. `revision` is given for states only.
     `open`: an earlier write may have taken effect. `enters`: it passed a `when`, which is to be remembered.
-    `due` is the event loop's time of the next attempt.
+    `due` is the event loop's time of the next attempt. `replay` is the replay that brings it again, `history` its
+    sequence in the stream then: replayed messages stand behind `seq`, the last one read when they were put there, in
+    the order of history.
     """
 
     id: str
@@ -63,6 +65,18 @@ class Entry:
     enters: bool = False
     missing: tuple[str, str] | None = None
     late: bool = False
+    replay: str | None = None
+    history: int = 0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands in its lanes."""
+        return (self.seq, self.history)
+
+    @property
+    def is_second(self) -> bool:
+        """True for a second effect that a person wants: it has an id of its own, made of the first one's."""
+        return self.replay is not None and self.id.endswith(f":{self.replay}")
 
     @property
     def in_hand(self) -> Message:
@@ -83,7 +97,7 @@ class Entry:
 
 
 class Lanes:
-    """The lanes of one target: entries in stream order, in memory as long as they aren't dealt with."""
+    """The lanes of one target: entries by their place, in memory as long as they aren't dealt with."""
 
     def __init__(self) -> None:
         self._queues: dict[str, deque[Entry]] = {}
@@ -97,10 +111,10 @@ class Lanes:
             queue = self._queues.get(lane)
             if queue is None:
                 self._queues[lane] = deque((entry,))
-            elif queue[-1].seq <= entry.seq:
+            elif queue[-1].place <= entry.place:
                 queue.append(entry)
             else:
-                queue.insert(next(i for i, other in enumerate(queue) if other.seq > entry.seq), entry)
+                queue.insert(next(i for i, other in enumerate(queue) if other.place > entry.place), entry)
 
     def remove(self, entry: Entry) -> list[Entry]:
         """Take an entry out; returns those that are first in all their lanes because of that."""
@@ -135,7 +149,7 @@ class Lanes:
                 if other.phase is Phase.QUEUED and other.id not in found:
                     found[other.id] = other
                     open_entries.append(other)
-        return sorted(found.values(), key=lambda other: other.seq)
+        return sorted(found.values(), key=lambda other: other.place)
 
     def neighbour(self, entry: Entry, other: Entry) -> bool:
         """True if `other` is directly before `entry` in all of its lanes, and in no further ones."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mombus.delivery.hand import Hand
     from mombus.delivery.settling import Settling
     from mombus.delivery.target import Rule
+    from mombus.journal.deliveries import Known
     from mombus.journal.journal import Journal
 
 LOAD = 100
@@ -49,15 +50,16 @@ class Loading:
             taken = [queue.popleft() for _ in range(min(LOAD, len(queue)))]
             part = [entry for entry in taken if entry.phase is Phase.STORED]
             try:
-                messages, newest = await self._journal.read(partial(_waiting, self._system, part))
+                messages, known = await self._journal.read(partial(_waiting, self._system, part))
             except SQLAlchemyError:
                 queue.extendleft(reversed(taken))
                 raise
-            for thing, revision in newest.items():
+            for thing, revision in known.revisions.items():
                 self._hand.recent_revisions.put(thing, revision)
             refused = Settlement()
             for entry in part:
                 if entry.phase is Phase.STORED and entry.id in messages:
+                    entry.open = entry.open or entry.id in known.done
                     await self._bring(entry, messages[entry.id], refused)
             if refused:
                 await self._settling.settle(refused)
@@ -88,10 +90,12 @@ class Loading:
         return ToWait(Wait.PARKED, rule) if isinstance(rule, str) else rule
 
 
-def _waiting(
-    system: str, entries: list[Entry], connection: Connection
-) -> tuple[dict[str, Message], dict[tuple[str, str], int]]:
-    """The messages of waiting entries, and the revisions that the target has of what they are about."""
+def _waiting(system: str, entries: list[Entry], connection: Connection) -> tuple[dict[str, Message], Known]:
+    """The messages of waiting entries, the revisions that the target has of what they are about, and which of the
+    replayed ones it got before: those are read back, as after a kill."""
     states = [entry.thing for entry in entries if entry.revision is not None]
+    replayed = [entry.id for entry in entries if entry.replay is not None]
     found = waiting.messages(connection, system, [entry.id for entry in entries])
-    return found, deliveries.look_up(connection, system, [], states, []).revisions
+    known = deliveries.look_up(connection, system, replayed, states, [])
+    got = {id: done for id, done in known.done.items() if done.outcome is Outcome.DELIVERED}
+    return found, deliveries.Known(got, known.revisions, known.entered)

@@ -68,6 +68,7 @@ def _entry(row: waiting.Waiting, open: bool, now: datetime, loop_now: float) -> 
         id=row.message_id, seq=row.seq, object=row.object, key=row.key, lanes=row.lanes, revision=row.revision,
         roomed=True, phase=Phase.STORED, kind=row.kind, due=due, attempts=row.attempts, since=row.since,
         deadline=row.deadline, waived=row.waived, open=open, missing=row.missing, offer=Offer(row.object),
+        replay=row.replay, history=row.history,
     )  # fmt: skip
 
 

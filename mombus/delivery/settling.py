@@ -102,8 +102,8 @@ class Settling:
         for entry, _ in waits:
             entry.phase = Phase.STORED
         rows = [self._outcome_row(ending, now) for ending in settlement.endings]
-        room = [self._waiting_row(entry, to_wait, now) for entry, to_wait in waits]
-        room += [self._waiting_row(e.entry, e.posting, now) for e in settlement.endings if e.posting is not None]
+        room = [self.waiting_row(entry, to_wait, now) for entry, to_wait in waits]
+        room += [self.waiting_row(e.entry, e.posting, now) for e in settlement.endings if e.posting is not None]
         work = self._work(settlement, waits, rows, room)
         await self.commit(work)
         await self._reply(settlement.endings)
@@ -213,7 +213,8 @@ class Settling:
             "reply_content": content, "replied": headers is None,
         }  # fmt: skip
 
-    def _waiting_row(self, entry: Entry, to_wait: ToWait, now: datetime) -> dict[str, Any]:
+    def waiting_row(self, entry: Entry, to_wait: ToWait, now: datetime) -> dict[str, Any]:
+        """The row of the waiting room for an entry in hand."""
         message = entry.in_hand
         due = now + timedelta(seconds=to_wait.delay_s) if to_wait.delay_s is not None else None
         entry.since = entry.since or now
@@ -223,7 +224,7 @@ class Settling:
             "reason": to_wait.reason, "since": entry.since, "attempts": entry.attempts, "due": due,
             "deadline": entry.deadline, "waived": entry.waived,
             "missing_object": entry.missing[0] if entry.missing else None,
-            "missing_id": entry.missing[1] if entry.missing else None,
+            "missing_id": entry.missing[1] if entry.missing else None, "replay": entry.replay, "history": entry.history,
             "headers": json.dumps(to_headers(message)), "content": message.content,
         }  # fmt: skip
 

@@ -106,7 +106,7 @@ class Writing:
             await self._put_in_words(attempt)
         for attempt in attempts:
             if attempt.answer is None and attempt.entry.open:
-                attempt.answer = await self._read_back(attempt, accept.effect)
+                attempt.answer = await self._read_back(attempt, _effect(attempt.entry, accept))
         to_send = [attempt for attempt in attempts if attempt.answer is None]
         if not to_send:
             return
@@ -143,7 +143,7 @@ class Writing:
         if effect is Effect.IDEMPOTENT:
             return None
         if effect is Effect.BLIND:
-            return OutcomeUnknown("the hub stopped while it was being written, and it can't be read back")
+            return OutcomeUnknown("it may have been written before, and it can't be read back")
         try:
             found = await self._in_time(self._sink.find(attempt.said or attempt.entry.in_hand), "reading it back")
         except Exception as error:  # noqa: BLE001 - the verdict decides
@@ -157,7 +157,9 @@ class Writing:
              "key": entry.key, "outcome": Outcome.INTENT, "at": now, "late": False, "replied": True}
             for entry in (attempt.entry for attempt in attempts)
         ]  # fmt: skip
-        await self._settling.commit(lambda connection: deliveries.intend(connection, rows))
+        replayed = [attempt.entry.id for attempt in attempts if attempt.entry.replay is not None]
+        target = self._target.system
+        await self._settling.commit(lambda connection: deliveries.intend(connection, target, rows, again=replayed))
         for attempt in attempts:
             attempt.intended = attempt.entry.open = True
 
@@ -193,7 +195,7 @@ class Writing:
         stop: Stop | None = None
         for attempt in attempts:
             entry = attempt.entry
-            match self._verdict(attempt, accept.effect):
+            match self._verdict(attempt, _effect(entry, accept)):
                 case Done(receipt):
                     self._settling.has_now(entry)
                     settlement.endings.append(self._done(entry, receipt))
@@ -238,6 +240,11 @@ class Writing:
             delay_s = until_next(entry, back_off(1, self._patience), self._clock().timestamp())
             posting = ToWait(Wait.POSTING, f"{receipt.level}, not yet {rule.effect}", delay_s)
         return Ending(entry, Outcome.DELIVERED, receipt.level, receipt.document, reply=reply, posting=posting)
+
+
+def _effect(entry: Entry, accept: Accept) -> Effect:
+    """How an effect is kept from happening twice. A second one that is wanted isn't told from the first by asking."""
+    return Effect.BLIND if entry.is_second and accept.effect is Effect.FINDABLE else accept.effect
 
 
 def _not_sent(attempts: Sequence[Attempt], unsent: Sequence[Entry]) -> list[str]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
     from mombus.hub.observing import Observing
+    from mombus.hub.replays import Replays
     from mombus.hub.session import Session
     from mombus.hub.storage import Storage
     from mombus.journal.journal import Journal
@@ -50,7 +51,7 @@ class FrontDesk:
 
     def __init__(
         self, *, config: Config, bus: Bus, journal: Journal, index: Journal, sessions: Mapping[str, Session],
-        intake: Intake, delivery: Delivery, observing: Observing, storage: Storage,
+        intake: Intake, delivery: Delivery, observing: Observing, storage: Storage, replays: Replays,
     ) -> None:  # fmt: skip
         self._config = config
         self._bus = bus
@@ -62,11 +63,12 @@ class FrontDesk:
         self._observing = observing
         self._storage = storage
         self.audit = Auditing(journal)
+        self._replays = replays
 
     async def listen(self, bus: Bus) -> None:
         """Answer commands that come over the bus."""
         await listen(
-            bus, site=self._config.plant.site, answer=self._answer,
+            bus, site=self._config.plant.site, answer=self._answered,
             observe=lambda text: log.error("command failed", reason=text),
         )  # fmt: skip
 
@@ -203,6 +205,10 @@ class FrontDesk:
                 parked.count(connection),
             )
         )
+
+    async def _answered(self, name: str, question: Mapping[str, Any]) -> Any:
+        which = self._replays.answer if name.startswith("replay_") else self._answer
+        return await which(name, question)
 
     async def _answer(self, name: str, question: Mapping[str, Any]) -> Any:
         match name:

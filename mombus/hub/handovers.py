@@ -19,6 +19,7 @@ from mombus.hub.building import make_prepare, make_targets
 from mombus.hub.frontdesk import FrontDesk
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
+from mombus.hub.replays import Replays
 from mombus.index.feeder import Feeder
 from mombus.index.tables import index_metadata
 from mombus.journal.journal import Journal
@@ -47,7 +48,7 @@ class Handovers:
 
     def __init__(
         self, *, intake: Intake, delivery: Delivery, requests: Requests, feeder: Feeder, observing: Observing,
-        housekeeping: Housekeeping, desk: FrontDesk,
+        housekeeping: Housekeeping, replays: Replays, desk: FrontDesk,
     ) -> None:  # fmt: skip
         self.intake = intake
         self.delivery = delivery
@@ -56,6 +57,7 @@ class Handovers:
         self._feeder = feeder
         self._observing = observing
         self._housekeeping = housekeeping
+        self._replays = replays
 
     async def begin(self, delivering: asyncio.Task[None]) -> None:
         """Return when the targets' routes have begun: nothing may be read before. Raises what ends `delivering`."""
@@ -71,7 +73,7 @@ class Handovers:
         """What else runs for ever, by name."""
         return {
             "requests": self._requests.run(), "index": self._feeder.run(), "observing": self._observing.run(),
-            "housekeeping": self._housekeeping.run(),
+            "housekeeping": self._housekeeping.run(), "replays": self._replays.run(),
         }  # fmt: skip
 
 
@@ -113,12 +115,13 @@ async def make_handovers(
         observe=observing.hop, prepare=make_prepare(aliases, known, requests),
     )  # fmt: skip
     observing.delivery = delivery
+    replays = Replays(config=config, bus=bus, journal=journal, index=index, delivery=delivery)
     desk = FrontDesk(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, delivery=delivery,
-        observing=observing, storage=storage,
+        observing=observing, storage=storage, replays=replays,
     )  # fmt: skip
     return Handovers(
         intake=intake, delivery=delivery, requests=requests, feeder=Feeder(bus.js, index, observing.stored),
-        observing=observing, desk=desk,
+        observing=observing, replays=replays, desk=desk,
         housekeeping=Housekeeping(bus=bus, journal=journal, index=index, aliases=aliases, intake=intake),
     )  # fmt: skip

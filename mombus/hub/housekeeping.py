@@ -12,7 +12,7 @@ import structlog
 from mombus.bus import claims
 from mombus.bus.streams import MOM
 from mombus.index.forgetting import forget
-from mombus.journal import deliveries, disagreements, parked, requests, waiting
+from mombus.journal import deliveries, disagreements, parked, replays, requests, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ class Housekeeping:
 
     async def _forget_closed(self) -> None:
         before = self._clock() - CLOSED
-        for prune in (requests.prune, parked.prune, disagreements.prune):
+        for prune in (requests.prune, parked.prune, disagreements.prune, replays.prune):
             await self._journal.write(partial(prune, before=before))
 
     async def _forget_streamed(self) -> None:

@@ -128,6 +128,7 @@ _INSERT = insert(deliveries)
 _WITHDRAW = delete(deliveries).where(
     deliveries.c.target == _TARGET, deliveries.c.outcome == Outcome.INTENT, deliveries.c.message_id.in_(_PART)
 )
+_FORGET = delete(deliveries).where(deliveries.c.target == _TARGET, deliveries.c.message_id.in_(_PART))
 """What is said for every batch; made once, because making them costs more than running them."""
 
 
@@ -173,10 +174,14 @@ def record(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     upsert(connection, deliveries, rows)
 
 
-def intend(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Write intents. A message with an outcome already must not be intended: IntegrityError, nothing sent."""
-    ids = [row["message_id"] for row in rows]
-    withdraw(connection, rows[0]["target"], ids)
+def intend(connection: Connection, target: str, rows: Sequence[dict[str, Any]], *, again: Sequence[str] = ()) -> None:
+    """Write intents. A message with an outcome already must not be intended: IntegrityError, nothing sent.
+
+    The outcomes of `again` give way: a person has these replayed.
+    """
+    withdraw(connection, target, [row["message_id"] for row in rows])
+    for part in _chunks(again):
+        connection.execute(_FORGET, {"target": target, "part": part})
     connection.execute(_INSERT, list(rows))
 
 

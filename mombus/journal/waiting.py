@@ -55,6 +55,8 @@ class Wait(StrEnum):
     """It may or may not have taken effect: a person looks."""
     HELD = "held"
     """A person holds it."""
+    REPLAYED = "replayed"
+    """A replay put it there: it goes when its turn in its lanes comes."""
 
     @property
     def by_time(self) -> bool:
@@ -82,10 +84,13 @@ waiting = Table(
     Column("waived", Boolean, nullable=False),
     Column("missing_object", String(64)),
     Column("missing_id", Text),
+    Column("replay", String(40)),
+    Column("history", BigInteger, nullable=False),
     Column("headers", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
-    Index("waiting_order", "target", "seq"),
+    Index("waiting_order", "target", "seq", "history"),
     Index("waiting_missing", "target", "missing_object", "missing_id"),
+    Index("waiting_replay", "replay", "target"),
 )  # fmt: skip
 
 
@@ -95,6 +100,7 @@ class Waiting:
 
     `due` is when it is tried again, if time releases it; `deadline` when the route's promise ends;
     `missing` the (object, id) whose arrival releases it; `waived`: a person let it pass the reference check.
+    `replay` is the replay that put it there, `history` its sequence in the stream then; a message of no replay has 0.
     """
 
     target: str
@@ -112,6 +118,8 @@ class Waiting:
     deadline: datetime | None
     waived: bool
     missing: tuple[str, str] | None
+    replay: str | None = None
+    history: int = 0
 
     def late(self, now: datetime) -> bool:
         """True once the route's promise is broken."""
@@ -167,7 +175,7 @@ def rows(
     limit: int | None = None,
 ) -> list[Waiting]:  # fmt: skip
     """What waits, in the order it came, those of a lane if one is given."""
-    statement = select(*_LIGHT).order_by(waiting.c.target, waiting.c.seq)
+    statement = select(*_LIGHT).order_by(waiting.c.target, waiting.c.seq, waiting.c.history)
     if target is not None:
         statement = statement.where(waiting.c.target == target)
     if kind is not None:
@@ -197,5 +205,5 @@ def _row(row: Any) -> Waiting:
         target=row["target"], message_id=row["message_id"], seq=row["seq"], object=row["object"], key=row["key"],
         revision=row["revision"], lanes=tuple(json.loads(row["lanes"])), kind=Wait(row["kind"]), reason=row["reason"],
         since=row["since"], attempts=row["attempts"], due=row["due"], deadline=row["deadline"], waived=row["waived"],
-        missing=missing,
+        missing=missing, replay=row["replay"], history=row["history"],
     )  # fmt: skip

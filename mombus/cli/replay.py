@@ -1,0 +1,234 @@
+"""`mombus replay`: history is sent to a target again, looked at first, watched and cancelled."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mombus.cli.asking import Folder, Json, ask, whoami
+from mombus.cli.exits import Exit
+from mombus.cli.showing import print_json, print_table, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+LOOK_S = 0.5
+MANNERS = {"missing": "", "restored": " as if it had lost what it had", "again": " for a SECOND EFFECT each"}
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+
+Many = list[str] | None
+Order = Annotated[Many, typer.Option("--order", help="About this order, of any kind.")]
+Lot = Annotated[Many, typer.Option("--lot", help="About this lot.")]
+Equipment = Annotated[Many, typer.Option("--equipment", help="Names this piece of equipment.")]
+Ref = Annotated[Many, typer.Option("--ref", help="Names this thing, such as material=FG-1000.")]
+Object = Annotated[Many, typer.Option("--object", help="Of this data object.")]
+Key = Annotated[Many, typer.Option("--key", help="About the thing with this key.")]
+Id = Annotated[Many, typer.Option("--id", help="The message with this id, or the beginning of it.")]
+Source = Annotated[Many, typer.Option("--source", help="What this system said.")]
+Since = Annotated[
+    str | None, typer.Option("--since", help="From then on: '2026-03-02 06:00' (the plant's time), 06:00, or 4h ago.")
+]
+Until = Annotated[str | None, typer.Option("--until", help="Before then.")]
+Time = Annotated[str, typer.Option("--time", help="Compare with when it `occurred`, or was `stored`.")]
+To = Annotated[Many, typer.Option("--to", help="The target; several with commas. Nobody else gets anything.")]
+Why = Annotated[str | None, typer.Option("--why", help="Why: kept in the audit trail.")]
+Who = Annotated[str | None, typer.Option("--who", help="Who decides. Default: you, by your login name.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before sending.")]
+NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask: fail where something isn't given.")]
+
+
+@app.callback(invoke_without_command=True)
+def replay(
+    context: typer.Context,
+    order: Order = None,
+    lot: Lot = None,
+    equipment: Equipment = None,
+    ref: Ref = None,
+    object: Object = None,
+    key: Key = None,
+    id: Id = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    moment: Time = "occurred",
+    to: To = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would become of each; send nothing.")] = False,
+    restored: Annotated[
+        bool, typer.Option("--restored", help="The target lost data: don't believe the journal that it has it.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="A second effect is wanted: send each under a new id.")
+    ] = False,
+    why: Why = None,
+    who: Who = None,
+    yes: Yes = False,
+    no_input: NoInput = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Don't watch: it goes on in the hub.")] = False,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> int | None:
+    """Send history to a target again: what it is lacking, or, with --again, everything for a second effect.
+
+    Everything that fits all options is meant. What the target has already has no second effect.
+    Exit code 0: done; 1: nothing is selected, or a part of it was parked; 64: wrong usage.
+    """
+    if context.invoked_subcommand is not None:
+        return None
+    selection = _given(
+        order=order, lot=lot, equipment=equipment, ref=ref, object=object, key=key, id=id, source=source,
+        since=since, until=until, time=moment,
+    )  # fmt: skip
+    targets = [name for one in to or () for name in one.split(",") if name]
+    if not targets:
+        raise typer.BadParameter("say where it goes, as in `--to mes`; a replay never chooses by itself")
+    if again and restored:
+        raise typer.BadParameter("--again and --restored contradict each other")
+    wish = {
+        "selection": selection,
+        "to": targets,
+        "manner": "again" if again else "restored" if restored else "missing",
+    }
+    if not _selected(folder, selection):
+        return Exit.FINDINGS
+    if dry_run:
+        return _previewed(folder, wish, as_json=as_json)
+    wish |= {"who": who or whoami(), "why": _why(why, no_input)}
+    _confirm(wish, yes=yes, no_input=no_input)
+    begun = ask(folder, "replay_begin", **wish)
+    typer.echo(f"{begun['id']} has begun; `mombus replay cancel {begun['id']}` ends it.", err=True)
+    if no_wait:
+        return Exit.OK
+    rows = _watched(folder, begun["id"])
+    _show(rows, as_json=as_json)
+    return Exit.FINDINGS if any("parked" in row["waiting"] for row in rows) else Exit.OK
+
+
+@app.command()
+def status(folder: Folder = None, as_json: Json = False) -> int:
+    """List replays and how far they are."""
+    _show(ask(folder, "replay_list"), as_json=as_json)
+    return Exit.OK
+
+
+@app.command()
+def cancel(
+    id: Annotated[str, typer.Argument(help="The replay, or the beginning of its name.")],
+    why: Annotated[str, typer.Option("--why", help="Why: kept in the audit trail.", prompt="Why")],
+    who: Who = None,
+    folder: Folder = None,
+) -> int:
+    """End a replay: what wasn't begun isn't sent."""
+    done = ask(folder, "replay_cancel", id=id, who=who or whoami(), why=why)
+    typer.echo(f"{done['id']} is cancelled; {done['withdrawn']} messages that were about to go were taken back.")
+    return Exit.OK
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value}
+
+
+def _selected(folder: Path | None, selection: Mapping[str, Any]) -> bool:
+    """Say how much is selected; False if that is nothing."""
+    found = ask(folder, "replay_survey", **selection)
+    if found["behind"]:
+        typer.echo(f"The index is {found['behind']} messages behind: the newest may be missing here.", err=True)
+    if not found["count"]:
+        typer.echo(f"Nothing is selected by {found['selection']}.", err=True)
+        for reason in found["reasons"]:
+            typer.echo(printable(f"  {reason}"), err=True)
+        return False
+    typer.echo(printable(f"{found['count']} messages: {found['selection']}"), err=True)
+    for name in ("first", "last"):
+        end = found[name]
+        typer.echo(printable(f"  {name}: {end['object']} {end['key']}, stored {end['stored']}"), err=True)
+    return True
+
+
+def _previewed(folder: Path | None, wish: Mapping[str, Any], *, as_json: bool) -> int:
+    rows = list(_rows(folder, ask(folder, "replay_preview", **wish)))
+    if as_json:
+        print_json(rows)
+    else:
+        shown = (
+            (
+                row["target"],
+                row["object"],
+                row["key"],
+                row["revision"],
+                row["occurred"][:19],
+                row["fate"],
+                row["reason"],
+            )
+            for row in rows
+        )
+        print_table(("to", "object", "key", "revision", "occurred", "would be", "because"), shown, empty="Nothing.")
+    for target, fates in _counted(rows).items():
+        typer.echo(f"{target}: {_listed(fates)}. Nothing was sent.", err=True)
+    return Exit.OK
+
+
+def _rows(folder: Path | None, preview: str) -> Iterator[dict[str, Any]]:
+    while rows := ask(folder, "replay_rows", preview=preview):
+        yield from rows
+
+
+def _counted(rows: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+    counted: dict[str, Counter[str]] = {}
+    for row in rows:
+        counted.setdefault(row["target"], Counter())[row["fate"]] += 1
+    return counted
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items()) or "nothing yet"
+
+
+def _why(why: str | None, no_input: bool) -> str:
+    if why:
+        return why
+    if no_input:
+        raise typer.BadParameter("--why is needed: it is kept in the audit trail")
+    said: str = typer.prompt("Why", err=True)
+    return said
+
+
+def _confirm(wish: Mapping[str, Any], *, yes: bool, no_input: bool) -> None:
+    if yes:
+        return
+    if no_input:
+        raise typer.BadParameter("--yes is needed: nobody is asked before it is sent")
+    typer.confirm(f"Send this to {', '.join(wish['to'])} again{MANNERS[wish['manner']]}?", abort=True, err=True)
+
+
+def _watched(folder: Path | None, id: str) -> list[dict[str, Any]]:
+    """The rows of a replay once it has ended."""
+    told = ""
+    while True:
+        rows = [row for row in ask(folder, "replay_list") if row["id"] == id]
+        if sys.stderr.isatty():
+            said = "; ".join(f"{row['target']} {row['judged']} of {row['total']}" for row in rows)
+            sys.stderr.write(f"\r{said.ljust(len(told))}")
+            told = said
+        if all(row["progress"] != "running" for row in rows):
+            sys.stderr.write("\n" if told else "")
+            return rows
+        time.sleep(LOOK_S)
+
+
+def _show(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        print_json(rows)
+        return
+    shown = (
+        (row["id"], row["target"], row["progress"], f"{row['judged']} of {row['total']}", _listed(row["fates"]),
+         _listed(row["waiting"]) if row["waiting"] else "", row["selection"], row["who"], row["why"])
+        for row in rows
+    )  # fmt: skip
+    columns = ("replay", "to", "is", "read", "became", "waits", "selection", "who", "why")
+    print_table(columns, shown, empty="Nothing was replayed.")

@@ -1,0 +1,290 @@
+"""Replays as a person asks for them: looked at before anything is sent, begun, watched, cancelled, resumed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from canonical.objects import shown_key
+from mombus.bus.errors import BusError
+from mombus.delivery.replaying import Terms
+from mombus.hub.history import History
+from mombus.hub.selecting import selection_of
+from mombus.index import selection as selecting
+from mombus.index.selection import Selection
+from mombus.journal import audit, replays
+from mombus.journal.audit import Deed
+from mombus.journal.replays import Manner, Progress, Replay
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from mombus.bus.connection import Bus
+    from mombus.config.model import Config
+    from mombus.delivery.delivery import Delivery
+    from mombus.delivery.replaying import Judged, Replaying
+    from mombus.index.selection import End
+    from mombus.journal.journal import Journal
+
+MOST_IN_HAND = 1000
+"""Replayed messages of one target that wait for their turn at most: what is live isn't crowded out."""
+LOOK_S = 0.1
+AGAIN_S = 2.0
+PREVIEWS = 8
+"""Previews that are open at the same time; the oldest is forgotten."""
+SHOWN = 200
+"""Rows of a preview in one answer, and replays in a list."""
+
+log = structlog.get_logger()
+
+
+class ReplayError(ValueError):
+    """A replay that can't be asked for like that; the text says what was expected."""
+
+
+class Wish(BaseModel):
+    """What is to be replayed, to which targets and how; `who` and `why` are kept in the audit trail."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    selection: dict[str, Any]
+    to: tuple[str, ...]
+    manner: Manner = Manner.MISSING
+    who: str = ""
+    why: str = ""
+
+
+class Replays:
+    """The replays of a hub: each is fed to its target part by part, one after the other per target."""
+
+    def __init__(self, *, config: Config, bus: Bus, journal: Journal, index: Journal, delivery: Delivery) -> None:
+        self._config = config
+        self._journal = journal
+        self._index = index
+        self._delivery = delivery
+        self._history = History(bus, index)
+        self._previews: OrderedDict[str, AsyncIterator[list[dict[str, Any]]]] = OrderedDict()
+        self._news = asyncio.Event()
+
+    async def answer(self, name: str, question: Mapping[str, Any]) -> Any:
+        """Answer a command about replays. Raises ReplayError, LookupError."""
+        match name:
+            case "replay_survey":
+                return await self.survey(dict(question))
+            case "replay_preview":
+                return await self.preview(_wish(question))
+            case "replay_rows":
+                return await self.rows(str(question.get("preview")))
+            case "replay_begin":
+                return await self.begin(_wish(question))
+            case "replay_list":
+                return await self.progress()
+            case "replay_cancel":
+                return await self.cancel(**{name: str(question.get(name) or "") for name in ("id", "who", "why")})
+        raise ReplayError(f"the hub knows no command '{name}'")
+
+    async def survey(self, question: dict[str, Any]) -> dict[str, Any]:
+        """How much a selection selects, its first and last, and if it is nothing, why."""
+        selection = self._selection(question)
+        found = await self._history.survey(selection)
+        reasons = [] if found.count else await self._index.read(partial(
+            selecting.why_nothing, selection=selection, systems=self._config.systems, now=datetime.now(UTC)
+        ))  # fmt: skip
+        return {
+            "selection": str(selection), "count": found.count, "upto": found.upto, "first": _end(found.first),
+            "last": _end(found.last), "behind": await self._history.behind(), "reasons": reasons,
+        }  # fmt: skip
+
+    async def preview(self, wish: Wish) -> str:
+        """Begin to look at what would be sent; `rows` with the answer tells it part by part. Writes nothing."""
+        for target in wish.to:
+            self._delivery.replaying(target)
+        name = uuid4().hex
+        self._previews[name] = self._judged(wish)
+        while len(self._previews) > PREVIEWS:
+            self._previews.popitem(last=False)
+        return name
+
+    async def rows(self, preview: str) -> list[dict[str, Any]]:
+        """The next rows of a preview, none at its end. Raises LookupError when it isn't open (any more)."""
+        found = self._previews.get(preview)
+        if found is None:
+            raise LookupError("this preview isn't open any more: ask again")
+        rows: list[dict[str, Any]] = await anext(found, [])
+        if not rows:
+            del self._previews[preview]
+        return rows
+
+    async def begin(self, wish: Wish) -> dict[str, Any]:
+        """Begin a replay to each target. Raises ReplayError when nothing is selected, or who and why aren't said."""
+        if not wish.who.strip() or not wish.why.strip():
+            raise ReplayError("say who decides and why: both are kept in the audit trail")
+        selection = self._selection(wish.selection)
+        if selection.is_everything:
+            raise ReplayError("say what is replayed: an order, a lot, an object, a time …")
+        found = await self._history.survey(selection)
+        if not found.count:
+            raise ReplayError("nothing is selected")
+        id, now = f"replay-{uuid4().hex[:12]}", datetime.now(UTC)
+        begun = [
+            Replay(
+                id=id, target=target, selection=selection.model_dump_json(exclude_defaults=True), manner=wish.manner,
+                who=wish.who, why=wish.why, begun=now, total=found.count, upto=found.upto, position=0, fates={},
+                progress=Progress.RUNNING,
+            )
+            for target in dict.fromkeys(wish.to) if self._delivery.replaying(target)
+        ]  # fmt: skip
+        if not begun:
+            raise ReplayError("say which targets it goes to")
+        await self._journal.write(partial(_begin, begun, str(selection)))
+        self._news.set()
+        return {"id": id, "count": found.count, "targets": [replay.target for replay in begun]}
+
+    async def progress(self) -> list[dict[str, Any]]:
+        """The newest replays and how far they are."""
+        return await self._journal.read(_listed)
+
+    async def cancel(self, id: str, who: str, why: str) -> dict[str, Any]:
+        """End a replay: what wasn't begun isn't sent. Raises LookupError when none of that id runs."""
+        if not who.strip() or not why.strip():
+            raise ReplayError("say who decides and why: both are kept in the audit trail")
+        running = await self._journal.read(partial(replays.rows, progress=Progress.RUNNING))
+        mine = [replay for replay in running if replay.id.startswith(id)]
+        if not id or not mine or len({replay.id for replay in mine}) > 1:
+            raise LookupError(f"no running replay is called '{id}': `mombus replay status` lists them")
+        withdrawn = 0
+        for replay in mine:
+            await self._journal.write(partial(_cancel, replay, who, why))
+            withdrawn += await self._delivery.replaying(replay.target).withdraw(replay.id)
+        return {"id": mine[0].id, "withdrawn": withdrawn}
+
+    async def run(self) -> None:
+        """Feed what is to be replayed, for ever; what a stop interrupted goes on."""
+        async with asyncio.TaskGroup() as tasks:
+            feeding: dict[str, asyncio.Task[None]] = {}
+            while True:
+                self._news.clear()
+                for replay in await self._journal.read(partial(replays.rows, progress=Progress.RUNNING)):
+                    if replay.target not in feeding or feeding[replay.target].done():
+                        feeding[replay.target] = tasks.create_task(self._feed(replay.target))
+                await self._news.wait()
+
+    def _selection(self, said: Mapping[str, Any]) -> Selection:
+        return selection_of(said, self._config.plant.timezone, datetime.now(UTC))
+
+    async def _feed(self, target: str) -> None:
+        """Feed one target's replays, the oldest first."""
+        while mine := await self._running(target):
+            try:
+                await self._feed_one(mine[-1], self._delivery.replaying(target))
+            except BusError as error:
+                log.warning("replay paused", target=target, reason=str(error))
+                await asyncio.sleep(AGAIN_S)
+            except LookupError as error:
+                log.error("a replay waits for its target to be declared again", target=target, reason=str(error))
+                return
+            except Exception:
+                log.exception("a replay failed; it is tried again", target=target)
+                await asyncio.sleep(AGAIN_S)
+
+    async def _running(self, target: str) -> Sequence[Replay]:
+        rows = await self._journal.read(partial(replays.rows, progress=Progress.RUNNING))
+        return [replay for replay in rows if replay.target == target]
+
+    async def _feed_one(self, replay: Replay, replaying: Replaying) -> None:
+        await self._until_indexed(replay.upto)
+        terms = Terms(replay.id, replay.manner)
+        selection = Selection.model_validate_json(replay.selection)
+        async for position, part in self._history.parts(selection, after=replay.position, upto=replay.upto):
+            await _until_at_most(MOST_IN_HAND - len(part), replaying)
+            if not await replaying.put(await replaying.judge(part, terms), terms, position):
+                return
+        await _until_at_most(0, replaying)
+        await self._journal.write(partial(
+            replays.end, id=replay.id, target=replay.target, progress=Progress.DONE, now=datetime.now(UTC)
+        ))  # fmt: skip
+
+    async def _until_indexed(self, seq: int) -> None:
+        """An index that is being built again doesn't know yet what is selected."""
+        while (await self._index.read(selecting.reach))[1] < seq:  # noqa: ASYNC110 - fed by a task of its own
+            await asyncio.sleep(AGAIN_S)
+
+    async def _judged(self, wish: Wish) -> AsyncIterator[list[dict[str, Any]]]:
+        selection = self._selection(wish.selection)
+        found = await self._history.survey(selection)
+        for target in dict.fromkeys(wish.to):
+            terms = Terms("a new id", wish.manner)
+            replaying = self._delivery.replaying(target)
+            async for _, part in self._history.parts(selection, after=0, upto=found.upto, size=SHOWN):
+                judged = await replaying.judge(part, terms)
+                if judged:
+                    yield [_row(target, one) for one in judged]
+
+
+async def _until_at_most(most: int, replaying: Replaying) -> None:
+    while replaying.in_hand > most:  # noqa: ASYNC110 - counting is dear: not after every message
+        await asyncio.sleep(LOOK_S)
+
+
+def _wish(question: Mapping[str, Any]) -> Wish:
+    try:
+        return Wish.model_validate(question)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ReplayError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _begin(begun: Sequence[Replay], selection: str, connection: Connection) -> None:
+    for replay in begun:
+        replays.begin(connection, replay)
+        audit.note(connection, Deed(
+            at=replay.begun, who=replay.who, action="replay", target=replay.target, message_id=None, why=replay.why,
+            result=f"{replay.id}, {replay.manner}: {replay.total} messages, {selection}",
+        ))  # fmt: skip
+
+
+def _cancel(replay: Replay, who: str, why: str, connection: Connection) -> None:
+    now = datetime.now(UTC)
+    if replays.end(connection, replay.id, replay.target, Progress.CANCELLED, now):
+        audit.note(connection, Deed(
+            at=now, who=who, action="cancel replay", target=replay.target, message_id=None, why=why, result=replay.id
+        ))  # fmt: skip
+
+
+def _listed(connection: Connection) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": replay.id, "target": replay.target, "progress": replay.progress.value, "manner": replay.manner.value,
+            "selection": str(Selection.model_validate_json(replay.selection)), "who": replay.who, "why": replay.why,
+            "begun": replay.begun.isoformat(), "ended": replay.ended.isoformat() if replay.ended else None,
+            "total": replay.total, "judged": sum(replay.fates.values()), "fates": dict(replay.fates),
+            "waiting": {kind.value: n for kind, n in replays.left(connection, replay.id, replay.target).items()},
+        }
+        for replay in replays.rows(connection, limit=SHOWN)
+    ]  # fmt: skip
+
+
+def _row(target: str, one: Judged) -> dict[str, Any]:
+    message = one.message
+    return {
+        "target": target, "fate": one.fate.value, "reason": one.reason, "seq": one.seq, "id": message.id,
+        "object": message.object, "key": shown_key(message.object, message.key), "revision": message.revision,
+        "source": message.source, "occurred": message.occurred.isoformat(), "lane": message.lane,
+    }  # fmt: skip
+
+
+def _end(end: End | None) -> dict[str, Any] | None:
+    if end is None:
+        return None
+    return {
+        "seq": end.seq, "stored": end.stored.isoformat(), "object": end.object, "key": shown_key(end.object, end.key)
+    }  # fmt: skip
