@@ -63,7 +63,7 @@ class FrontDesk:
         self._observing = observing
         self._storage = storage
         self.audit = Auditing(journal)
-        self._replays = replays
+        self.replays = replays
 
     async def listen(self, bus: Bus) -> None:
         """Answer commands that come over the bus."""
@@ -207,7 +207,7 @@ class FrontDesk:
         )
 
     async def _answered(self, name: str, question: Mapping[str, Any]) -> Any:
-        which = self._replays.answer if name.startswith("replay_") else self._answer
+        which = self.replays.answer if name.startswith("replay_") else self._answer
         return await which(name, question)
 
     async def _answer(self, name: str, question: Mapping[str, Any]) -> Any:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mombus.index.selection import Found, Selection
     from mombus.journal.journal import Journal
 
-PART = 500
+PART = 200
 """Messages that are read at once."""
 AT_ONCE = 50
 """Messages that are asked for at the same time."""

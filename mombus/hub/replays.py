@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mombus.index.selection import End
     from mombus.journal.journal import Journal
 
-MOST_IN_HAND = 1000
+MOST_IN_HAND = 400
 """Replayed messages of one target that wait for their turn at most: what is live isn't crowded out."""
 LOOK_S = 0.1
 AGAIN_S = 2.0

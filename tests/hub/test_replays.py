@@ -1,0 +1,183 @@
+"""History replayed by the command line through a running hub, and through one that is killed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from history_plant import FACT, board, loaded, mombus, post, start, write_config
+from hub_plant import until
+
+from mombus.hub import note
+from mombus.hub.hub import open_hub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from history_plant import Board
+
+    from mombus.hub.hub import Hub
+
+
+@asynccontextmanager
+async def hub(folder: Path, one: Board, *routes: dict[str, Any], **more: Any) -> AsyncIterator[Hub]:
+    async with open_hub(loaded(write_config(folder, one, routes, **more))) as running:
+        yield running
+
+
+async def indexed(running: Hub, number: int) -> None:
+    async def seen() -> bool:
+        found = await running.desk.replays.survey({"object": ["release_decision"]})
+        return found["count"] == number and found["behind"] == 0
+
+    await until(seen)
+
+
+async def test_a_board_that_came_later_gets_what_it_missed_and_nobody_gets_it_twice(tmp_path: Path) -> None:
+    async with board() as one:
+        async with hub(tmp_path, one) as running:
+            await post(running.url, [f"UD-{n}" for n in range(6)], lots=2)
+        async with hub(tmp_path, one, FACT) as running:
+            await post(running.url, ["UD-live"])
+            await until(lambda: one.ids == ["UD-live"])
+            await indexed(running, 7)
+            select = ("replay", "--object", "release_decision", "--to", "board")
+
+            code, out, err = await mombus(*select, "--dry-run", "--json", cwd=tmp_path)
+            previewed = [(row["key"], row["fate"]) for row in json.loads(out)]
+            assert (code, previewed[-1]) == (0, ("UD-live", "already there"))
+            assert "7 messages: object release_decision" in err
+            assert "board: 6 sent, 1 already there. Nothing was sent." in err
+            assert one.ids == ["UD-live"]
+
+            code, out, err = await mombus(*select, "--why", "the board is new", "--yes", cwd=tmp_path)
+            assert (code, len(one.ids)) == (0, 7), err
+            assert "7 of 7  6 sent, 1 already there" in out
+            assert [id for id in one.ids if id[-1] in "024"] == ["UD-0", "UD-2", "UD-4"]
+            assert [id for id in one.ids if id[-1] in "135"] == ["UD-1", "UD-3", "UD-5"]
+
+            code, out, _ = await mombus(*select, "--why", "once more", "--yes", cwd=tmp_path)
+            assert (code, one.posts) == (0, 7)
+            assert "7 already there" in out
+
+            _, out, _ = await mombus("audit", "--json", cwd=tmp_path)
+            assert "the board is new" in out
+
+
+async def test_a_second_effect_is_asked_for_twice(tmp_path: Path) -> None:
+    async with board() as one, hub(tmp_path, one, FACT) as running:
+        await post(running.url, ["UD-1", "UD-2"])
+        await until(lambda: len(one.ids) == 2)
+        await indexed(running, 2)
+        again = ("replay", "--key", "UD-1", "--to", "board", "--again")
+
+        code, _, err = await mombus(*again, "--no-input", cwd=tmp_path)
+        assert code == 64
+        assert "--why is needed" in err
+        code, _, err = await mombus(*again, "--no-input", "--why", "torn label", cwd=tmp_path)
+        assert code == 64
+        assert "--yes is needed" in err
+        code, _, err = await mombus(*again, cwd=tmp_path, answers="torn label\nn\n")
+        assert code == 130
+        assert "for a SECOND EFFECT each?" in err
+        assert one.posts == 2
+
+        code, _, err = await mombus(*again, cwd=tmp_path, answers="torn label\ny\n")
+        assert code == 0, err
+        assert one.ids == ["UD-1", "UD-2", "UD-1"]
+
+
+async def test_what_selects_nothing_says_what_was_meant(tmp_path: Path) -> None:
+    async with board() as one, hub(tmp_path, one, FACT) as running:
+        await post(running.url, ["UD-4711"])
+        await indexed(running, 1)
+
+        async def reasons(**said: Any) -> list[str]:
+            found = await running.desk.replays.survey(said)
+            assert found["count"] == 0
+            return found["reasons"]
+
+        assert await reasons(key=["UD-4712"]) == ["nothing names the key 'UD-4712': did you mean 'UD-4711'?"]
+        assert await reasons(object=["release_decison"]) == [
+            "there is no data object 'release_decison': did you mean 'release_decision'?"
+        ]
+        assert await reasons(source=["legder"]) == ["there is no system 'legder': did you mean 'ledger'?"]
+        assert "isn't kept any more" in (await reasons(until="2020-01-01", time="stored"))[0]
+        assert "in the future" in (await reasons(since="2999-01-01"))[0]
+        assert await reasons(key=["UD-4711"], source=["board"]) == [
+            "each of these fits something, but nothing fits all of them: leave one out"
+        ]
+        code, out, err = await mombus("replay", "--key", "UD-4712", "--to", "board", cwd=tmp_path)
+        assert (code, out) == (1, "")
+        assert "did you mean 'UD-4711'?" in err
+        for args, words in (
+            (("--key", "UD-4711"), "say where it goes"),
+            (("--key", "UD-4711", "--to", "board", "--again", "--restored"), "contradict"),
+        ):
+            code, _, err = await mombus("replay", *args, cwd=tmp_path)
+            assert (code, words in err) == (64, True), err
+        for args, words in (
+            (("--key", "UD-4711", "--to", "borad", "--dry-run"), "the targets are board"),
+            (("--key", "UD-4711", "--to", "board", "--since", "yesterday"), "'yesterday' is no time"),
+            (("--to", "board", "--yes", "--why", "all"), "say what is replayed"),
+        ):
+            code, _, err = await mombus("replay", *args, cwd=tmp_path)
+            assert (code, words in err) == (1, True), err
+
+
+async def test_a_hub_that_is_killed_goes_on_with_its_replay(tmp_path: Path) -> None:
+    """Nothing is lost, nothing has two effects, every lot's order is kept."""
+    number, lots = 600, 5
+    async with board() as one:
+        async with hub(tmp_path, one) as running:
+            await post(running.url, [f"UD-{n:03}" for n in range(number)], lots=lots)
+            await indexed(running, number)
+        write_config(tmp_path, one, [FACT])
+        one.pause_s = 0.002
+        begun = 0
+        for goal in (60, 250, number):
+            process = await start("run", "routes.yaml", cwd=tmp_path)
+            try:
+                await up(tmp_path)
+                if not begun:
+                    code, _, err = await mombus(
+                        "replay", "--source", "ledger", "--to", "board", "--why", "new", "--yes", "--no-wait",
+                        cwd=tmp_path,
+                    )  # fmt: skip
+                    assert code == 0, err
+                    begun = 1
+                await until(lambda: len(one.ids) >= goal, 60)  # noqa: B023 - awaited at once
+                if goal == number:
+                    assert (await ended(tmp_path))["fates"] == {"sent": number}
+            finally:
+                process.send_signal(signal.SIGKILL)
+                await process.communicate()
+        assert sorted(one.ids) == [f"UD-{n:03}" for n in range(number)]
+        for lot in range(lots):
+            mine = [entry["id"] for entry in one.entries.values() if entry["lot"] == f"L{lot}"]
+            assert mine == sorted(mine)
+
+
+async def up(folder: Path) -> None:
+    def there() -> bool:
+        try:
+            return bool(note.find(folder / "hub").broker)
+        except LookupError:
+            return False
+
+    await until(there, 60)
+
+
+async def ended(folder: Path) -> dict[str, Any]:
+    """The replay once it has ended."""
+    async with asyncio.timeout(30):
+        while True:
+            code, out, err = await mombus("replay", "status", "--json", cwd=folder)
+            assert code == 0, err
+            (row,) = json.loads(out)
+            if row["progress"] == "done":
+                return row
