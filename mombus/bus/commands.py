@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from canonical.subjects import token
 from connectors.strict_json import read_json
+from mombus.bus.calling import INBOXES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from mombus.bus.connection import Bus
 
 ROOT = "mombus.command"
-INBOX = "_INBOX."
 MAX_BYTES = 64 * 1024
 AT_ONCE = 8
 """Commands that are worked on at the same time."""
@@ -46,7 +46,7 @@ async def listen(
 
     async def handle(message: NatsMessage) -> None:
         reply = _said(await _answered(message, answer, observe), bus.client.max_payload)
-        if message.reply_to.startswith(INBOX):
+        if message.reply_to.startswith(INBOXES):
             await bus.client.publish(message.reply_to, reply)
 
     subscriber = bus.broker.subscriber(f"{ROOT}.{token(site)}.*", no_reply=True, decoder=_whole, max_workers=AT_ONCE)

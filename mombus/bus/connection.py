@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from canonical.subjects import filter_subject, latest_subject
 from canonical.wire import from_headers
 from mombus.bus import claims
 from mombus.bus.errors import NotReachable, StreamGone
 from mombus.bus.link import Link
+from mombus.bus.login import security
 from mombus.bus.publishing import LARGEST_BODY, Letter, Publisher, Stored
 from mombus.bus.streams import LATEST, MOM, Limits, ensure_streams
 
@@ -186,6 +186,7 @@ async def connect(
     name: str = "mombus",
     token: str | None = None,
     credentials: Path | None = None,
+    ca: Path | None = None,
     observe: Callable[[str], None] | None = None,
     limits: Limits | None = None,
     timeout_s: float = CONNECT_TIMEOUT_S,
@@ -193,12 +194,13 @@ async def connect(
 ) -> AsyncIterator[Bus]:
     """Connect to NATS at `servers` (URLs with commas between), make its streams ready and yield the bus.
 
-    Credentials are a token, a NATS credentials file, or user and password of the first URL. A connection that is lost
-    comes back by itself, for ever; `observe` is told in a sentence. With `limits` None the streams are left alone: for
-    commands that only look. A body over `largest_body_bytes` is not taken. Raises NotReachable.
+    Credentials are a token, a credentials file (`login.py`), or user and password of the first URL; `ca` is the
+    authority of the broker's certificate. A connection that is lost comes back by itself, for ever; `observe` is told
+    in a sentence. With `limits` None the streams are left alone: for parts that have none, and commands that only look.
+    A body over `largest_body_bytes` is not taken. Raises NotReachable, NotPermitted.
     """
     link = Link(observe)
-    broker = _broker(servers, name, link, _security(servers, token, credentials))
+    broker = _broker(servers, name, link, security(servers, token, credentials, ca))
     try:
         async with asyncio.timeout(timeout_s):
             client = await broker.connect()
@@ -228,24 +230,6 @@ async def _ready(bus: Bus, limits: Limits, timeout_s: float) -> None:
             if asyncio.get_running_loop().time() > deadline:
                 raise NotReachable("the broker has no JetStream: start it with `-js` or enable it") from error
             await asyncio.sleep(0.05)
-
-
-def _security(servers: str, token: str | None, credentials: Path | None) -> BaseSecurity | None:
-    from faststream.nats.security import NatsCredentials, NatsToken  # noqa: PLC0415
-    from faststream.security import SASLPlaintext  # noqa: PLC0415
-
-    first = urlsplit(servers.split(",", maxsplit=1)[0].strip())
-    tls = ssl.create_default_context() if first.scheme == "tls" else None
-    if credentials is not None:
-        return NatsCredentials(str(credentials), ssl_context=tls)
-    if token is not None:
-        return NatsToken(token, ssl_context=tls)
-    if first.username is None:
-        return None
-    return SASLPlaintext(
-        username=unquote(first.username), password=unquote(first.password or ""), use_ssl=tls is not None,
-        ssl_context=tls,
-    )  # fmt: skip
 
 
 def _broker(servers: str, name: str, link: Link, security: BaseSecurity | None) -> NatsBroker:

@@ -9,6 +9,8 @@ BusError
 ├── NotStored          the deadline passed before the broker confirmed; it may still have been stored
 ├── TooLarge           the message is over `bus: largest_body_bytes`, or its headers over the broker's max_payload
 ├── BodyGone           a body that is kept apart isn't there any more, or isn't what was stored
+├── NobodyAnswers      no part of the hub answers a call: nothing was done
+├── AnswerLost         a call was asked but its answer didn't come: it may have been done
 └── Conflict           somebody else wrote that key first (compare-and-set)
 """
 
@@ -60,3 +62,11 @@ class BodyGone(BusError):  # noqa: N818
 
 class Conflict(BusError):  # noqa: N818
     """Another message was stored for that key since it was read: read again and decide again."""
+
+
+class NobodyAnswers(BusError):  # noqa: N818
+    """The other part of the hub isn't there, or never had all of the call: nothing was done."""
+
+
+class AnswerLost(BusError):  # noqa: N818
+    """The call was asked, but its answer won't come: it may have been done."""

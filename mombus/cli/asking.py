@@ -57,6 +57,8 @@ async def _asked(note: Note, name: str, question: dict[str, Any]) -> Any:
     from nats.errors import Error  # noqa: PLC0415
 
     from mombus.bus.commands import command_subject  # noqa: PLC0415
+    from mombus.bus.errors import BusError  # noqa: PLC0415
+    from mombus.bus.login import login  # noqa: PLC0415
 
     async def quiet(_error: Exception) -> None:
         """Errors are raised where they belong."""
@@ -64,9 +66,9 @@ async def _asked(note: Note, name: str, question: dict[str, Any]) -> Any:
     try:
         client = await nats.connect(
             [server.strip() for server in note.broker.split(",")], allow_reconnect=False, connect_timeout=3,
-            error_cb=quiet, token=note.token, user_credentials=note.credentials,
+            error_cb=quiet, **login(note.token, _path(note.credentials), _path(note.ca)),
         )  # fmt: skip
-    except (Error, OSError) as error:
+    except (Error, OSError, BusError) as error:
         raise HubError(f"the hub's broker doesn't answer: {error or type(error).__name__}") from None
     try:
         reply = await client.request(command_subject(note.site, name), json.dumps(question).encode(), timeout=TIMEOUT_S)
@@ -78,3 +80,7 @@ async def _asked(note: Note, name: str, question: dict[str, Any]) -> Any:
     if "error" in answer:
         raise HubError(answer["error"])
     return answer["result"]
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

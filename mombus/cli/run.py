@@ -17,21 +17,40 @@ from mombus.cli.exits import Exit
 if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.hub.hub import Hub
+    from mombus.hub.parts import Parts
 
 
 def run(
     files: Annotated[
         list[Path] | None, typer.Argument(help="The configuration and files laid over it. Default: routes.yaml")
     ] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="Run this part only: connectors:erp[,mes], delivery, or web. Several times for several."),
+    ] = None,
+    credentials: Annotated[
+        Path | None, typer.Option(help="Credentials for the broker, as `mombus broker-config` wrote them.")
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> int:
-    """Run the hub until Ctrl-C, which drains it.
+    """Run the hub, or parts of it, until Ctrl-C, which drains it.
 
-    Exit code 0: stopped as asked; 1: a part of it failed; 78: the configuration has errors.
+    Exit code 0: stopped as asked; 1: a part of it failed; 64: no such part; 78: the configuration has errors.
     """
+    from mombus.hub.parts import PartsError, parse_parts  # noqa: PLC0415 - only this command needs it
+
     config = load_or_exit(files)
+    if credentials is not None:
+        bus = config.bus.model_copy(update={"credentials": credentials.absolute()})
+        config = config.model_copy(update={"bus": bus})
     set_up_logging(verbose)
-    return asyncio.run(_run(config))
+    try:
+        parts = parse_parts(part or ())
+        parts.check(config)
+    except PartsError as error:
+        typer.echo(f"mombus: {error}", err=True)
+        return Exit.USAGE
+    return asyncio.run(_run(config, parts))
 
 
 def set_up_logging(verbose: bool) -> None:
@@ -72,7 +91,7 @@ async def run_until(asked: asyncio.Event, hub: Hub) -> None:
         running.result()
 
 
-async def _run(config: Config) -> int:
+async def _run(config: Config, parts: Parts) -> int:
     from mombus.bus.errors import BusError  # noqa: PLC0415 - heavy, after the configuration was found good
     from mombus.delivery.reader import OtherStream  # noqa: PLC0415
     from mombus.hub.hub import open_hub  # noqa: PLC0415
@@ -80,8 +99,9 @@ async def _run(config: Config) -> int:
 
     asked = when_asked_to_stop()
     try:
-        async with open_hub(config) as hub:
-            typer.echo(f"mombus runs for {config.plant.site}: {hub.url}", err=True)
+        async with open_hub(config, parts=parts) as hub:
+            what = "" if parts.whole else f" {parts}"
+            typer.echo(f"mombus runs{what} for {config.plant.site}: {hub.url}", err=True)
             typer.echo("`mombus status` shows how it is, Ctrl-C stops it.", err=True)
             await run_until(asked, hub)
             typer.echo("Stopping: what is being written is finished, the rest stays stored.", err=True)

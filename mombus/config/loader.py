@@ -101,7 +101,7 @@ def _config(draft: Draft) -> Config | None:
         return None
     folder = draft.folder.resolve()
     return Config(
-        plant=draft.plant, bus=_anchored(draft.bus, folder, "credentials"),
+        plant=draft.plant, bus=_anchored(draft.bus, folder, "credentials", "ca"),
         http=_anchored(draft.http, folder, "certificate", "private_key", "client_ca"),
         systems=draft.systems, aliases=draft.aliases,
         objects=tuple(ownership for ownership, _ in draft.objects),

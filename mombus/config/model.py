@@ -69,8 +69,14 @@ class Bus(Section):
         default=None, description="The database's password; the URL itself holds none."
     )
     folder: Path = Field(default=Path(".mombus"), description="Where the embedded broker and journal keep their files.")
-    credentials: Path | None = Field(default=None, description="NATS credentials file (.creds) for an external broker.")
+    credentials: Path | None = Field(
+        default=None,
+        description="Credentials for an external broker: a file that `mombus broker-config` wrote, or a .creds file.",
+    )
     token: SecretStr | None = Field(default=None, description="NATS token for an external broker.")
+    ca: Path | None = Field(
+        default=None, description="Authority, PEM, that signed the external broker's certificate (tls://…)."
+    )
     largest_body_bytes: int = Field(
         default=256 * 1024**2, ge=1024**2, le=1024**3,
         description="Largest body of one message; what the broker doesn't carry in one piece is kept apart.",

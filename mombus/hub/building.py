@@ -10,11 +10,14 @@ from connectors.jsonata import compile as compile_expression
 from mombus.config.kinds import load_kind
 from mombus.delivery.target import Missing, Rule, Target
 from mombus.hub.answering import Answering
-from mombus.hub.session import Session
+from mombus.hub.remote import RemoteSession, remote
+from mombus.hub.session import Session, reconnecting
 from mombus.ownership.aliases import Missing as NoAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Iterable
+
+    from nats.aio.client import Client
 
     from canonical.message import Message
     from connectors.connector import Connector
@@ -24,14 +27,28 @@ if TYPE_CHECKING:
     from mombus.config.model import Config, Route, System
     from mombus.delivery.target import Prepare
     from mombus.hub.answering import TakeIn
+    from mombus.hub.parts import Parts
     from mombus.ownership.aliases import Aliases
     from mombus.ownership.owners import Owners
 
 
-def make_sessions(config: Config, owners: Owners) -> dict[str, Session]:
-    """One connector per system, none of them connected yet. Raises ConfigError, KindError."""
+def make_sessions(config: Config, owners: Owners, parts: Parts) -> dict[str, Session]:
+    """One connector per system that runs here, none of them connected yet. Raises ConfigError, KindError."""
     return {
-        name: Session(name, system.kind, _connector(config, system, owners)) for name, system in config.systems.items()
+        name: Session(name, system.kind, _connector(config, system, owners))
+        for name, system in config.systems.items()
+        if parts.runs(name)
+    }
+
+
+def make_far_sessions(config: Config, owners: Owners, parts: Parts, client: Client) -> dict[str, RemoteSession]:
+    """One per system whose connector runs in another process. Raises ConfigError, KindError."""
+    return {
+        name: RemoteSession(
+            name, system.kind, remote(client, config.plant.site, name, _connector(config, system, owners))
+        )
+        for name, system in config.systems.items()
+        if not parts.runs(name)
     }
 
 
@@ -69,18 +86,6 @@ def make_targets(
                 system=session.system, sink=sink, rules=rules, owned=owned, connect=reconnecting(session)
             ))  # fmt: skip
     return targets
-
-
-def reconnecting(session: Session) -> Callable[[], Awaitable[None]]:
-    """How a target opens its connection again: not if its source has, since the target had to the last time."""
-    seen = 0
-
-    async def connect() -> None:
-        nonlocal seen
-        await session.connect(seen)
-        seen = session.opened
-
-    return connect
 
 
 def _rule(route: Route) -> Rule:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from connectors.connector import ConnectorError
 from mombus.bus.commands import listen
 from mombus.delivery.commands import Command
 from mombus.delivery.delivery import UnknownTargetError
@@ -24,6 +25,7 @@ from mombus.journal.audit import Deed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from connectors.connector import Probe
     from mombus.bus.connection import Bus
     from mombus.bus.intake import Intake
     from mombus.config.model import Config
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from mombus.hub.storage import Storage
     from mombus.journal.journal import Journal
 
-PROBE_S = 1.0
 MOST = 1000
 KEPT_MOST, START_BYTES = 500, 300
 """How many kept items are shown, and how much of each: they must fit into one answer."""
@@ -77,8 +78,8 @@ class FrontDesk:
         flows, now = self._observing.flows, datetime.now(UTC)
         statuses = {status.target: status for status in await self._delivery.status()}
         systems = [
-            reporting.system_row(session, await _probed(session), statuses.get(name), flows)
-            for name, session in self._sessions.items()
+            reporting.system_row(session, probe, statuses.get(name), flows)
+            for (name, session), probe in zip(self._sessions.items(), await self._probes(), strict=True)
         ]
         waits = await self._delivery.waiting(limit=MOST)
         rows = [reporting.waiting_row(row, now) for row in waits]
@@ -94,6 +95,9 @@ class FrontDesk:
                 storage=self._storage.trouble(),
             ),
         )  # fmt: skip
+
+    async def _probes(self) -> Sequence[Probe]:
+        return await asyncio.gather(*(session.probe() for session in self._sessions.values()))
 
     async def ready(self) -> Mapping[str, str]:
         """What keeps the hub from its work: the broker, or a target whose inbox doesn't work."""
@@ -176,7 +180,10 @@ class FrontDesk:
         session = self._sessions.get(system)
         if session is None:
             raise QuestionError(f"'{system}' is no system; the systems are {', '.join(sorted(self._sessions))}")
-        session.resume()
+        try:
+            await session.resume()
+        except ConnectorError as error:
+            raise QuestionError(f"{system} can't be told: {error}") from error
         with suppress(UnknownTargetError):
             self._delivery.resume(system)
         deed = Deed(
@@ -185,7 +192,7 @@ class FrontDesk:
         await self._journal.write(lambda connection: audit.note(connection, deed))
         return {"ok": True, "text": f"{system} is tried again; `mombus status` shows how it goes"}
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> str:
         """Prometheus text."""
         metrics = self._observing.metrics
         metrics.broker_up.set(1 if self._bus.link.up else 0)
@@ -195,7 +202,7 @@ class FrontDesk:
             refused = session.doorkeeper.status()["refused"] if session.doorkeeper else {}
             for why, count in refused.items():
                 metrics.door_refused.labels(session.system, why).set(count)
-        return metrics.text()
+        return metrics.text().decode()
 
     async def _open(self) -> tuple[int, int]:
         """How many disagreements and kept items are open."""
@@ -212,7 +219,7 @@ class FrontDesk:
 
     async def _answer(self, name: str, question: Mapping[str, Any]) -> Any:
         match name:
-            case "status" | "disagreements" | "kept":
+            case "status" | "disagreements" | "kept" | "ready" | "metrics":
                 return await getattr(self, name)()
             case "journey":
                 return await self.journey(**_texts(question, "number"))
@@ -260,17 +267,6 @@ def _texts(question: Mapping[str, Any], *needed: str, **optional: None) -> dict[
     if missing:
         raise QuestionError(f"'{missing[0]}' is missing")
     return {**optional, **question}
-
-
-async def _probed(session: Session) -> Any:
-    from connectors.connector import Health, Probe  # noqa: PLC0415
-
-    if session.condition is not Condition.OK:
-        return Probe(Health.DOWN, session.reason)
-    try:
-        return await asyncio.wait_for(session.connector.probe(), PROBE_S)
-    except TimeoutError:
-        return Probe(Health.DEGRADED, f"no answer to a probe within {PROBE_S:.0f} s")
 
 
 def _parsed(content: bytes | None) -> Any:

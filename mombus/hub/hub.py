@@ -4,7 +4,9 @@ connectors   speaks with the systems: reads them, has their doors (`connecting.p
 delivery     keeps the handovers: intake, journal, inboxes, index, and what is known of them (`handovers.py`)
 web          the pages and the API (`mombus/web/`)
 
-One process has all of them.
+One process has all of them, or some (`parts.py`): then they meet over NATS alone. What a connector reads goes to the
+intake of the hub (`far_intake.py`), the hub writes to it as to any connector (`remote.py`, `serving.py`), and the pages
+ask the hub's commands (`far_desk.py`). Only the part `delivery` has a journal, and a note for commands to find it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -23,16 +25,20 @@ from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.streams import Limits
 from mombus.hub import note
-from mombus.hub.building import make_sessions
+from mombus.hub.building import make_far_sessions, make_sessions
 from mombus.hub.connecting import Connecting
+from mombus.hub.far_desk import FarDesk
+from mombus.hub.far_intake import FarIntake, IntakeDoor
 from mombus.hub.handovers import make_handovers, open_journals
+from mombus.hub.parts import EVERYTHING, Parts
 from mombus.hub.server import Server
+from mombus.hub.serving import Serving
 from mombus.hub.spooling import open_spools
 from mombus.hub.storage import Storage
 from mombus.ownership.owners import Owners
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from fastapi import FastAPI
 
@@ -40,8 +46,9 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
     from mombus.delivery.target import Hop
+    from mombus.hub.connecting import TakesIn
     from mombus.hub.frontdesk import FrontDesk
-    from mombus.hub.handovers import Handovers
+    from mombus.hub.session import Session
     from mombus.hub.spooling import Spooling
 
 DRAIN_S = 20.0
@@ -55,7 +62,9 @@ log = structlog.get_logger()
 class Hub:
     """A running hub, made by `open_hub`. `url` is where its pages are, `desk` answers for it."""
 
-    def __init__(self, *, config: Config, server: Server, desk: FrontDesk, tasks: Sequence[asyncio.Task[None]]) -> None:
+    def __init__(
+        self, *, config: Config, server: Server, desk: FrontDesk | FarDesk, tasks: Sequence[asyncio.Task[None]]
+    ) -> None:
         self.config = config
         self.url = server.url
         self.desk = desk
@@ -69,64 +78,124 @@ class Hub:
 
 
 @asynccontextmanager
-async def open_hub(config: Config, *, on_hop: Callable[[Hop], None] | None = None) -> AsyncIterator[Hub]:
-    """Start a hub; leaving the context drains it: what is being written is finished, the rest stays stored.
+async def open_hub(
+    config: Config, *, parts: Parts = EVERYTHING, on_hop: Callable[[Hop], None] | None = None
+) -> AsyncIterator[Hub]:
+    """Start a hub, or parts of one; leaving the context drains it: what is being written is finished, the rest stays.
 
-    `on_hop` is told of every hop of every message. Raises BusError, AddressInUse, ConfigError, KindError.
+    `on_hop` is told of every hop of every message. Raises BusError, AddressInUse, ConfigError, KindError, PartsError.
     """
+    parts.check(config)
     folder = _folder(config)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
         server = Server(config.http)
         stack.push_async_callback(server.stop)
-        bus, broker_url = await _open_bus(config, folder, stack)
-        journal, index = await open_journals(config, folder, stack)
-        owners = Owners(config.objects, config.plant.equipment)
-        sessions = make_sessions(config, owners)
-        storage = Storage()
-        handovers = await make_handovers(
-            config, bus=bus, journal=journal, index=index, owners=owners, sessions=sessions, storage=storage,
-            on_hop=on_hop,
-        )  # fmt: skip
-        spooling = await stack.enter_async_context(open_spools(
-            folder, {name: system.spool for name, system in config.systems.items()}, handovers.intake
-        ))  # fmt: skip
-        storage.spools = spooling.states
-        connecting = Connecting(sessions, spooling)
-        stack.push_async_callback(lambda: connecting.close(CLOSE_S))
+        bus, broker_url = await _open_bus(config, folder, stack, parts)
         tasks: list[asyncio.Task[None]] = []
-        stack.push_async_callback(_stop, handovers.delivery, tasks)
-        await _start(handovers, spooling, connecting, tasks)
-        await handovers.desk.listen(bus)
-        tasks.append(await server.start(_app(config, handovers.desk, connecting)))
+        if parts.delivery:
+            opened = await _open_delivery(config, parts, bus, stack, tasks, on_hop)
+        else:
+            opened = await _open_apart(config, parts, bus, stack, tasks)
+        tasks.append(await server.start(_app(config, parts, opened)))
         stack.push_async_callback(server.stop)
-        note.leave(folder, _note(config, broker_url, server.url))
-        stack.callback(note.take_away, folder)
-        yield Hub(config=config, server=server, desk=handovers.desk, tasks=tasks)
+        if parts.delivery:
+            note.leave(folder, _note(config, broker_url, server.url))
+            stack.callback(note.take_away, folder)
+        yield Hub(config=config, server=server, desk=opened.desk, tasks=tasks)
 
 
-async def _start(
-    handovers: Handovers, spooling: Spooling, connecting: Connecting, tasks: list[asyncio.Task[None]]
-) -> None:
-    """Begin everything that runs for ever; nothing is read before the targets' routes have begun."""
+class _Opened(NamedTuple):
+    """What runs in this process: its connections, and who answers for the hub, here or far away."""
+
+    connecting: Connecting
+    desk: FrontDesk | FarDesk
+    ready: Callable[[], Awaitable[Mapping[str, str]]]
+
+
+async def _open_delivery(  # noqa: PLR0917 - wired in one place
+    config: Config, parts: Parts, bus: Bus, stack: AsyncExitStack, tasks: list[asyncio.Task[None]],
+    on_hop: Callable[[Hop], None] | None,
+) -> _Opened:  # fmt: skip
+    """The hub itself, with the connectors that run here; those that run elsewhere are reached over the bus."""
+    journal, index = await open_journals(config, _folder(config), stack)
+    owners = Owners(config.objects, config.plant.equipment)
+    here = make_sessions(config, owners, parts)
+    far = make_far_sessions(config, owners, parts, bus.client)
+    storage = Storage()
+    handovers = await make_handovers(
+        config, bus=bus, journal=journal, index=index, owners=owners, storage=storage,
+        sessions={name: {**here, **far}[name] for name in config.systems}, on_hop=on_hop,
+    )  # fmt: skip
+    spooling = await _open_spooling(config, here, handovers.intake, stack)
+    storage.spools = spooling.states
+    connecting = Connecting(here, spooling)
+    stack.push_async_callback(lambda: connecting.close(CLOSE_S))
+    stack.push_async_callback(_stop, tasks, handovers.delivery)
     tasks.append(asyncio.create_task(handovers.delivery.run(), name="delivery"))
     await handovers.begin(tasks[0])
-    running = {**handovers.running(), **spooling.running(), **connecting.running()}
+    watching = {f"watching {name}": session.watch() for name, session in far.items()}
+    _begin(tasks, {**handovers.running(), **spooling.running(), **connecting.running(), **watching})
+    if not parts.whole:
+        door = IntakeDoor(bus.client, config.plant.site, handovers.intake, frozenset(config.systems))
+        await door.start()
+        stack.push_async_callback(door.stop, CLOSE_S)
+    await handovers.desk.listen(bus)
+    return _Opened(connecting, handovers.desk, handovers.desk.ready)
+
+
+async def _open_apart(
+    config: Config, parts: Parts, bus: Bus, stack: AsyncExitStack, tasks: list[asyncio.Task[None]]
+) -> _Opened:
+    """Connectors, pages, or both, of a hub that is another process."""
+    site = config.plant.site
+    sessions = make_sessions(config, Owners(config.objects, config.plant.equipment), parts)
+    intake = FarIntake(bus.client, site)
+    spooling = await _open_spooling(config, sessions, intake, stack)
+    connecting = Connecting(sessions, spooling)
+    stack.push_async_callback(lambda: connecting.close(CLOSE_S))
+    stack.push_async_callback(_stop, tasks)
+    serving = Serving(bus.client, site, sessions)
+    await serving.start()
+    stack.push_async_callback(serving.stop, DRAIN_S)
+    _begin(tasks, {**spooling.running(), **connecting.running()})
+
+    async def ready() -> Mapping[str, str]:
+        """The hub takes in what the systems of this process say."""
+        wrong = {name: await intake.unready(name) for name in sessions}
+        return {f"handing over for {name}": reason for name, reason in wrong.items() if reason}
+
+    return _Opened(connecting, FarDesk(bus.client, site), ready)
+
+
+async def _open_spooling(
+    config: Config, sessions: Mapping[str, Session], intake: TakesIn, stack: AsyncExitStack
+) -> Spooling:
+    """The spools of this process's systems; processes that share a folder share its file, each with rows of its own."""
+    limits = {name: config.systems[name].spool for name in sessions}
+    return await stack.enter_async_context(open_spools(_folder(config), limits, intake))
+
+
+def _begin(tasks: list[asyncio.Task[None]], running: Mapping[str, Coroutine[None, None, None]]) -> None:
     tasks += [asyncio.create_task(run, name=name) for name, run in running.items()]
 
 
-def _app(config: Config, desk: FrontDesk, connecting: Connecting) -> FastAPI:
+def _app(config: Config, parts: Parts, opened: _Opened) -> FastAPI:
     """The HTTP application with the doors of the hosted connectors; the rest of it asks for the token."""
-    from mombus.web.app import make_app  # noqa: PLC0415 - heavy, only a running hub needs it
+    from mombus.web.app import make_app, make_part_app  # noqa: PLC0415 - heavy, only a running hub needs it
 
-    return make_app(desk, connecting.doors(), config.http.token.get_secret_value() if config.http.token else None)
+    doors = opened.connecting.doors()
+    token = config.http.token.get_secret_value() if config.http.token else None
+    if not parts.web:
+        return make_part_app(opened.ready, doors, open_to_all=token is None)
+    return make_app(opened.desk, doors, token)
 
 
 def _folder(config: Config) -> Path:
     return (config.folder / config.bus.folder).absolute()
 
 
-async def _open_bus(config: Config, folder: Path, stack: AsyncExitStack) -> tuple[Bus, str]:
+async def _open_bus(config: Config, folder: Path, stack: AsyncExitStack, parts: Parts) -> tuple[Bus, str]:
     observe = partial(log.warning, "broker")
     url = config.bus.broker
     if url == "embedded":
@@ -134,10 +203,12 @@ async def _open_bus(config: Config, folder: Path, stack: AsyncExitStack) -> tupl
         await stack.enter_async_context(broker)
         url = broker.url
     bus = await stack.enter_async_context(connect(
-        url, token=_token(config), credentials=config.bus.credentials, limits=Limits(),
-        observe=lambda text: observe(what=text), largest_body_bytes=config.bus.largest_body_bytes,
+        url, name=f"mombus {parts}", token=_token(config), credentials=config.bus.credentials, ca=config.bus.ca,
+        limits=Limits() if parts.delivery else None, observe=lambda text: observe(what=text),
+        largest_body_bytes=config.bus.largest_body_bytes,
     ))  # fmt: skip
-    await watch_advisories(bus, lambda text: observe(what=text))
+    if parts.delivery:
+        await watch_advisories(bus, lambda text: observe(what=text))
     return bus, url
 
 
@@ -146,21 +217,25 @@ def _token(config: Config) -> str | None:
 
 
 def _note(config: Config, broker_url: str, pages: str) -> note.Note:
-    credentials = str(config.bus.credentials.absolute()) if config.bus.credentials else None
-    return note.Note(config.plant.site, broker_url, pages, os.getpid(), _token(config), credentials)
+    credentials, ca = (str(path.absolute()) if path else None for path in (config.bus.credentials, config.bus.ca))
+    return note.Note(config.plant.site, broker_url, pages, os.getpid(), _token(config), credentials, ca)
 
 
-async def _stop(delivery: Delivery, tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _stop(tasks: Sequence[asyncio.Task[None]], delivery: Delivery | None = None) -> None:
     """Stop reading, let delivery finish what it is writing, then end the rest."""
     for task in tasks:
         if task.get_name() != "delivery":
             task.cancel()
+    if delivery is not None:
+        await _drain(delivery, [task for task in tasks if task.get_name() == "delivery"])
+    await _end(tasks)
+
+
+async def _drain(delivery: Delivery, running: Sequence[asyncio.Task[None]]) -> None:
     delivery.drain()
-    running = [task for task in tasks if task.get_name() == "delivery"]
     if running and (await asyncio.wait(running, timeout=DRAIN_S))[1]:
         log.warning("delivery didn't finish in time; what was in hand comes again", seconds=DRAIN_S)
         await delivery.close()
-    await _end(tasks)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

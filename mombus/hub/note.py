@@ -18,7 +18,8 @@ class NoHub(LookupError):  # noqa: N818 - what it says
 class Note:
     """Where a hub is. `broker` and `token` are secrets: the file is for its owner's eyes only.
 
-    `token` and `credentials` (a file's absolute path) are what an external broker asks for.
+    `token` and `credentials` (a file's absolute path) are what an external broker asks for; `ca` is the file with the
+    authority of its certificate.
     """
 
     site: str
@@ -27,6 +28,7 @@ class Note:
     pid: int
     token: str | None = field(default=None, repr=False)
     credentials: str | None = None
+    ca: str | None = None
 
 
 def leave(folder: Path, note: Note) -> None:

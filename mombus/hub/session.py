@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from connectors.connector import Health, Probe
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from connectors.connector import Connector
     from mombus.web.doorkeeper import Doorkeeper
+
+PROBE_S = 1.0
 
 
 class Condition(StrEnum):
@@ -78,6 +84,36 @@ class Session:
         self.resumed.clear()
         await self.resumed.wait()
 
-    def resume(self) -> None:
+    async def resume(self) -> None:
         """A person says that it may work again."""
         self.resumed.set()
+
+    async def probe(self) -> Probe:
+        """How it is: asked of the connector while it is connected."""
+        if self.condition is not Condition.OK:
+            return Probe(Health.DOWN, self.reason)
+        try:
+            return await asyncio.wait_for(self.connector.probe(), PROBE_S)
+        except TimeoutError:
+            return Probe(Health.DEGRADED, f"no answer to a probe within {PROBE_S:.0f} s")
+
+    async def said(self) -> dict[str, Any]:
+        """How it is, as it is told to another process."""
+        probe = await self.probe()
+        heard = max((at for at in (self.last_data, probe.last_data) if at), default=None)
+        return {
+            "condition": self.condition, "reason": self.reason or probe.reason,
+            "last_data": heard.isoformat() if heard else None, "health": probe.health,
+        }  # fmt: skip
+
+
+def reconnecting(session: Session) -> Callable[[], Awaitable[None]]:
+    """How a target opens its connection again: not if its source has, since the target had to the last time."""
+    seen = 0
+
+    async def connect() -> None:
+        nonlocal seen
+        await session.connect(seen)
+        seen = session.opened
+
+    return connect

@@ -14,6 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.staticfiles import StaticFiles
 
 from mombus import __version__
+from mombus.web.desk import NoAnswerError
 from mombus.web.guard import Guard
 from mombus.web.words import age, clock
 
@@ -34,6 +35,17 @@ SECURITY = {
 }
 
 
+def make_part_app(
+    ready: Callable[[], Awaitable[Mapping[str, str]]], doors: Mapping[str, ASGIApp], *, open_to_all: bool
+) -> FastAPI:
+    """The application of a process without pages: its doors and its probes, which say why only if `open_to_all`."""
+    app = FastAPI(title="mombus", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Secured)
+    _probes(app, ready, open_to_all=open_to_all)
+    app.add_middleware(Doors, doors=doors)
+    return app
+
+
 def make_app(desk: Desk, doors: Mapping[str, ASGIApp], token: str | None = None) -> FastAPI:
     """The application; `doors` are the hosted connectors' applications by path, which ask for their own credentials.
 
@@ -43,12 +55,19 @@ def make_app(desk: Desk, doors: Mapping[str, ASGIApp], token: str | None = None)
     if token:
         app.add_middleware(Guard, token=token)
     app.add_middleware(Secured)
-    _probes(app, desk, open_to_all=not token)
+    _probes(app, desk.ready, open_to_all=not token)
+    _metrics(app, desk)
     _api(app, desk)
+    app.add_exception_handler(NoAnswerError, _unanswered)
     _pages(app, desk)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     app.add_middleware(Doors, doors=doors)
     return app
+
+
+async def _unanswered(_request: Request, error: Exception) -> Response:
+    """The hub is another process, and can't be asked now."""
+    return Response(f"503: {error}\n", status_code=503, media_type="text/plain")
 
 
 class Doors:
@@ -86,7 +105,7 @@ class Secured:
         await self._app(scope, receive, secured)
 
 
-def _probes(app: FastAPI, desk: Desk, *, open_to_all: bool) -> None:
+def _probes(app: FastAPI, ask: Callable[[], Awaitable[Mapping[str, str]]], *, open_to_all: bool) -> None:
     @app.get("/livez", tags=["probes"])
     async def live() -> Response:
         """The process answers."""
@@ -99,17 +118,19 @@ def _probes(app: FastAPI, desk: Desk, *, open_to_all: bool) -> None:
 
         With a token the lines are for those who show it, and ask with `verbose`.
         """
-        wrong = await desk.ready()
+        wrong = await ask()
         lines = [f"[-] {name}: {reason}" for name, reason in wrong.items()] or ["[+] ready"]
         text = "not ready" if wrong else "ok"
         if verbose is not None or (wrong and open_to_all):
             text = "\n".join(lines)
         return Response(text + "\n", status_code=503 if wrong else 200, media_type="text/plain")
 
+
+def _metrics(app: FastAPI, desk: Desk) -> None:
     @app.get("/metrics", tags=["probes"])
     async def metrics() -> Response:
         """Prometheus metrics."""
-        return Response(desk.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(await desk.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _api(app: FastAPI, desk: Desk) -> None:

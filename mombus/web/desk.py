@@ -8,8 +8,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+class NoAnswerError(RuntimeError):
+    """The hub doesn't answer, or can't; the text says why."""
+
+
 class Desk(Protocol):
-    """The hub as its pages see it. Everything returned is plain data: text, numbers, lists and dicts."""
+    """The hub as its pages see it. Everything returned is plain data: text, numbers, lists and dicts.
+
+    A desk whose hub is another process raises NoAnswerError when that doesn't answer.
+    """
 
     async def status(self) -> Mapping[str, Any]:
         """`at`, `site`, `systems`, `flows`, `waiting`, `messages`, and as `trouble` what a person should look at."""
@@ -26,5 +33,5 @@ class Desk(Protocol):
     async def disagreements(self) -> Sequence[Mapping[str, Any]]:
         """What is open between systems."""
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> str:
         """Prometheus text format."""

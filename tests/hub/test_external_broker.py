@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
-from hub_plant import Quiet, config, until, wire
+from hub_plant import Quiet, config, wire
+from own_broker import broker
 from pydantic import SecretStr
 
-from mombus.bus.embedded import executable
 from mombus.cli.asking import ask
 from mombus.config.model import Bus
 from mombus.hub import note
@@ -28,30 +28,6 @@ if TYPE_CHECKING:
 
 TOKEN = "s3cr3t-of-the-plant"
 ROOM = {"mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1}
-FAST = 'jetstream {{ store_dir: "{folder}/js", sync_interval: 2m }}\nport: -1\nhost: 127.0.0.1\n'
-
-
-@asynccontextmanager
-async def broker(folder: Path, security: str):
-    """A nats-server that isn't the hub's."""
-    settings = written(folder, security)
-    server = await asyncio.create_subprocess_exec(
-        executable(), "-c", str(settings), stderr=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        ports = folder / f"nats-server_{server.pid}.ports"
-        await until(lambda: ports.exists() and ports.stat().st_size > 0)
-        yield json.loads(ports.read_text())["nats"][0]
-    finally:
-        server.terminate()
-        await server.wait()
-
-
-def written(folder: Path, security: str) -> Path:
-    folder.mkdir()
-    settings = folder / "nats.conf"
-    settings.write_text(FAST.format(folder=folder) + f'ports_file_dir: "{folder}"\n' + security)
-    return settings
 
 
 @asynccontextmanager

@@ -32,8 +32,8 @@ class Desk:
     async def waiting(self) -> list[dict[str, Any]]:
         return []
 
-    def metrics(self) -> bytes:
-        return b"mombus_up 1\n"
+    async def metrics(self) -> str:
+        return "mombus_up 1\n"
 
 
 async def door(scope: Scope, receive: Receive, send: Send) -> None:

@@ -35,7 +35,7 @@ def certificate_has_its_key(draft: Draft, findings: Findings) -> None:
 
 def named_files_are_there(draft: Draft, findings: Findings) -> None:
     """Certificates, keys and credentials can be read."""
-    for section, names in (("http", ("certificate", "private_key", "client_ca")), ("bus", ("credentials",))):
+    for section, names in (("http", ("certificate", "private_key", "client_ca")), ("bus", ("credentials", "ca"))):
         for name in names:
             path = getattr(getattr(draft, section), name, None)
             if path is not None and not (draft.folder / path).is_file():

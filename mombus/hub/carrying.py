@@ -1,0 +1,104 @@
+"""Results and errors of a connector as bytes, for a hub whose connector runs in another process.
+
+An error of the connectors' tree arrives as the same class of that tree; what isn't of the tree as UnexpectedError.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from connectors import connector
+from connectors.connector import Absent, ConfigError, ConnectorError, Item, Level, Outcome, Receipt, RetryableError
+from mombus.bus.calling import Failure
+from mombus.bus.items import pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from canonical.message import Message
+
+_TREE = {
+    kind.__name__: kind
+    for kind in vars(connector).values()
+    if isinstance(kind, type) and issubclass(kind, ConnectorError)
+}
+
+
+class UnexpectedError(Exception):
+    """A connector in another process failed with what is none of its errors."""
+
+
+def failure(error: BaseException) -> Failure:
+    """An error as it is told to the other process."""
+    more: dict[str, Any] = {}
+    if isinstance(error, RetryableError):
+        more["retry_after_s"] = error.retry_after_s
+    if isinstance(error, ConfigError):
+        more["field"] = error.field
+    kind = next((cls.__name__ for cls in type(error).__mro__ if _TREE.get(cls.__name__) is cls), None)
+    if kind is None:
+        return Failure("unexpected", f"{type(error).__name__}: {error}")
+    return Failure(kind, str(error), more)
+
+
+def raised(failed: Failure) -> Exception:
+    """The error that `failure` told."""
+    kind = _TREE.get(failed.kind)
+    return UnexpectedError(failed.text) if kind is None else kind(failed.text, **failed.more)
+
+
+def pack_messages(messages: Sequence[Message]) -> bytes:
+    """Messages as bytes."""
+    return pack(Item(messages=tuple(messages)))
+
+
+def unpack_messages(data: bytes) -> tuple[Message, ...]:
+    """The messages that were packed. Raises ItemError."""
+    return tuple(unpack(data).messages)  # type: ignore[arg-type] # no gaps were packed
+
+
+def pack_answers(answers: Sequence[Receipt | Absent | BaseException]) -> bytes:
+    """One answer per message: receipts with their replies, Absent, or errors."""
+    replies: list[Message] = []
+    said = json.dumps([_said(answer, replies) for answer in answers]).encode()
+    return b"\n".join((said, pack_messages(replies)))
+
+
+def unpack_answers(data: bytes) -> list[Receipt | Absent | Exception]:
+    """The answers that were packed. Raises ValueError."""
+    said, _, rest = data.partition(b"\n")
+    replies = unpack_messages(rest)
+    return [_read(answer, replies) for answer in json.loads(said)]
+
+
+def pack_outcomes(outcomes: Sequence[Outcome]) -> bytes:
+    """What became of an item's messages."""
+    return json.dumps([[one.message_id, one.key, one.accepted, one.reason] for one in outcomes]).encode()
+
+
+def unpack_outcomes(data: bytes) -> list[Outcome]:
+    """The outcomes that were packed."""
+    return [Outcome(*one) for one in json.loads(data)]
+
+
+def _said(answer: Receipt | Absent | BaseException, replies: list[Message]) -> dict[str, Any]:
+    match answer:
+        case Receipt():
+            if answer.reply is not None:
+                replies.append(answer.reply)
+            reply = None if answer.reply is None else len(replies) - 1
+            return {"level": answer.level, "document": answer.document, "reply": reply}
+        case Absent():
+            return {"absent": True}
+    failed = failure(answer)
+    return {"failed": failed.kind, "text": failed.text, "more": failed.more}
+
+
+def _read(said: dict[str, Any], replies: Sequence[Message]) -> Receipt | Absent | Exception:
+    if "absent" in said:
+        return Absent()
+    if "failed" in said:
+        return raised(Failure(said["failed"], said["text"], said["more"]))
+    reply = None if said["reply"] is None else replies[said["reply"]]
+    return Receipt(Level(said["level"]), said["document"], reply)

@@ -1,0 +1,72 @@
+"""The hub's desk, for pages in another process: every question is a command over the bus."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from mombus.bus.commands import command_subject
+from mombus.web.desk import NoAnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from nats.aio.client import Client
+
+ANSWER_S = 10.0
+
+
+class FarDesk:
+    """As `mombus.web.desk.Desk`. Raises NoAnswerError."""
+
+    def __init__(self, client: Client, site: str) -> None:
+        self._client = client
+        self._site = site
+
+    async def status(self) -> Mapping[str, Any]:
+        """As the hub says."""
+        found: dict[str, Any] = await self._ask("status")
+        return found
+
+    async def ready(self) -> Mapping[str, str]:
+        """What keeps the hub from its work; that it doesn't answer, too."""
+        try:
+            found: dict[str, str] = await self._ask("ready")
+        except NoAnswerError as error:
+            return {"hub": str(error)}
+        return found
+
+    async def journey(self, number: str) -> Sequence[Mapping[str, Any]]:
+        """As the hub says."""
+        found: list[dict[str, Any]] = await self._ask("journey", number=number)
+        return found
+
+    async def waiting(self) -> Sequence[Mapping[str, Any]]:
+        """As the hub says."""
+        found: list[dict[str, Any]] = await self._ask("waiting")
+        return found
+
+    async def disagreements(self) -> Sequence[Mapping[str, Any]]:
+        """As the hub says."""
+        found: list[dict[str, Any]] = await self._ask("disagreements")
+        return found
+
+    async def metrics(self) -> str:
+        """As the hub says."""
+        text: str = await self._ask("metrics")
+        return text
+
+    async def _ask(self, name: str, **question: Any) -> Any:
+        from nats.errors import Error, NoRespondersError  # noqa: PLC0415 - heavy
+
+        subject = command_subject(self._site, name)
+        try:
+            reply = await self._client.request(subject, json.dumps(question).encode(), timeout=ANSWER_S)
+        except NoRespondersError:
+            raise NoAnswerError("the hub's part `delivery` doesn't run, or isn't ready") from None
+        except (Error, TimeoutError) as error:
+            raise NoAnswerError(f"the hub doesn't answer: {str(error) or type(error).__name__}") from error
+        answer = json.loads(reply.data)
+        if "error" in answer:
+            raise NoAnswerError(answer["error"])
+        return answer["result"]

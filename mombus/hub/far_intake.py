@@ -1,0 +1,110 @@
+"""The hub's intake, for connectors in other processes: items over the bus, answered once they are stored or kept.
+
+The connector's side asks again whenever an answer is lost: taking an item in twice has the effect of once, since the
+ids, contents and revisions of its messages come from the item alone (see `mombus/bus/intake.py`). The bookmark moves in
+the hub's journal, with the item; the connector is told to settle only after that. A kill anywhere in between means that
+the item is read, or sent, again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from canonical.subjects import token
+from mombus.bus.calling import Answerer, Caller, Failure
+from mombus.bus.errors import BusError, NotReachable
+from mombus.bus.items import ItemError, pack, unpack
+from mombus.hub.carrying import pack_outcomes, unpack_outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nats.aio.client import Client
+
+    from connectors.connector import Item, Outcome
+    from mombus.bus.calling import Call
+    from mombus.hub.connecting import TakesIn
+
+ROOT = "mombus.in"
+NOT_STORED = "not stored"
+BOOKMARK_S = 10.0
+AGAIN_S = 1.0
+NOBODY = "the hub doesn't take anything in: its part `delivery` doesn't run, or isn't ready"
+
+
+def intake_base(site: str) -> str:
+    """Where items are handed over: `<base>.<system>.item`."""
+    return f"{ROOT}.{token(site)}"
+
+
+class FarIntake:
+    """The intake of a hub in another process, as a connector's process sees it."""
+
+    def __init__(self, client: Client, site: str) -> None:
+        self._caller = Caller(client, intake_base(site), NOBODY)
+
+    async def accept(self, system: str, item: Item) -> Sequence[Outcome]:
+        """As `Intake.accept`. Raises BusError while nobody takes it in or the answer is lost: try it again then."""
+        try:
+            outcomes = unpack_outcomes(await self._caller.call(system, "item", pack(item)))
+        except Failure as failed:
+            if failed.kind == NOT_STORED:
+                raise NotReachable(failed.text) from failed
+            raise
+        if item.settle is not None:
+            await item.settle(outcomes)
+        return outcomes
+
+    async def bookmark(self, system: str) -> str | None:
+        """As `Intake.bookmark`; waits until the hub answers."""
+        while True:
+            try:
+                found: str | None = json.loads(await self._caller.call(system, "bookmark", timeout_s=BOOKMARK_S))
+            except (BusError, Failure):
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return found
+
+    async def unready(self, system: str) -> str | None:
+        """Why the hub can't be handed anything of that system; None if it can."""
+        try:
+            await self._caller.call(system, "ready", timeout_s=BOOKMARK_S)
+        except (BusError, Failure) as error:
+            return str(error)
+        return None
+
+
+class IntakeDoor:
+    """The hub's side. Several hubs share the work: each item goes to one of them."""
+
+    def __init__(self, client: Client, site: str, intake: TakesIn, systems: frozenset[str]) -> None:
+        self._intake = intake
+        self._systems = systems
+        self._answerer = Answerer(client, intake_base(site), self._answer, queue="hub")
+
+    async def start(self) -> None:
+        """Begin to take in."""
+        await self._answerer.start()
+
+    async def stop(self, within_s: float) -> None:
+        """Take in nothing new; finish what is being stored."""
+        await self._answerer.stop(within_s)
+
+    async def _answer(self, call: Call) -> bytes:
+        if call.system not in self._systems:
+            raise Failure("unexpected", f"there is no system '{call.system}' here")
+        try:
+            match call.name:
+                case "item":
+                    return pack_outcomes(await self._intake.accept(call.system, unpack(call.content)))
+                case "ready":
+                    return b""
+                case "bookmark":
+                    return json.dumps(await self._intake.bookmark(call.system)).encode()
+        except (BusError, SQLAlchemyError, ItemError) as error:
+            raise Failure(NOT_STORED, str(error).splitlines()[0]) from error
+        raise Failure("unexpected", f"the intake knows no call '{call.name}'")

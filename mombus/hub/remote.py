@@ -1,0 +1,172 @@
+"""A system whose connector runs in another process (`mombus run --part connectors:…`), as the hub sees it.
+
+What a connector takes and gives is known from its configuration, so that a hub starts without the other process; every
+call goes over the bus. It behaves like the connector itself: nobody there is NotConnected, since nothing was sent; an
+answer that doesn't come is OutcomeUnknown, and is read back or shown to a person like that of any target. When the
+other process is killed before its target was called, reading back says Absent and it is sent; after it, it is found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from connectors.connector import (
+    Absent,
+    Accept,
+    Answers,
+    ConnectorConfig,
+    ConnectorError,
+    Health,
+    NotConnected,
+    Offer,
+    OutcomeUnknown,
+    Probe,
+    Receipt,
+    Sink,
+)
+from mombus.bus.calling import Caller, Failure
+from mombus.bus.errors import AnswerLost, NobodyAnswers
+from mombus.hub.carrying import pack_messages, raised, unpack_answers, unpack_messages
+from mombus.hub.serving import connectors_base
+from mombus.hub.session import Condition, Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from nats.aio.client import Client
+
+    from canonical.message import Message
+    from connectors.connector import Connector
+
+CALL_S = 30.0
+"""How long a call that changes nothing may take."""
+PROBE_S = 2.0
+WATCH_S = 2.0
+
+
+class Remote:
+    """A connector in another process. `remote` makes one."""
+
+    Config: ClassVar[type[ConnectorConfig]] = ConnectorConfig
+    summary: ClassVar[str] = "A connector in another process."
+
+    def __init__(self, caller: Caller, system: str) -> None:
+        self._caller = caller
+        self._system = system
+
+    async def connect(self) -> None:
+        """Have it open its connection, unless it has since it was asked last."""
+        await self._ask("connect", timeout_s=CALL_S)
+
+    async def close(self) -> None:
+        """Its process closes it."""
+
+    async def probe(self) -> Probe:
+        """What its process says, or that nobody runs it."""
+        said = await self.said()
+        last = said["last_data"]
+        return Probe(Health(said["health"]), said["reason"], datetime.fromisoformat(last) if last else None)
+
+    async def said(self) -> dict[str, Any]:
+        """As `Session.said`, from its process."""
+        try:
+            found: dict[str, Any] = json.loads(await self._ask("probe", timeout_s=PROBE_S))
+        except (ConnectorError, Failure, OSError) as error:
+            return {"condition": Condition.DOWN, "reason": str(error), "last_data": None, "health": Health.DOWN}
+        return found
+
+    async def resume(self) -> None:
+        """A person says that it may work again. Raises NotConnected, OutcomeUnknown."""
+        await self._ask("resume", timeout_s=CALL_S)
+
+    async def _ask(self, name: str, content: bytes = b"", *, timeout_s: float | None = None) -> bytes:
+        """The one place where what goes wrong between the processes becomes an error of the connectors' tree."""
+        try:
+            return await self._caller.call(self._system, name, content, timeout_s=timeout_s)
+        except NobodyAnswers as error:
+            raise NotConnected(str(error)) from error
+        except AnswerLost as error:
+            raise OutcomeUnknown(str(error)) from error
+        except Failure as failed:
+            raise raised(failed) from failed
+
+
+class RemoteSink(Remote):
+    """One that is written to."""
+
+    accepts: Mapping[Offer, Accept]
+
+    async def write(self, messages: Sequence[Message]) -> Sequence[Receipt | ConnectorError]:
+        """As `Sink.write`; delivery limits how long it may take."""
+        answers = unpack_answers(await self._ask("write", pack_messages(messages)))
+        return [_result(answer) for answer in answers]
+
+    async def find(self, message: Message) -> Receipt | Absent:
+        """As `Sink.find`."""
+        (found,) = unpack_answers(await self._ask("find", pack_messages([message])))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+class RemoteAnswers(Remote):
+    """One that answers gets."""
+
+    async def answer(self, get: Message) -> AsyncIterator[Message]:
+        """As `Answers.answer`."""
+        for show in unpack_messages(await self._ask("answer", pack_messages([get]))):
+            yield show
+
+
+class RemoteBoth(RemoteSink, RemoteAnswers):
+    """One that does both."""
+
+
+def remote(client: Client, site: str, system: str, here: Connector) -> Remote:
+    """The connector of a system that another process runs. `here` is made from the same configuration, not used."""
+    nobody = f"nobody runs {system}: start it with `mombus run --part connectors:{system}`"
+    caller = Caller(client, connectors_base(site), nobody)
+    if isinstance(here, Sink):
+        sink = (RemoteBoth if isinstance(here, Answers) else RemoteSink)(caller, system)
+        sink.accepts = here.accepts
+        return sink
+    return (RemoteAnswers if isinstance(here, Answers) else Remote)(caller, system)
+
+
+class RemoteSession(Session):
+    """The connection of such a system: how it is, is what its process says."""
+
+    def __init__(self, system: str, kind: str, connector: Remote) -> None:
+        super().__init__(system, kind, connector)
+        self._remote = connector
+        self.reason = "nobody has said yet that it runs it"
+
+    async def probe(self) -> Probe:
+        """Ask its process."""
+        said = await self._remote.said()
+        condition = Condition(said["condition"])
+        self.mark(condition, "" if condition is Condition.OK else said["reason"])
+        self.last_data = datetime.fromisoformat(said["last_data"]) if said["last_data"] else self.last_data
+        return Probe(Health(said["health"]), said["reason"], self.last_data)
+
+    async def resume(self) -> None:
+        """Tell its process. Raises NotConnected, OutcomeUnknown."""
+        await self._remote.resume()
+
+    async def watch(self) -> None:
+        """Keep what is known of it up to date, for ever."""
+        while True:
+            await self.probe()
+            await asyncio.sleep(WATCH_S)
+
+
+def _result(answer: Receipt | Absent | Exception) -> Receipt | ConnectorError:
+    match answer:
+        case Receipt() | ConnectorError():
+            return answer
+        case Absent():
+            return OutcomeUnknown("the connector's process answered a write as if it were a question")
+    return OutcomeUnknown(str(answer))
