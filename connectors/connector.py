@@ -116,13 +116,16 @@ class Accept:
     """How a sink takes one offer.
 
     `batch` is how many messages one write may hold, `concurrency` how many writes may be open at once (for different
-    lanes), `level` how far its receipts can get: `posted` only if it learns the document's number.
+    lanes), `level` how far its receipts can get: `posted` only if it learns the document's number. `serialise_by` are
+    the data objects of which two messages that name the same one must not be written at once, besides those that
+    routes.yaml says.
     """
 
     effect: Effect = Effect.FINDABLE
     batch: int = 1
     concurrency: int = 1
     level: Level = Level.POSTED
+    serialise_by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

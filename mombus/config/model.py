@@ -18,6 +18,7 @@ from canonical.element import Timestamp
 from canonical.isa95.resources import Equipment
 from canonical.isa95.work import WorkCalendar
 from connectors.connector import ConnectorConfig, Level
+from mombus.config.closing import Period, Window
 from mombus.config.database import database_url
 from mombus.config.duration import duration
 from mombus.config.size import Size
@@ -122,6 +123,10 @@ class System(Section):
     decides: tuple[str, ...] = ()
     contact: str | None = None
     spool: int = SPOOL
+    closed: tuple[Window | Period, ...] = ()
+    rate_per_s: float | None = None
+    serialise_by: tuple[str, ...] = ()
+    lacking: timedelta = timedelta(hours=8)
 
     @property
     def kind(self) -> str:
@@ -159,6 +164,10 @@ class Route(Section):
     )
     when: str | None = Field(default=None, description="JSONata; the target gets things for which it is true.")
     map: str | None = Field(default=None, description="JSONata; its result is the body that the target gets.")
+    after: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = Field(
+        default=(), description="Data objects that must be posted at the target first: of what came before in its "
+        "lane, nothing of these may await posting when it goes.",
+    )  # fmt: skip
     start: Literal["now", "snapshot"] | Timestamp = Field(
         default="snapshot", description="Where a new route begins: with what happens from now on, with the latest of "
         "everything, or with what happened since a time.",

@@ -10,11 +10,13 @@ from canonical.objects import CATALOGUE
 from connectors.connector import ConfigError, Surroundings
 from mombus.config.aliases import alias_table
 from mombus.config.calendar import Shifts
+from mombus.config.closing import closing
 from mombus.config.document import Items, Node, Scalar, Table, read
 from mombus.config.equipment import read_equipment
 from mombus.config.finding import did_you_mean
 from mombus.config.kinds import KindError, load_kind
 from mombus.config.model import Bus, Http, Ownership, Plant, Route, System
+from mombus.config.rate import per_second
 from mombus.config.sections import COMMON_KEYS, PlantSection, SystemSection
 from mombus.config.validation import Validation, locate
 
@@ -124,7 +126,9 @@ class Reading:
         if config is None:
             return
         self._draft.systems[name] = System(
-            name=name, config=config, decides=common.decides, contact=common.contact, spool=common.spool
+            name=name, config=config, decides=common.decides, contact=common.contact, spool=common.spool,
+            closed=tuple(closing(text) for text in common.closed), serialise_by=common.serialise_by,
+            rate_per_s=per_second(common.rate) if common.rate else None, lacking=common.lacking,
         )  # fmt: skip
         try:
             self._draft.connectors[name] = kind(config, self._surroundings(name))

@@ -26,7 +26,7 @@ def routes_schema(ours: bool = False) -> dict[str, Any]:
     """The JSON Schema of routes.yaml with the installed connectors, or with `ours` only, for editors."""
     names = {"type": "string", "enum": [name for name in CATALOGUE if name != "gap"]}
     ownership = _section(Ownership, drop=("object",))
-    route = _section(Route, one_or_many=("to",))
+    route = _section(Route, one_or_many=("to", "after"))
     route["properties"]["object"] = {**route["properties"]["object"], "enum": list(CATALOGUE)}
     route["properties"]["within"] = {
         "type": "string", "pattern": r"^(P?(\d+[dD])?T?(\d+[hH])?(\d+[mM])?(\d+[sS])?)$",
@@ -76,7 +76,7 @@ def _systems(ours: bool) -> Iterator[dict[str, Any]]:
 
 def _system(kind: str) -> dict[str, Any]:
     own = _section(load_kind(kind).Config)
-    common = _section(SystemSection, one_or_many=("decides",))
+    common = _section(SystemSection, one_or_many=("decides", "closed", "serialise_by"))
     own["properties"]["connector"] = {"const": kind, "description": load_kind(kind).summary}
     own["properties"] |= {name: common["properties"][name] for name in COMMON_KEYS}
     own["title"] = kind

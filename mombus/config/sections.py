@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from mombus.config.closing import closing
+from mombus.config.duration import duration
 from mombus.config.model import SPOOL, Name, Section, one_or_many
+from mombus.config.rate import per_second
 from mombus.config.size import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SECTIONS = ("version", "plant", "bus", "http", "secrets", "systems", "objects", "routes", "aliases")
 """The keys of routes.yaml."""
@@ -34,6 +41,16 @@ class PlantSection(Section):
     calendar: str | None = Field(default=None, description="YAML file with the shifts of a week.")
 
 
+def _as(read: Callable[[str], Any]) -> Callable[[str], str]:
+    """Accept what `read` can read, as it is written."""
+
+    def check(text: str) -> str:
+        read(text)
+        return text
+
+    return check
+
+
 class SystemSection(Section):
     """What every system may say besides its connector's own fields."""
 
@@ -46,7 +63,22 @@ class SystemSection(Section):
         default=SPOOL, description="How much of what it says and can't repeat is kept on disk while the bus stores "
         "nothing, such as 256 MiB; 0 keeps nothing. What doesn't fit is lost, and told as a gap.",
     )  # fmt: skip
+    closed: Annotated[tuple[Annotated[str, AfterValidator(_as(closing))], ...], BeforeValidator(one_or_many)] = Field(
+        default=(), description="When nothing is written to it, in the plant's time zone: `Sun 02:00-04:00`, "
+        "`Mon-Fri 22:00-23:30`, `2026-03-31 18:00 to 2026-04-01 06:00`. Deadlines go on.",
+    )  # fmt: skip
+    rate: Annotated[str, AfterValidator(_as(per_second))] | None = Field(
+        default=None, description="How many messages are written to it at most: `10/s`, `600/min`, `5000/h`."
+    )
+    serialise_by: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = Field(
+        default=(), description="Data objects of which two messages that name the same one are never written at once, "
+        "such as `[material, material_lot]`.",
+    )  # fmt: skip
+    lacking: Annotated[timedelta, BeforeValidator(duration)] = Field(
+        default=timedelta(hours=8), description="How long what it refuses for missing stock waits for what brings it, "
+        "before a person decides.",
+    )  # fmt: skip
 
 
-COMMON_KEYS = ("decides", "contact", "spool")
+COMMON_KEYS = ("decides", "contact", "spool", "closed", "rate", "serialise_by", "lacking")
 """The keys of a system that aren't its connector's."""

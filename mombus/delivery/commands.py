@@ -65,7 +65,7 @@ class Commands:
                 waiting.one(connection, system, message_id), waiting.messages(connection, system, [message_id])
             )
         )  # fmt: skip
-        entry = inbox.hand.entries.get(message_id) or inbox.posting.entries.get(message_id)
+        entry = inbox.hand.entries.get(message_id) or inbox.hand.owing.get(message_id)
         refusal = self._refusal(command, row, entry, found.get(message_id))
         if refusal is not None or row is None or entry is None:
             return await self._refused(command, message_id, who, why, refusal or "it doesn't wait")
@@ -130,8 +130,8 @@ class Commands:
                 reply = replies.rejected(message, why, self._inbox.target.system, self._inbox.clock())
             ending = Ending(entry, Outcome.SKIPPED, reason=why, reply=reply)
         result = "taken as sent" if command is Command.SENT else "skipped"
-        self._inbox.posting.forget(entry.id)
         await self._inbox.settling.settle(Settlement(endings=[ending], deed=deed(result=result)))
+        self._inbox.hand.paid(entry.id)
         self._inbox.waking.nudge()
         return Done(ok=True, text=result)
 

@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mombus.delivery.lanes import Entry, Lanes, Phase
+from mombus.delivery.owing import Owing
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Hand:
         self.recent: Recent[str, bool] = Recent()
         self.recent_revisions: Recent[tuple[str, str], int] = Recent()
         self.recent_entered: Recent[tuple[str, str], bool] = Recent()
+        self.owing = Owing()
+        self._after: dict[str, list[Entry]] = {}
         self.unsettled: set[int] = set()
         self.read = 0
         """The highest stream sequence read so far, without a hole before it."""
@@ -85,6 +88,18 @@ class Hand:
         self.recent.put(entry.id, value=True)
         for freed in self.lanes.remove(entry):
             self.turn(freed)
+        if entry.id not in self.owing:
+            self._ended(entry.id)
+
+    def wait_for(self, entry: Entry, message_id: str) -> None:
+        """Let an entry wait until a message is ended, and posted if it owes that. A restart makes it look again."""
+        entry.owed = message_id
+        self._after.setdefault(message_id, []).append(entry)
+
+    def paid(self, message_id: str) -> None:
+        """A message owes nothing any more."""
+        self.owing.remove(message_id)
+        self._ended(message_id)
 
     def turn(self, entry: Entry) -> None:
         """Let an entry go on if it is first in its lanes and nothing else holds it."""
@@ -115,7 +130,16 @@ class Hand:
         open_ones = self.unsettled.difference(own)
         return min(open_ones) - 1 if open_ones else self.read
 
+    def _ended(self, message_id: str) -> None:
+        for entry in self._after.pop(message_id, ()):
+            if entry.owed == message_id:
+                entry.owed = None
+                if entry.phase is Phase.STORED:
+                    self.turn(entry)
+
     def _released(self, entry: Entry) -> bool:
         if entry.kind in {Wait.BEHIND, Wait.REPLAYED}:
             return True
+        if entry.kind is Wait.AFTER:
+            return entry.owed is None
         return entry.kind is not None and entry.kind.by_time and (entry.due is None or entry.due <= self._now())

@@ -10,8 +10,11 @@ from mombus.delivery.arrivals import Arrivals
 from mombus.delivery.bodies import Bodies
 from mombus.delivery.commands import Commands
 from mombus.delivery.dead import Dead
+from mombus.delivery.gate import Gate
 from mombus.delivery.hand import Hand
+from mombus.delivery.lanes import Phase
 from mombus.delivery.loading import Loading
+from mombus.delivery.locks import Locks
 from mombus.delivery.opening import waiting_entries
 from mombus.delivery.posting import Posting
 from mombus.delivery.reader import Reader
@@ -57,7 +60,7 @@ class Inbox:
         dead = Dead(js, target.system, site)
         self.settling = Settling(
             target.system, journal, self.hand, publish, observe, clock=clock, wake=self.waking.at_due,
-            parked=dead.copy, posting=self._watch, failing=self.standing.failing,
+            parked=dead.copy, failing=self.standing.failing,
         )  # fmt: skip
         self.writing = Writing(target, self.settling, self.bodies, publish, prepare, patience, clock)
         self.posting = Posting(self)
@@ -72,7 +75,8 @@ class Inbox:
         )  # fmt: skip
         self._turns = Turns(
             hand=self.hand, writing=self.writing, settling=self.settling, loading=loading, standing=self.standing,
-            waking=self.waking, poll=self.posting.poll, alarm=self._alarm,
+            waking=self.waking, gate=Gate(target, clock=clock, now=lambda: asyncio.get_running_loop().time()),
+            locks=Locks(self._serialised_by), poll=self.posting.poll, alarm=self._alarm,
         )  # fmt: skip
         self._reading = Reading(
             target.system, site, Reader(js, f"to-{target.system}", patience), self.routing, self._arrivals, self.hand,
@@ -90,7 +94,7 @@ class Inbox:
         tasks = [asyncio.create_task(self._turns.run()), asyncio.create_task(self._keep_alive())]
         try:
             await self._reading.run()
-            await self.standing.close()
+            await self.standing.leave()
             await self._turns.finish()
             self.standing.set(Condition.STOPPED, "drained")
         finally:
@@ -104,7 +108,7 @@ class Inbox:
 
     async def close(self) -> None:
         """Let go of the broker. What was in hand comes again after the next start."""
-        await self.standing.close()
+        await self.standing.leave()
         await self._turns.close()
         await self._reading.close()
         self.standing.set(Condition.STOPPED, "closed")
@@ -122,10 +126,20 @@ class Inbox:
         rows = await self.journal.read(lambda connection: waiting.summary(connection, self.target.system))
         return Status(
             target=self.target.system, condition=self.standing.condition, reason=self.standing.reason,
-            since=self.standing.since, lag=self._reading.lag, in_hand=self.hand.live,
+            since=self.standing.since, lag=self._reading.lag, in_hand=self.hand.live, late=self._late(),
             waiting={kind: number for kind, number, _ in rows}, last_delivery=self.settling.last_delivery,
             oldest_waiting=min((since for *_, since in rows), default=None),
         )  # fmt: skip
+
+    def _serialised_by(self, entry: Entry) -> frozenset[str]:
+        accept = self.writing.accept(entry.offer) if entry.offer is not None else None
+        return self.target.serialise_by | (accept.serialise_by if accept is not None else frozenset())
+
+    def _late(self) -> int:
+        """How much of what is in hand should be done by now."""
+        now = self.clock()
+        live = (entry for entry in self.hand.entries.values() if entry.phase is not Phase.STORED)
+        return sum(entry.deadline is not None and entry.deadline < now for entry in live)
 
     async def _recall(self) -> None:
         """What the journal remembers of the time before the stop."""
@@ -133,7 +147,7 @@ class Inbox:
         self._arrivals.intents = intents
         for entry in entries:
             if entry.kind is Wait.POSTING:
-                self.posting.watch(entry)
+                self.hand.owing.add(entry)
             else:
                 self.hand.add(entry)
             if entry.due is not None:
@@ -147,9 +161,6 @@ class Inbox:
                 if entry.delivery is not None:
                     with suppress(Exception):
                         await entry.delivery.in_progress()
-
-    def _watch(self, entry: Entry) -> None:
-        self.posting.watch(entry)
 
     def _alarm(self, reason: str) -> None:
         self.settling.tell(Hop(at=self.clock(), target=self.target.system, state=State.ALARM, reason=reason))

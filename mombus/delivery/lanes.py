@@ -40,7 +40,8 @@ class Entry:
     `open`: an earlier write may have taken effect. `enters`: it passed a `when`, which is to be remembered.
     `due` is the event loop's time of the next attempt. `replay` is the replay that brings it again, `history` its
     sequence in the stream then: replayed messages stand behind `seq`, the last one read when they were put there, in
-    the order of history.
+    the order of history. `locks` are its lock keys, once they were asked for.
+    `owed` is the id of the message that must be posted first, if one must.
     """
 
     id: str
@@ -67,6 +68,8 @@ class Entry:
     late: bool = False
     replay: str | None = None
     history: int = 0
+    locks: frozenset[str] | None = None
+    owed: str | None = None
 
     @property
     def place(self) -> tuple[int, int]:

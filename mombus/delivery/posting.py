@@ -33,19 +33,10 @@ class Posting:
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
-        self.entries: dict[str, Entry] = {}
-
-    def watch(self, entry: Entry) -> None:
-        """Ask for this one from now on, at its due times."""
-        self.entries[entry.id] = entry
-
-    def forget(self, message_id: str) -> None:
-        """It is settled."""
-        self.entries.pop(message_id, None)
 
     async def poll(self, entry: Entry) -> None:
         """Ask the target how far it is."""
-        if self.entries.get(entry.id) is not entry or entry.phase is not Phase.STORED:
+        if self._inbox.hand.owing.get(entry.id) is not entry or entry.phase is not Phase.STORED:
             return
         entry.phase = Phase.WRITING
         try:
@@ -59,9 +50,9 @@ class Posting:
 
     async def _answered(self, entry: Entry, answer: Receipt | Absent | str) -> None:
         if isinstance(answer, Receipt):
-            self.forget(entry.id)
             ending = Ending(entry, Outcome.DELIVERED, answer.level, answer.document, reason=answer.level)
             await self._inbox.settling.settle(Settlement(endings=[ending]))
+            self._inbox.hand.paid(entry.id)
             self._inbox.waking.nudge()
         elif isinstance(answer, Absent):
             gone = f"{self._inbox.target.system} took it, but doesn't know it any more: look there, then say"
@@ -85,8 +76,8 @@ class Posting:
 
     async def _undone(self, entry: Entry, to_wait: ToWait) -> None:
         """The target has it no more: a person decides, and its lane waits. What is being written is not held up."""
-        self.forget(entry.id)
         entry.open = True
+        self._inbox.hand.owing.remove(entry.id)
         self._inbox.hand.add(entry)
         await self._inbox.settling.settle(Settlement(waits=[(entry, to_wait)], reopened=[entry.id]))
         self._inbox.waking.nudge()

@@ -94,7 +94,7 @@ class Reading:
         await self._reader.open(self._routing.filter(self._site), after)
         self.opened.set()
         await self._settling.publish_replies()
-        if self._standing.going.is_set():
+        if self._standing.going.is_set() and self._standing.condition is not Condition.CLOSED:
             self._standing.set(Condition.RUNNING)
 
     async def _read_once(self) -> None:

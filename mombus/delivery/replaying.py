@@ -181,7 +181,7 @@ class Replaying:
         return Judged(seq, message, Fate.WAITS, f"it is {entry.kind or 'being written'}")
 
     def _find(self, id: str) -> Entry | None:
-        return self._inbox.hand.entries.get(id) or self._inbox.posting.entries.get(id)
+        return self._inbox.hand.entries.get(id) or self._inbox.hand.owing.get(id)
 
     async def _rule(self, message: Message, inside: bool) -> Rule | str:
         if message.to is not None or not message.verb.states:

@@ -74,13 +74,13 @@ class Settlement:
 
 
 class Settling:
-    """Settles for one target. `parked` is told of each message that a person must now see, `posting` of each
-    whose target owes a further level, `wake` of each that is tried again at its due time."""
+    """Settles for one target. `parked` is told of each message that a person must now see, `wake` of each that is
+    tried again at its due time."""
 
     def __init__(
         self, system: str, journal: Journal, hand: Hand, publish: Publish, observe: Observe,
         *, clock: Callable[[], datetime], wake: Callable[[Entry], None], parked: Callable[[Entry, Message, str], None],
-        posting: Callable[[Entry], None], failing: Callable[[str | None], None],
+        failing: Callable[[str | None], None],
     ) -> None:  # fmt: skip
         self._system = system
         self._journal = journal
@@ -90,7 +90,6 @@ class Settling:
         self._clock = clock
         self._wake = wake
         self._parked = parked
-        self._posting = posting
         self._failing = failing
         self._noted = 0
         self.last_delivery: datetime | None = None
@@ -263,6 +262,8 @@ class Settling:
             self.last_delivery = now
             self.has_now(entry)
         self.hop(entry, _OUTCOMES[ending.outcome], ending.reason or "", document=ending.document, late=late)
+        if ending.posting is not None:
+            self._hand.owing.add(entry)
         if entry.id in self._hand.entries:
             self._hand.drop(entry)
         if ending.posting is not None:
@@ -271,7 +272,6 @@ class Settling:
     def _store_posting(self, entry: Entry, posting: ToWait) -> None:
         entry.roomed, entry.message, entry.kind, entry.phase = True, None, posting.kind, Phase.STORED
         entry.attempts, entry.open = 0, False
-        self._posting(entry)
         entry.due = asyncio.get_running_loop().time() + (posting.delay_s or 0)
         self._wake(entry)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from mombus.config.closing import Closing
     from mombus.delivery.target import Patience, Target
 
 
@@ -41,6 +42,15 @@ class Standing:
             self.since = self._clock()
         self.condition, self.reason = condition, reason
 
+    def close_until(self, closing: Closing) -> None:
+        """It is in a closed window."""
+        self.set(Condition.CLOSED, f"closed until {closing.until.isoformat(timespec='minutes')} ({closing.text})")
+
+    def open(self, held_back: str = "") -> None:
+        """It is in no closed window; `held_back` is why not everything that could be written is."""
+        if self.condition is Condition.CLOSED or (self.condition is Condition.RUNNING and self.reason != held_back):
+            self.set(Condition.RUNNING, held_back)
+
     def pause(self, reason: str) -> None:
         """Write nothing until `resume`."""
         self.going.clear()
@@ -65,7 +75,7 @@ class Standing:
             self.going.clear()
             self._reconnecting = asyncio.create_task(self._back(stop))
 
-    async def close(self) -> None:
+    async def leave(self) -> None:
         """Try no more to get the target back."""
         if self._reconnecting is not None:
             self._reconnecting.cancel()

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from canonical.message import Message
 from connectors.connector import Level, Sink
+from mombus.config.closing import Closing
 
 Expression: TypeAlias = Callable[[Mapping[str, Any]], Any]
 """A compiled expression over `{body, object, verb, action, source, key, occurred, …}`. May raise ValueError."""
@@ -38,6 +39,7 @@ class Rule:
     `effect` is what counts as done, `within_s` the promise in seconds from when the message was recorded.
     `when` decides entry: once the target has a thing, it gets every later revision. `map` returns the body to send.
     `start` is where a new route begins: `now`; `snapshot`, the latest of each state and no older facts; or a time.
+    `after` are the objects of which nothing that came before in its lane may await posting when it goes.
     """
 
     object: str
@@ -46,6 +48,7 @@ class Rule:
     when: Expression | None = None
     map: Expression | None = None
     start: datetime | Literal["now", "snapshot"] = "snapshot"
+    after: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,9 @@ class Target:
     """One system that gets messages: its sink, the rules of its routes and the objects it owns (and is asked about).
 
     `connect` opens the sink again after NotConnected; without it the sink's own `connect` is used.
-    `write_timeout_s` is how long a write or find may take before its outcome counts as unknown.
+    `write_timeout_s` is how long a write or find may take before its outcome counts as unknown. `closed` tells of a
+    time the closing that it is in. `rate_per_s` is how many messages are written to it at most. `serialise_by` are the
+    objects of which two messages that name the same one are never written at once.
     """
 
     system: str
@@ -62,6 +67,9 @@ class Target:
     owned: frozenset[str] = frozenset()
     connect: Callable[[], Awaitable[None]] | None = None
     write_timeout_s: float = 60.0
+    closed: Callable[[datetime], Closing | None] | None = None
+    rate_per_s: float | None = None
+    serialise_by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +135,8 @@ class Condition(StrEnum):
     RECONNECTING = "reconnecting"
     HALTED = "halted"
     """Credentials or a licence: a person resumes it."""
+    CLOSED = "closed"
+    """It is in a closed window; it opens by itself."""
     PAUSED = "paused"
     """A person paused it."""
     FAILING = "failing"
@@ -136,7 +146,10 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How a target's inbox is: why, since when, how much is before it, in hand and waiting, and the last delivery."""
+    """How a target's inbox is: why, since when, how much is before it, in hand and waiting, and the last delivery.
+
+    `late` is how much of what is in hand is over its deadline; what waits tells that of itself.
+    """
 
     target: str
     condition: Condition
@@ -144,6 +157,7 @@ class Status:
     since: datetime
     lag: int
     in_hand: int
+    late: int = 0
     waiting: Mapping[str, int] = field(default_factory=dict)
     last_delivery: datetime | None = None
     oldest_waiting: datetime | None = None

@@ -16,15 +16,21 @@ from mombus.journal.deliveries import Outcome
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Coroutine
 
     from connectors.connector import Accept, Offer
+    from mombus.delivery.gate import Gate
     from mombus.delivery.hand import Hand
     from mombus.delivery.loading import Loading
+    from mombus.delivery.locks import Locks
     from mombus.delivery.settling import Settling
     from mombus.delivery.standing import Standing
     from mombus.delivery.waking import Waking
     from mombus.delivery.writing import Writing
+
+LOOK_S = 10.0
+"""How often it is looked whether a closed target is open: the clock may be set."""
 
 
 class Turns:
@@ -35,7 +41,7 @@ class Turns:
 
     def __init__(
         self, *, hand: Hand, writing: Writing, settling: Settling, loading: Loading, standing: Standing, waking: Waking,
-        poll: Callable[[Entry], Coroutine[None, None, None]], alarm: Callable[[str], None],
+        gate: Gate, locks: Locks, poll: Callable[[Entry], Coroutine[None, None, None]], alarm: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._hand = hand
         self._writing = writing
@@ -43,6 +49,8 @@ class Turns:
         self._loading = loading
         self._standing = standing
         self._waking = waking
+        self._gate = gate
+        self._locks = locks
         self._poll = poll
         self._alarm = alarm
         self._writes: dict[Offer, int] = {}
@@ -53,15 +61,18 @@ class Turns:
         """Give turns until cancelled."""
         while True:
             await self._standing.going.wait()
+            if (closing := self._gate.closing()) is not None:
+                self._standing.close_until(closing)
+                await asyncio.sleep(max(0.0, min(LOOK_S, self._gate.seconds_left(closing))))
+                continue
             self._waking.begin()
             self._ring()
             await self._load()
             if not self._standing.going.is_set():
                 continue
-            for offer in list(self._hand.ready):
-                self._start_writes(offer)
+            held_back_s = self._start_writes()
             self.room.set()
-            await self._waking.wait()
+            await self._waking.wait(held_back_s)
 
     async def finish(self) -> None:
         """Begin nothing any more and wait for what is being written; the rest comes again after the next start."""
@@ -92,27 +103,58 @@ class Turns:
         except Exception as error:  # noqa: BLE001 - a fault of our own: what could be read still gets its turn
             self._alarm(f"what waits can't be looked at again: {text(error)}")
 
-    def _start_writes(self, offer: Offer) -> None:
-        batch, concurrency = _limits(self._writing.accept(offer))
-        ready = self._hand.ready[offer]
-        outdated = Settlement()
-        while ready and self._writes.get(offer, 0) < concurrency:
-            group: list[Entry] = []
-            while ready and len(group) < batch and not (group and (_is_large(group[-1]) or _is_large(ready[0]))):
-                entry = ready.popleft()
-                if entry.phase is Phase.QUEUED and self._hand.outdated(entry):
-                    entry.phase = Phase.GONE
-                    outdated.endings.append(Ending(entry, Outcome.SUPERSEDED, reason=NEWER))
-                elif entry.phase is Phase.QUEUED:
-                    entry.phase = Phase.WRITING
-                    group.append(entry)
-            if group:
+    def _start_writes(self) -> float | None:
+        """Start what may be written now; returns after how many seconds the rate lets more through, if it held back."""
+        ready, claimed, ending = self._hand.ready, set[str](), Settlement()
+        held_back = False
+        for offer in sorted(ready, key=lambda offer: ready[offer][0].seq):
+            batch, concurrency = _limits(self._writing.accept(offer))
+            while ready[offer] and self._writes.get(offer, 0) < concurrency:
+                room = self._gate.room(batch)
+                group = self._group(ready[offer], room, claimed, ending) if room else []
+                held_back = held_back or not room
+                if not group:
+                    break
+                self._gate.passed(len(group))
                 self._writes[offer] = self._writes.get(offer, 0) + 1
                 self._start(self._write(offer, group))
-        if not ready:
-            del self._hand.ready[offer]
-        if outdated:
-            self._start(self._settle(outdated))
+            if not ready[offer]:
+                del ready[offer]
+        if ending:
+            self._start(self._settle(ending))
+        self._standing.open("kept to its rate" if held_back else "")
+        return self._gate.next_s() if held_back else None
+
+    def _group(self, ready: deque[Entry], most: int, claimed: set[str], ending: Settlement) -> list[Entry]:
+        """The next entries to write together, no two with one lock key; those that can't go yet keep their place."""
+        group: list[Entry] = []
+        locked: list[Entry] = []
+        while ready and len(group) < most and not (group and (_is_large(group[-1]) or _is_large(ready[0]))):
+            entry = ready.popleft()
+            if entry.phase is not Phase.QUEUED or self._goes_another_way(entry, ending):
+                continue
+            if self._locks.take(entry, claimed):
+                entry.phase = Phase.WRITING
+                group.append(entry)
+            else:
+                locked.append(entry)
+        ready.extendleft(reversed(locked))
+        return group
+
+    def _goes_another_way(self, entry: Entry, ending: Settlement) -> bool:
+        """True if an entry isn't to be written now: a newer revision is there, or something must be posted first."""
+        if self._hand.outdated(entry):
+            entry.phase = Phase.GONE
+            ending.endings.append(Ending(entry, Outcome.SUPERSEDED, reason=NEWER))
+            return True
+        first = self._hand.owing.before(entry, entry.rule.after) if entry.rule is not None else None
+        if first is None or entry.waived:
+            return False
+        entry.phase = Phase.STORED
+        self._hand.wait_for(entry, first.id)
+        reason = f"after {first.object} {first.key}, which isn't posted yet"
+        ending.waits.append((entry, ToWait(Wait.AFTER, reason, open=entry.open)))
+        return True
 
     async def _write(self, offer: Offer, group: list[Entry]) -> None:
         unsent: list[Entry] = []
@@ -124,6 +166,8 @@ class Turns:
             if not written.is_set():
                 written.set()
                 self._writes[offer] -= 1
+                for entry in group:
+                    self._locks.release(entry)
                 self._waking.nudge()
 
         try:

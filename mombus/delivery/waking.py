@@ -43,10 +43,11 @@ class Waking:
             if entry.due == due:
                 yield entry
 
-    async def wait(self) -> None:
-        """Return when nudged, or when the next entry is due."""
+    async def wait(self, most_s: float | None) -> None:
+        """Return when nudged, when the next entry is due, or after `most_s`."""
+        waits = [seconds for seconds in (self._next_due_s(), most_s) if seconds is not None]
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._bell.wait(), self._next_due_s())
+            await asyncio.wait_for(self._bell.wait(), min(waits, default=None))
 
     def _next_due_s(self) -> float | None:
         if not self._timers:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from canonical.message import Verb
 from connectors.connector import Answers, Rejected, Sink, Surroundings
 from connectors.jsonata import compile as compile_expression
+from mombus.config.closing import closed_at
 from mombus.config.kinds import load_kind
 from mombus.delivery.target import Missing, Rule, Target
 from mombus.hub.answering import Answering
@@ -82,8 +84,11 @@ def make_targets(
                 session.system, session.connector, owned, take_in=take_in, requests=requests, bus=bus, aliases=aliases
             )  # fmt: skip
             rules = [_rule(route) for route in config.routes if session.system in route.to]
+            system, zone = config.systems[session.system], config.plant.timezone
             targets.append(Target(
-                system=session.system, sink=sink, rules=rules, owned=owned, connect=reconnecting(session)
+                system=session.system, sink=sink, rules=rules, owned=owned, connect=reconnecting(session),
+                closed=partial(closed_at, system.closed, timezone=zone) if system.closed else None,
+                rate_per_s=system.rate_per_s, serialise_by=frozenset(system.serialise_by),
             ))  # fmt: skip
     return targets
 
@@ -93,7 +98,7 @@ def _rule(route: Route) -> Rule:
         object=route.object, effect=route.effect, start=route.start,
         within_s=route.within.total_seconds() if route.within else None,
         when=compile_expression(route.when).evaluate if route.when else None,
-        map=compile_expression(route.map).evaluate if route.map else None,
+        map=compile_expression(route.map).evaluate if route.map else None, after=frozenset(route.after),
     )  # fmt: skip
 
 

@@ -93,6 +93,7 @@ class FrontDesk:
             trouble=reporting.trouble(
                 systems, rows, broker=None if link.up else link.reason, disagreements=quarrels, kept=kept,
                 storage=self._storage.trouble(),
+                answers=self._process_owners(),
             ),
         )  # fmt: skip
 
@@ -123,7 +124,7 @@ class FrontDesk:
     async def disagreements(self) -> Sequence[Mapping[str, Any]]:
         """Who says something else than the owner."""
         rows = await self._journal.read(lambda connection: disagreements.rows(connection, limit=MOST))
-        responsible = {ownership.object: ownership.process_owner for ownership in self._config.objects}
+        responsible = self._process_owners()
         now = datetime.now(UTC)
         return [
             {
@@ -203,6 +204,9 @@ class FrontDesk:
             for why, count in refused.items():
                 metrics.door_refused.labels(session.system, why).set(count)
         return metrics.text().decode()
+
+    def _process_owners(self) -> dict[str, str | None]:
+        return {ownership.object: ownership.process_owner for ownership in self._config.objects}
 
     async def _open(self) -> tuple[int, int]:
         """How many disagreements and kept items are open."""

@@ -35,7 +35,8 @@ def system_row(session: Session, probe: Probe, status: Status | None, flows: Flo
         "since": session.since.isoformat(), "last_data": max(heard).isoformat() if heard else None,
         "in_per_minute": _sum(flows.incoming, session.system, now),
         "out_per_minute": _sum(flows.outgoing, session.system, now),
-        "lag": status.lag + status.in_hand if status else 0, "waiting": dict(status.waiting) if status else {},
+        "lag": status.lag + status.in_hand if status else 0, "late": status.late if status else 0,
+        "waiting": dict(status.waiting) if status else {},
         "last_delivery": _iso(status.last_delivery) if status else None,
         "oldest_waiting": _iso(status.oldest_waiting) if status else None,
         "door": session.doorkeeper.status() if session.doorkeeper else None,
@@ -49,7 +50,7 @@ def _health(session: Session, probe: Probe, status: Status | None) -> tuple[str,
         return "down", session.reason
     if status and status.condition in {"reconnecting", "failing", "paused"}:
         return "down", f"{status.condition}: {status.reason}"
-    return probe.health.value, probe.reason
+    return probe.health.value, probe.reason or (status.reason if status and status.condition != "stopped" else "")
 
 
 def _sum(flows: Mapping[tuple[str, str], Flow], system: str, now: datetime) -> int:
@@ -119,9 +120,9 @@ def message_rows(flows: Flows) -> list[dict[str, Any]]:
 
 def trouble(
     systems: Sequence[Mapping[str, Any]], waiting: Sequence[Mapping[str, Any]], *, broker: str | None,
-    disagreements: int, kept: int, storage: Sequence[str],
+    disagreements: int, kept: int, storage: Sequence[str], answers: Mapping[str, str | None],
 ) -> list[str]:  # fmt: skip
-    """What a person should look at, one sentence each, the worst first."""
+    """What a person should look at, one sentence each, the worst first. `answers`: who answers for each object."""
     lines = [f"the broker: {broker}"] if broker else []
     lines += storage
     lines += [f"{row['name']} is {row['health']}: {row['reason']}" for row in systems if row["health"] != "ok"]
@@ -131,7 +132,11 @@ def trouble(
         if row["person"]:
             lines.append(f"{what} is {row['kind']}: {row['reason']}")
         elif row["late"]:
-            lines.append(f"{what} is late: {row['reason']}")
+            who = answers.get(row["object"])
+            lines.append(f"{what} is late: {row['reason']}{f' ({who} answers for it)' if who else ''}")
+    for row in systems:
+        if row["late"]:
+            lines.append(f"{row['late']} in hand for {row['name']} {'is' if row['late'] == 1 else 'are'} late")
     if disagreements:
         lines.append(f"{disagreements} open disagreement{'' if disagreements == 1 else 's'}: `mombus disagreements`")
     if kept:

@@ -49,6 +49,8 @@ class Wait(StrEnum):
     """The target's id for something it names isn't known yet."""
     POSTING = "awaiting posting"
     """The target has it, but not as far as the route promises. Nothing waits behind it."""
+    AFTER = "awaiting another"
+    """Something must be posted at the target first."""
     PARKED = "parked"
     """It can't work: a person decides."""
     IN_DOUBT = "in doubt"

@@ -13,6 +13,27 @@ PlaceOf = Callable[[str], str]
 
 BROKEN = [
     pytest.param(
+        "  line1: {", '  line1: {closed: ["Mon-Fri 00:00-24:00", "Sat,Sun 00:00-24:00"], ', 'closed: >["Mon-Fri',
+        "error: systems.line1.closed: 'line1' is closed all week: nothing would ever be written to it", id="never open",
+    ),
+    pytest.param(
+        "  line1: {connector: plc.acme,", "  line1: {connector: plc.acme, closed: Sun 2-4,", "closed: >Sun 2-4",
+        "error: systems.line1.closed: 'Sun 2-4' is no closed window; write 'Sun 02:00-04:00'", id="no window",
+    ),
+    pytest.param(
+        "  line1: {connector: plc.acme,", "  line1: {connector: plc.acme, rate: 10 per s,", "rate: >10 per s",
+        "error: systems.line1.rate: '10 per s' is no rate; write 10/s, 600/min or 5000/h", id="no rate",
+    ),
+    pytest.param(
+        "  line1: {connector: plc.acme,", "  line1: {connector: plc.acme, serialise_by: [materiel],", "[>materiel]",
+        "error: systems.line1.serialise_by: there is no data object 'materiel'; did you mean 'material'?",
+        id="a lock key that is no object",
+    ),
+    pytest.param(
+        "to: mes}", "to: mes, after: production_response}", "after: >production_response",
+        "error: routes[0]: `after`: no route brings production_response to 'mes'", id="after what never comes",
+    ),
+    pytest.param(
         "version: 1", 'version: 1\nbus: {store: "nosuch://db.acme.example/mombus"}', 'store: >"nosuch',
         "error: bus.store: 'nosuch://db.acme.example/mombus' is no database URL", id="no database",
     ),

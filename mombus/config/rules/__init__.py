@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mombus.config.rules import aliases, doors, expressions, http, ownership, routes
+from mombus.config.rules import aliases, doors, expressions, http, ownership, routes, systems
 
 if TYPE_CHECKING:
     from mombus.config.draft import Draft
     from mombus.config.finding import Findings
 
-RULES = (*ownership.RULES, *routes.RULES, *expressions.RULES, *aliases.RULES, *http.RULES, *doors.RULES)
+RULES = (
+    *ownership.RULES, *routes.RULES, *systems.RULES, *expressions.RULES, *aliases.RULES, *http.RULES, *doors.RULES,
+)  # fmt: skip
 
 
 def check(draft: Draft, findings: Findings) -> None:

@@ -103,9 +103,24 @@ def route_is_there_once(draft: Draft, findings: Findings) -> None:
             findings.error(two[4], _path(two[5]), message, "keep one of them")
 
 
+def after_names_what_comes_here(draft: Draft, findings: Findings) -> None:
+    """What must be posted first is brought to the same target by a route that waits for its posting."""
+    posted = {(route.object, target) for route, _, target, _ in _targets(draft) if route.effect is Level.POSTED}
+    brought = {(route.object, target) for route, _, target, _ in _targets(draft)}
+    for route, place, target, _ in _targets(draft):
+        for index, name in enumerate(route.after):
+            mark = draft.mark(*place, "after", index)
+            if (name, target) not in brought:
+                hint = did_you_mean(name, [object for object, to in brought if to == target])
+                findings.error(mark, _path(place), f"`after`: no route brings {name} to '{target}'", hint)
+            elif (name, target) not in posted:
+                message = f"`after`: the route of {name} to '{target}' doesn't wait for its posting"
+                findings.warning(mark, _path(place), message, "write `effect: posted` there")
+
+
 RULES = (
     object_is_known, object_has_an_owner, target_is_declared, target_is_not_the_owner, target_can_take_it,
-    effect_can_be_reached, signals_stay_below, route_is_there_once,
+    effect_can_be_reached, signals_stay_below, route_is_there_once, after_names_what_comes_here,
 )  # fmt: skip
 
 
