@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from canonical.subjects import filter_subject, latest_subject
 from canonical.wire import from_headers
 from mombus.bus import claims
-from mombus.bus.errors import NotReachable, StreamGone
+from mombus.bus.errors import NotReachable, StreamGone, TooFewNodes
 from mombus.bus.link import Link
 from mombus.bus.login import security
+from mombus.bus.majority import keep_to_majority
 from mombus.bus.publishing import LARGEST_BODY, Letter, Publisher, Stored
 from mombus.bus.streams import LATEST, MOM, Limits, ensure_streams
 
@@ -195,9 +196,10 @@ async def connect(
     """Connect to NATS at `servers` (URLs with commas between), make its streams ready and yield the bus.
 
     Credentials are a token, a credentials file (`login.py`), or user and password of the first URL; `ca` is the
-    authority of the broker's certificate. A connection that is lost comes back by itself, for ever; `observe` is told
-    in a sentence. With `limits` None the streams are left alone: for parts that have none, and commands that only look.
-    A body over `largest_body_bytes` is not taken. Raises NotReachable, NotPermitted.
+    authority of the broker's certificate. A connection that is lost comes back by itself, for ever, in a cluster to a
+    node that can store; `observe` is told in a sentence. With `limits` None the streams are left alone: for parts that
+    have none, and commands that only look. A body over `largest_body_bytes` is not taken. Raises NotReachable,
+    NotPermitted, TooFewNodes.
     """
     link = Link(observe)
     broker = _broker(servers, name, link, security(servers, token, credentials, ca))
@@ -208,17 +210,19 @@ async def connect(
         raise NotReachable(f"no broker at {_public(servers)}: {link.reason or error}") from error
     link.connected()
     bus = Bus(broker, client, link, largest_body_bytes)
+    moving = asyncio.create_task(keep_to_majority(client, link, bus.js if limits else None), name="broker's majority")
     try:
         if limits is not None:
             await _ready(bus, limits, timeout_s)
         yield bus
     finally:
+        moving.cancel()
         link.leave()
         await _close(broker, client)
 
 
 async def _ready(bus: Bus, limits: Limits, timeout_s: float) -> None:
-    """JetStream of a broker that has just started may not answer at once."""
+    """JetStream of a broker that has just started may not answer at once, nor all nodes of a cluster."""
     from nats.errors import NoRespondersError  # noqa: PLC0415
     from nats.js.errors import ServiceUnavailableError  # noqa: PLC0415
 
@@ -226,8 +230,10 @@ async def _ready(bus: Bus, limits: Limits, timeout_s: float) -> None:
     while True:
         try:
             return await ensure_streams(bus.js, limits)
-        except (NoRespondersError, ServiceUnavailableError, TimeoutError) as error:
+        except (NoRespondersError, ServiceUnavailableError, TimeoutError, TooFewNodes) as error:
             if asyncio.get_running_loop().time() > deadline:
+                if isinstance(error, TooFewNodes):
+                    raise
                 raise NotReachable("the broker has no JetStream: start it with `-js` or enable it") from error
             await asyncio.sleep(0.05)
 
@@ -243,6 +249,7 @@ def _broker(servers: str, name: str, link: Link, security: BaseSecurity | None) 
         logger=None,
         apply_types=False,
         max_reconnect_attempts=-1,
+        dont_randomize=True,  # the next one of a cluster, not the same again
         reconnect_time_wait=RECONNECT_S,  # type: ignore[arg-type] # a fraction of a second is fine
         ping_interval=PING_S,
         max_outstanding_pings=2,

@@ -3,6 +3,7 @@
 BusError
 ├── BrokerError        the embedded broker can't be started or doesn't stay up
 ├── NotReachable       nobody answers at the broker's address
+├── TooFewNodes        the broker's cluster hasn't enough nodes for the copies that are wanted
 ├── NotPermitted       the broker's account may not publish there
 ├── StreamGone         a stream that should be there isn't: deleted, or its store was wiped
 ├── StreamFull         the stream's limit is reached and the deadline passed while waiting for room
@@ -27,6 +28,10 @@ class BrokerError(BusError):
 
 class NotReachable(BusError):  # noqa: N818
     """Nobody answers at the broker's address."""
+
+
+class TooFewNodes(BusError):  # noqa: N818
+    """The cluster hasn't as many nodes, up and with room, as copies of each message are wanted."""
 
 
 class NotPermitted(BusError):  # noqa: N818

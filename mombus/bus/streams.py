@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from canonical.claim import ROOT as CLAIM_ROOT
 from canonical.objects import CATALOGUE, Kind
 from canonical.subjects import LATEST_ROOT, PARTITIONS, ROOT, SIGNAL_ROOT
-from mombus.bus.errors import BusError
+from mombus.bus.errors import BusError, TooFewNodes
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
@@ -39,6 +39,7 @@ _SHARE = 8
 """A stream that doesn't fit gets an eighth, so that room is left for MOM."""
 _NAME_IN_USE = 10058
 _NO_STORAGE = 10047
+_NO_PEERS = {10005, 10074}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +80,21 @@ async def _ensure(js: JetStreamContext, config: StreamConfig) -> None:
     except APIError as error:
         if error.err_code == _NAME_IN_USE:
             await _update(js, config)
+        elif error.err_code in _NO_PEERS:
+            raise TooFewNodes(_too_few(config)) from error
         elif error.err_code == _NO_STORAGE and await _exists(js, config):
             return
         elif error.err_code == _NO_STORAGE and (config.max_bytes or 0) >= _SHARE * _LEAST_BYTES:
             await _ensure(js, config.evolve(max_bytes=(config.max_bytes or 0) // _SHARE))
         else:
             raise BusError(f"the broker can't make the stream {config.name}: {error.description}") from error
+
+
+def _too_few(config: StreamConfig) -> str:
+    return (
+        f"the broker can't keep {config.num_replicas} copies of the stream {config.name}: start the other nodes of its "
+        "cluster, or set `bus: {replicas: 1}`"
+    )
 
 
 async def _exists(js: JetStreamContext, config: StreamConfig) -> bool:
@@ -103,6 +113,8 @@ async def _update(js: JetStreamContext, config: StreamConfig) -> None:
     try:
         await js.update_stream(config)
     except APIError as error:
+        if error.err_code in _NO_PEERS:
+            raise TooFewNodes(_too_few(config)) from error
         if error.err_code != _NO_STORAGE:
             raise BusError(f"the broker can't change the stream {config.name}: {error.description}") from error
 

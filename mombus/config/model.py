@@ -9,10 +9,19 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsAny, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    SerializeAsAny,
+    field_validator,
+    model_validator,
+)
 
 from canonical.element import Timestamp
 from canonical.isa95.resources import Equipment
@@ -62,7 +71,14 @@ class Plant(Section):
 class Bus(Section):
     """Where messages are kept: a broker and a journal, both embedded in the hub unless told otherwise."""
 
-    broker: str = Field(default="embedded", description="`embedded`, or the broker's URL such as nats://10.0.0.5:4222.")
+    broker: str = Field(
+        default="embedded",
+        description="`embedded`, or the broker's URL such as nats://10.0.0.5:4222; "
+        "those of a cluster's nodes with commas between.",
+    )
+    replicas: Literal[1, 3, 5] = Field(
+        default=1, description="How many nodes of a cluster keep every message; 3 survive the loss of one."
+    )
     store: str = Field(
         default="embedded", description="The journal: `embedded`, or a database URL such as postgresql://db/mombus."
     )
@@ -82,6 +98,12 @@ class Bus(Section):
         default=256 * 1024**2, ge=1024**2, le=1024**3,
         description="Largest body of one message; what the broker doesn't carry in one piece is kept apart.",
     )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _has_nodes(self) -> Self:
+        if self.broker == "embedded" and self.replicas > 1:
+            raise ValueError("the embedded broker is one node: name the nodes of a cluster in `broker`, or replicas: 1")
+        return self
 
     @field_validator("store")
     @classmethod

@@ -204,7 +204,7 @@ async def _open_bus(config: Config, folder: Path, stack: AsyncExitStack, parts: 
         url = broker.url
     bus = await stack.enter_async_context(connect(
         url, name=f"mombus {parts}", token=_token(config), credentials=config.bus.credentials, ca=config.bus.ca,
-        limits=Limits() if parts.delivery else None, observe=lambda text: observe(what=text),
+        limits=Limits(replicas=config.bus.replicas) if parts.delivery else None, observe=lambda text: observe(what=text),
         largest_body_bytes=config.bus.largest_body_bytes,
     ))  # fmt: skip
     if parts.delivery:
