@@ -202,9 +202,10 @@ async def _open_bus(config: Config, folder: Path, stack: AsyncExitStack, parts: 
         broker = EmbeddedBroker(folder / "broker", observe=lambda text: observe(what=text))
         await stack.enter_async_context(broker)
         url = broker.url
+    limits = Limits(replicas=config.bus.replicas) if parts.delivery else None
     bus = await stack.enter_async_context(connect(
         url, name=f"mombus {parts}", token=_token(config), credentials=config.bus.credentials, ca=config.bus.ca,
-        limits=Limits(replicas=config.bus.replicas) if parts.delivery else None, observe=lambda text: observe(what=text),
+        limits=limits, observe=lambda text: observe(what=text),
         largest_body_bytes=config.bus.largest_body_bytes,
     ))  # fmt: skip
     if parts.delivery:

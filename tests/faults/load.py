@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from connectors.door import token_hash
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -23,7 +25,7 @@ SAYS = {
     '"quantity": {"value": "1", "unit_of_measure": "H87"}}]}',
 }
 SYSTEM = {
-    "connector": "rest", "url": "http://127.0.0.1:9", "listen": "/in/mes", "listen_token": TOKEN,
+    "connector": "rest", "url": "http://127.0.0.1:9", "listen": "/in/mes", "door": {"tokens": [token_hash(TOKEN)]},
     "pushed": {"items": "items", "says": [SAYS]},
 }  # fmt: skip
 """How the hub's configuration declares the load's system."""

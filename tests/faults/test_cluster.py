@@ -65,11 +65,13 @@ async def leader(bus: Bus, cluster: Cluster) -> Node:
 @asynccontextmanager
 async def hub_in_a_cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple]:
     async with Cluster(folder) as cluster:
-        monkeypatch.setenv("SSL_CERT_FILE", str(cluster.files["ca"]))
         monkeypatch.setenv("NATS_TOKEN", TOKEN)
         erp = CountingTarget(Books(folder / "books.db"))
         await erp.start()
-        bus = {"folder": str(folder / "hub"), "broker": cluster.url, "replicas": 3, "token": "${secret:NATS_TOKEN}"}
+        bus = {
+            "folder": str(folder / "hub"), "broker": cluster.url, "replicas": 3, "token": "${secret:NATS_TOKEN}",
+            "ca": str(cluster.files["ca"]),
+        }  # fmt: skip
         async with running(folder, {"erp": findable(erp.port)}, bus=bus) as hub:
             yield cluster, hub, erp
         await erp.stop()
@@ -87,7 +89,7 @@ async def test_nothing_acknowledged_is_lost_whatever_befalls_one_node(
             shift, before = Shift(sending), len(sending.sent)
             work = asyncio.create_task(shift.work())
             await shift.goes_on(3)
-            async with connect(cluster.url, token=TOKEN) as bus:
+            async with connect(cluster.url, token=TOKEN, ca=cluster.files["ca"]) as bus:
                 node = await leader(bus, cluster)
             await inject(node)
             await shift.goes_on()
@@ -111,7 +113,7 @@ async def test_nothing_acknowledged_is_lost_whatever_befalls_one_node(
             lambda _node: restart_all(cluster),
             lambda _node: until(lambda: True),
         )
-        async with connect(cluster.url, token=TOKEN) as bus:
+        async with connect(cluster.url, token=TOKEN, ca=cluster.files["ca"]) as bus:
             stored = await bus.js.stream_info(MOM)
     for fault, sent, longest_s, count in rows:
         assert count.right, (fault, count)
@@ -140,10 +142,9 @@ async def test_copies_are_added_when_a_broker_becomes_a_cluster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Cluster(tmp_path) as cluster:
-        monkeypatch.setenv("SSL_CERT_FILE", str(cluster.files["ca"]))
-        async with connect(cluster.url, token=TOKEN, limits=Limits(replicas=1)) as bus:
+        async with connect(cluster.url, token=TOKEN, ca=cluster.files["ca"], limits=Limits(replicas=1)) as bus:
             assert (await bus.js.stream_info(MOM)).config.num_replicas == 1
-        async with connect(cluster.url, token=TOKEN, limits=Limits(replicas=3)) as bus:
+        async with connect(cluster.url, token=TOKEN, ca=cluster.files["ca"], limits=Limits(replicas=3)) as bus:
             assert (await bus.js.stream_info(MOM)).config.num_replicas == 3
             async with asyncio.timeout(30):
                 while await others(bus) < NODES - 1:  # noqa: ASYNC110 - in the brokers' own time
