@@ -135,6 +135,11 @@ class Http(Section):
     client_ca: Path | None = Field(
         default=None, description="Authorities, PEM, whose client certificates open doors that name some."
     )
+    names: tuple[str, ...] = Field(
+        default=(),
+        description="Names under which a reverse proxy passes requests on; without a token the pages answer to those "
+        "and to localhost only.",
+    )
 
 
 class System(Section):

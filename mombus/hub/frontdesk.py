@@ -23,7 +23,7 @@ from mombus.journal import audit, disagreements, parked
 from mombus.journal.audit import Deed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from connectors.connector import Probe
     from mombus.bus.connection import Bus
@@ -65,6 +65,8 @@ class FrontDesk:
         self._storage = storage
         self.audit = Auditing(journal)
         self.replays = replays
+        self.notices: Callable[[], Sequence[str]] = tuple
+        """What else a person should look at."""
 
     async def listen(self, bus: Bus) -> None:
         """Answer commands that come over the bus."""
@@ -92,7 +94,7 @@ class FrontDesk:
             kept=kept,
             trouble=reporting.trouble(
                 systems, rows, broker=None if link.up else link.reason, disagreements=quarrels, kept=kept,
-                storage=self._storage.trouble(),
+                storage=self._storage.trouble(), notices=self.notices(),
                 answers=self._process_owners(),
             ),
         )  # fmt: skip
@@ -200,8 +202,7 @@ class FrontDesk:
         for session in self._sessions.values():
             up = session.condition is Condition.OK
             metrics.system_up.labels(session.system, session.kind).set(1 if up else 0)
-            refused = session.doorkeeper.status()["refused"] if session.doorkeeper else {}
-            for why, count in refused.items():
+            for why, count in (session.door() or {"refused": {}})["refused"].items():
                 metrics.door_refused.labels(session.system, why).set(count)
         return metrics.text().decode()
 

@@ -83,7 +83,8 @@ async def open_hub(
 ) -> AsyncIterator[Hub]:
     """Start a hub, or parts of one; leaving the context drains it: what is being written is finished, the rest stays.
 
-    `on_hop` is told of every hop of every message. Raises BusError, AddressInUse, ConfigError, KindError, PartsError.
+    `on_hop` is told of every hop of every message. Raises BusError, AddressInUse, CertificateError, ConfigError,
+    KindError, PartsError.
     """
     parts.check(config)
     folder = _folder(config)
@@ -94,10 +95,10 @@ async def open_hub(
         bus, broker_url = await _open_bus(config, folder, stack, parts)
         tasks: list[asyncio.Task[None]] = []
         if parts.delivery:
-            opened = await _open_delivery(config, parts, bus, stack, tasks, on_hop)
+            opened = await _open_delivery(config, parts, bus, stack, tasks, on_hop, server.notices)
         else:
             opened = await _open_apart(config, parts, bus, stack, tasks)
-        tasks.append(await server.start(_app(config, parts, opened)))
+        tasks.append(await server.start(_app(config, parts, opened, server.notices)))
         stack.push_async_callback(server.stop)
         if parts.delivery:
             note.leave(folder, _note(config, broker_url, server.url))
@@ -115,7 +116,7 @@ class _Opened(NamedTuple):
 
 async def _open_delivery(  # noqa: PLR0917 - wired in one place
     config: Config, parts: Parts, bus: Bus, stack: AsyncExitStack, tasks: list[asyncio.Task[None]],
-    on_hop: Callable[[Hop], None] | None,
+    on_hop: Callable[[Hop], None] | None, notices: Callable[[], Sequence[str]],
 ) -> _Opened:  # fmt: skip
     """The hub itself, with the connectors that run here; those that run elsewhere are reached over the bus."""
     journal, index = await open_journals(config, _folder(config), stack)
@@ -140,6 +141,7 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
         door = IntakeDoor(bus.client, config.plant.site, handovers.intake, frozenset(config.systems))
         await door.start()
         stack.push_async_callback(door.stop, CLOSE_S)
+    handovers.desk.notices = notices
     await handovers.desk.listen(bus)
     return _Opened(connecting, handovers.desk, handovers.desk.ready)
 
@@ -180,15 +182,15 @@ def _begin(tasks: list[asyncio.Task[None]], running: Mapping[str, Coroutine[None
     tasks += [asyncio.create_task(run, name=name) for name, run in running.items()]
 
 
-def _app(config: Config, parts: Parts, opened: _Opened) -> FastAPI:
+def _app(config: Config, parts: Parts, opened: _Opened, notices: Callable[[], Sequence[str]]) -> FastAPI:
     """The HTTP application with the doors of the hosted connectors; the rest of it asks for the token."""
     from mombus.web.app import make_app, make_part_app  # noqa: PLC0415 - heavy, only a running hub needs it
 
     doors = opened.connecting.doors()
     token = config.http.token.get_secret_value() if config.http.token else None
     if not parts.web:
-        return make_part_app(opened.ready, doors, open_to_all=token is None)
-    return make_app(opened.desk, doors, token)
+        return make_part_app(opened.ready, doors, open_to_all=token is None, notices=notices)
+    return make_app(opened.desk, doors, token, names=config.http.names, notices=notices)
 
 
 def _folder(config: Config) -> Path:

@@ -75,7 +75,13 @@ class Remote:
         try:
             found: dict[str, Any] = json.loads(await self._ask("probe", timeout_s=PROBE_S))
         except (ConnectorError, Failure, OSError) as error:
-            return {"condition": Condition.DOWN, "reason": str(error), "last_data": None, "health": Health.DOWN}
+            return {
+                "condition": Condition.DOWN,
+                "reason": str(error),
+                "last_data": None,
+                "health": Health.DOWN,
+                "door": None,
+            }
         return found
 
     async def resume(self) -> None:
@@ -143,6 +149,7 @@ class RemoteSession(Session):
         super().__init__(system, kind, connector)
         self._remote = connector
         self.reason = "nobody has said yet that it runs it"
+        self._door: Mapping[str, Any] | None = None
 
     async def probe(self) -> Probe:
         """Ask its process."""
@@ -150,7 +157,12 @@ class RemoteSession(Session):
         condition = Condition(said["condition"])
         self.mark(condition, "" if condition is Condition.OK else said["reason"])
         self.last_data = datetime.fromisoformat(said["last_data"]) if said["last_data"] else self.last_data
+        self._door = said["door"]
         return Probe(Health(said["health"]), said["reason"], self.last_data)
+
+    def door(self) -> Mapping[str, Any] | None:
+        """What its process said of it last."""
+        return self._door
 
     async def resume(self) -> None:
         """Tell its process. Raises NotConnected, OutcomeUnknown."""

@@ -39,7 +39,7 @@ def system_row(session: Session, probe: Probe, status: Status | None, flows: Flo
         "waiting": dict(status.waiting) if status else {},
         "last_delivery": _iso(status.last_delivery) if status else None,
         "oldest_waiting": _iso(status.oldest_waiting) if status else None,
-        "door": session.doorkeeper.status() if session.doorkeeper else None,
+        "door": session.door(),
     }  # fmt: skip
 
 
@@ -121,10 +121,11 @@ def message_rows(flows: Flows) -> list[dict[str, Any]]:
 def trouble(
     systems: Sequence[Mapping[str, Any]], waiting: Sequence[Mapping[str, Any]], *, broker: str | None,
     disagreements: int, kept: int, storage: Sequence[str], answers: Mapping[str, str | None],
+    notices: Sequence[str] = (),
 ) -> list[str]:  # fmt: skip
     """What a person should look at, one sentence each, the worst first. `answers`: who answers for each object."""
     lines = [f"the broker: {broker}"] if broker else []
-    lines += storage
+    lines += [*storage, *notices]
     lines += [f"{row['name']} is {row['health']}: {row['reason']}" for row in systems if row["health"] != "ok"]
     lines += [row["door"]["trouble"] for row in systems if row["door"] and row["door"]["trouble"]]
     for row in waiting:

@@ -7,14 +7,22 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import structlog
+
+from mombus.config.certificates import ServerCertificate
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from starlette.types import ASGIApp
 
     from mombus.config.model import Http
 
 DRAIN_S = 5
+RENEW_EVERY_S = 60.0
+"""How often it is looked whether the certificate's files have changed."""
+
+log = structlog.get_logger()
 
 
 class AddressInUse(RuntimeError):  # noqa: N818 - what it says
@@ -22,12 +30,17 @@ class AddressInUse(RuntimeError):  # noqa: N818 - what it says
 
 
 class Server:
-    """Serves one application. The address is taken at once, requests are answered between `start` and `stop`."""
+    """Serves one application. The address is taken at once, requests are answered between `start` and `stop`.
+
+    Raises AddressInUse, CertificateError.
+    """
 
     def __init__(self, http: Http) -> None:
         self._http = http
+        self._certificate = ServerCertificate(http) if http.certificate else None
         self._socket = _bound(http.host, http.port)
         self._running: asyncio.Task[None] | None = None
+        self._renewing: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -40,6 +53,8 @@ class Server:
         """Begin to answer; the returned task ends when that stops, with what made it stop."""
         import uvicorn  # noqa: PLC0415 - only a running hub needs it
 
+        from mombus.web.listener import HEAD_BYTES, Listener  # noqa: PLC0415 - the same
+
         class Quiet(uvicorn.Server):
             """Leaves the signals to the hub."""
 
@@ -47,20 +62,37 @@ class Server:
             def capture_signals(self) -> Iterator[None]:
                 yield
 
+        certificate = self._certificate
         self._server = Quiet(uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=DRAIN_S,
-            ssl_certfile=self._http.certificate, ssl_keyfile=self._http.private_key, server_header=False,
+            app, http=Listener, ws="none", log_level="warning", access_log=False, lifespan="off", server_header=False,
+            timeout_graceful_shutdown=DRAIN_S, h11_max_incomplete_event_size=HEAD_BYTES,
+            ssl_context_factory=(lambda _config, _default: certificate.context) if certificate else None,
         ))  # fmt: skip
         self._running = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="http")
+        if certificate is not None:
+            self._renewing = asyncio.create_task(_renew(certificate), name="certificate")
         return self._running
+
+    def notices(self) -> Sequence[str]:
+        """What a person should look at, mostly nothing."""
+        return self._certificate.notices() if self._certificate else ()
 
     async def stop(self) -> None:
         """Finish what is being answered, then close. May be called again."""
         if self._running is None:
             self._socket.close()
             return
+        if self._renewing is not None:
+            self._renewing.cancel()
         self._server.should_exit = True
         await asyncio.wait([self._running])
+
+
+async def _renew(certificate: ServerCertificate) -> None:
+    while True:
+        await asyncio.sleep(RENEW_EVERY_S)
+        if await asyncio.to_thread(certificate.renew):
+            log.warning("the HTTP server has a new certificate", ends=certificate.ends.isoformat())
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.connector import Health, Probe
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from connectors.connector import Connector
     from mombus.web.doorkeeper import Doorkeeper
@@ -97,6 +97,10 @@ class Session:
         except TimeoutError:
             return Probe(Health.DEGRADED, f"no answer to a probe within {PROBE_S:.0f} s")
 
+    def door(self) -> Mapping[str, Any] | None:
+        """How it goes at its door, as `Doorkeeper.status`; None for a system that doesn't come to us."""
+        return self.doorkeeper.status() if self.doorkeeper else None
+
     async def said(self) -> dict[str, Any]:
         """How it is, as it is told to another process."""
         probe = await self.probe()
@@ -104,6 +108,7 @@ class Session:
         return {
             "condition": self.condition, "reason": self.reason or probe.reason,
             "last_data": heard.isoformat() if heard else None, "health": probe.health,
+            "door": self.door(),
         }  # fmt: skip
 
 

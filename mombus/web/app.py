@@ -11,6 +11,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from jinja2 import Environment, PackageLoader
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
 from mombus import __version__
@@ -19,13 +20,18 @@ from mombus.web.guard import Guard
 from mombus.web.words import age, clock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from mombus.web.desk import Desk
 
+    Ready = Callable[[], Awaitable[Mapping[str, str]]]
+    Notices = Callable[[], Sequence[str]]
+
 REFRESH_S = 1.0
+LOOPBACK = ("localhost", "127.0.0.1", "[")
+"""Names of this machine for itself; the last is what is left of `[::1]:8080` up to its first colon."""
 SECURITY = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -36,26 +42,33 @@ SECURITY = {
 
 
 def make_part_app(
-    ready: Callable[[], Awaitable[Mapping[str, str]]], doors: Mapping[str, ASGIApp], *, open_to_all: bool
+    ready: Ready, doors: Mapping[str, ASGIApp], *, open_to_all: bool, notices: Notices = tuple
 ) -> FastAPI:
     """The application of a process without pages: its doors and its probes, which say why only if `open_to_all`."""
     app = FastAPI(title="mombus", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Secured)
-    _probes(app, ready, open_to_all=open_to_all)
+    _probes(app, ready, notices, open_to_all=open_to_all)
     app.add_middleware(Doors, doors=doors)
     return app
 
 
-def make_app(desk: Desk, doors: Mapping[str, ASGIApp], token: str | None = None) -> FastAPI:
+def make_app(
+    desk: Desk, doors: Mapping[str, ASGIApp], token: str | None = None, *, names: Sequence[str] = (),
+    notices: Notices = tuple,
+) -> FastAPI:  # fmt: skip
     """The application; `doors` are the hosted connectors' applications by path, which ask for their own credentials.
 
-    With a `token` everything else but the plain probes asks for it.
+    With a `token` everything else but the plain probes asks for it. Without one it answers to who calls it by a name
+    of this machine's own, or by one of `names`: a page from elsewhere that a browser here was lured to can't read it.
+    `notices` gives what doesn't keep the hub from its work, but will: a certificate that ends soon.
     """
     app = FastAPI(title="mombus", version=__version__, docs_url=None, redoc_url=None)
     if token:
         app.add_middleware(Guard, token=token)
+    else:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *names], www_redirect=False)
     app.add_middleware(Secured)
-    _probes(app, desk.ready, open_to_all=not token)
+    _probes(app, desk.ready, notices, open_to_all=not token)
     _metrics(app, desk)
     _api(app, desk)
     app.add_exception_handler(NoAnswerError, _unanswered)
@@ -105,7 +118,7 @@ class Secured:
         await self._app(scope, receive, secured)
 
 
-def _probes(app: FastAPI, ask: Callable[[], Awaitable[Mapping[str, str]]], *, open_to_all: bool) -> None:
+def _probes(app: FastAPI, ask: Ready, notices: Notices, *, open_to_all: bool) -> None:
     @app.get("/livez", tags=["probes"])
     async def live() -> Response:
         """The process answers."""
@@ -120,6 +133,7 @@ def _probes(app: FastAPI, ask: Callable[[], Awaitable[Mapping[str, str]]], *, op
         """
         wrong = await ask()
         lines = [f"[-] {name}: {reason}" for name, reason in wrong.items()] or ["[+] ready"]
+        lines += [f"[!] {notice}" for notice in notices()]
         text = "not ready" if wrong else "ok"
         if verbose is not None or (wrong and open_to_all):
             text = "\n".join(lines)

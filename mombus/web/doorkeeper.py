@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 
 from mombus.web.credentials import Lock, Signatures
-from mombus.web.limits import Body, Bucket, Failures, TooMuch, TooSlow, again
+from mombus.web.limits import WRONG_AT_ONCE, WRONG_EVERY_S, Body, Bucket, Failures, TooMuch, TooSlow, again, peer_of
 from mombus.web.replays import Answer, Replays
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from connectors.door import DoorConfig
 
-WRONG_AT_ONCE, WRONG_EVERY_S = 10, 6.0
-"""Wrong credentials that one peer may show; after that it isn't even looked at what it shows."""
 MOST_HEADERS = 100
 LOG_EVERY_S = 60.0
 TROUBLE_S, TROUBLE_FROM = 600.0, 5
@@ -98,7 +96,7 @@ class Doorkeeper:
         """Answer by the application, or return why not. Raises TooMuch, TooSlow."""
         if len(scope["headers"]) > MOST_HEADERS:
             return self._refuse(scope, 431, "too many headers", close=True)
-        wait_s = self._failures.wait_s(_peer(scope))
+        wait_s = self._failures.wait_s(peer_of(scope))
         if wait_s:
             return self._refuse(scope, 429, "too many wrong credentials", again_s=wait_s)
         if self._open >= self._door.at_once:
@@ -117,7 +115,7 @@ class Doorkeeper:
         content = await body.whole() if id else b""
         if id and self._signatures.fit(headers, content):
             return await self._served_once(id, scope, again(content, body), send)
-        self._failures.add(_peer(scope))
+        self._failures.add(peer_of(scope))
         self._wrong.append(self._clock())
         refusal = self._refuse(scope, 401 if self._asks_in_headers else 403, "wrong credential")
         for challenge in self._lock.challenges:
@@ -159,7 +157,7 @@ class Doorkeeper:
         self, scope: Scope, status: int, why: str, *, again_s: float | None = None, close: bool = False
     ) -> Response:
         """Note that somebody was sent away. The answer says no more than its status."""
-        peer = _peer(scope)
+        peer = peer_of(scope)
         self._refused[why] += 1
         self._last = {"at": datetime.now(UTC).isoformat(), "peer": peer, "why": why}
         if self._clock() - self._logged_at >= LOG_EVERY_S:
@@ -186,8 +184,3 @@ class _Answering:
     async def __call__(self, event: Message) -> None:
         self.begun = True
         await self._send(event)
-
-
-def _peer(scope: Scope) -> str:
-    client = scope.get("client")
-    return client[0] if client else "unknown"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import math
 from base64 import b64decode
 from hmac import compare_digest
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
+
+from mombus.web.limits import WRONG_AT_ONCE, WRONG_EVERY_S, Failures, peer_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,18 +26,29 @@ class Guard:
     """Lets through what carries the token, and answers everything else with 401.
 
     `Authorization: Bearer <token>` is for programs; `Basic` with the token as the password and any user name for
-    browsers, which ask for it.
+    browsers, which ask for it. Who shows many wrong ones isn't listened to for a while (429).
     """
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
         self._token = token.encode()
+        self._failures = Failures(WRONG_AT_ONCE, WRONG_EVERY_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "lifespan" or _is_probe(scope) or self._may_pass(Headers(scope=scope)):
+        if scope["type"] == "lifespan" or _is_probe(scope):
             await self._app(scope, receive, send)
             return
+        headers, peer = Headers(scope=scope), peer_of(scope)
+        wait_s = self._failures.wait_s(peer)
+        if wait_s:
+            await PlainTextResponse("429\n", 429, {"retry-after": str(math.ceil(wait_s))})(scope, receive, send)
+            return
+        if self._may_pass(headers):
+            await self._app(scope, receive, send)
+            return
+        if "authorization" in headers:
+            self._failures.add(peer)
         refusal = PlainTextResponse(
             "401: show the hub's token (http.token) as `Authorization: Bearer …`, or as the password of any user\n",
             status_code=401,

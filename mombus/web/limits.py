@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.types import Message, Receive
+    from starlette.types import Message, Receive, Scope
 
+WRONG_AT_ONCE, WRONG_EVERY_S = 10, 6.0
+"""Wrong credentials that one peer may show; after that it isn't even looked at what it shows."""
 MOST_PEERS = 1000
 """Peers whose failures are remembered."""
 
@@ -104,6 +106,12 @@ class Body:
         if self._read > self._max_bytes:
             raise TooMuch
         return b"".join(pieces)
+
+
+def peer_of(scope: Scope) -> str:
+    """The address a request comes from."""
+    client = scope.get("client")
+    return client[0] if client else "unknown"
 
 
 def again(body: bytes, receive: Receive) -> Receive:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from authority import Authority
 from config_folder import BASE, Folder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -102,11 +103,11 @@ def test_text_stays_text_where_text_is_meant(folder: Folder) -> None:
 
 
 def test_paths_start_at_the_files_folder(folder: Folder) -> None:
-    folder.write("keys/hub.pem", "")
-    folder.change("systems:\n", "http: {certificate: keys/hub.pem, private_key: keys/hub.pem}\nsystems:\n")
+    certificate, key = Authority(folder.path).sign("hub")
+    folder.change("systems:\n", "http: {certificate: hub.pem, private_key: hub.key}\nsystems:\n")
     config = folder.load().config
     assert config is not None
-    assert config.http.certificate == config.http.private_key == folder.path / "keys" / "hub.pem"
+    assert (config.http.certificate, config.http.private_key) == (certificate, key)
 
 
 def test_overlays_are_laid_on_top_and_keep_their_places(folder: Folder) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 TOKEN = "tok-ü-123"
+REASONS = "[-] broker: 10.0.0.5 doesn't answer\n[!] the certificate ends in 3 days\n"
 GUARDED = ("/", "/live", "/metrics", "/api/status", "/api/waiting", "/api/journey/PO-1", "/openapi.json",
            "/static/page.css", "/nowhere", "/livez/", "/readyz?verbose", "/livez?verbose=1", "/healthz?%76erbose=1",
            "//livez", "/in/erpx")  # fmt: skip
@@ -42,9 +43,9 @@ async def door(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def client(token: str | None = TOKEN, **headers: bytes) -> httpx.AsyncClient:
-    app = make_app(Desk(), {"/in/erp": door}, token)
+    app = make_app(Desk(), {"/in/erp": door}, token, notices=lambda: ["the certificate ends in 3 days"])
     raw = {name.encode(): value for name, value in headers.items()}
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub", headers=raw)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=raw)
 
 
 def bearer(token: str) -> bytes:
@@ -73,7 +74,7 @@ async def test_the_token_opens(shown):
     async with client(Authorization=shown) as http:
         for path in ("/api/status", "/metrics"):
             assert (await http.get(path)).status_code == 200, path
-        assert (await http.get("/readyz?verbose")).text == "[-] broker: 10.0.0.5 doesn't answer\n"
+        assert (await http.get("/readyz?verbose")).text == REASONS
 
 
 @pytest.mark.parametrize(
@@ -102,4 +103,17 @@ async def test_a_door_keeps_its_own_credentials():
 async def test_without_a_token_everything_is_open():
     async with client(token=None) as http:
         assert (await http.get("/api/status")).status_code == 200
-        assert (await http.get("/readyz")).text == "[-] broker: 10.0.0.5 doesn't answer\n"
+        assert (await http.get("/readyz")).text == REASONS
+
+
+async def test_who_guesses_the_token_is_not_listened_to_for_a_while():
+    async with client(Authorization=bearer("wrong")) as http:
+        statuses = [(await http.get("/api/status")).status_code for _ in range(12)]
+        assert statuses == [401] * 10 + [429] * 2
+        assert (await http.get("/api/status", headers={"Authorization": bearer(TOKEN)})).status_code == 429
+        assert (await http.get("/livez")).status_code == 200
+
+
+async def test_a_browser_that_shows_nothing_yet_is_no_guess():
+    async with client() as http:
+        assert {(await http.get("/api/status")).status_code for _ in range(20)} == {401}

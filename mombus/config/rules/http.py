@@ -5,6 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from mombus.config.certificates import CertificateError, ServerCertificate
+
 if TYPE_CHECKING:
     from mombus.config.draft import Draft
     from mombus.config.finding import Findings
@@ -43,7 +45,25 @@ def named_files_are_there(draft: Draft, findings: Findings) -> None:
                 findings.error(draft.mark(section, name), f"{section}.{name}", f"there is no file {path}", hint)
 
 
-RULES = (open_doors_are_locked, certificate_has_its_key, named_files_are_there)
+def certificate_works(draft: Draft, findings: Findings) -> None:
+    """Certificate, key and authorities can be used, and for some time yet."""
+    http = draft.http
+    if http is None or http.certificate is None or http.private_key is None:
+        return
+    named = {name: path for name in ("certificate", "private_key", "client_ca") if (path := getattr(http, name))}
+    files = {name: draft.folder / path for name, path in named.items()}
+    if not all(file.is_file() for file in files.values()):
+        return
+    try:
+        notices = ServerCertificate(http.model_copy(update=files)).notices()
+    except CertificateError as error:
+        findings.error(draft.mark("http", "certificate"), "http", str(error), "PEM files are expected")
+        return
+    for notice in notices:
+        findings.warning(draft.mark("http", "certificate"), "http.certificate", notice)
+
+
+RULES = (open_doors_are_locked, certificate_has_its_key, named_files_are_there, certificate_works)
 
 
 def is_loopback(host: str) -> bool:
