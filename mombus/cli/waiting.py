@@ -1,18 +1,15 @@
-"""`mombus waiting`, what may be done about it, and the lists of what was not taken in."""
+"""`mombus waiting`, and the lists of what was not taken in."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mombus.cli.asking import Folder, Json, ask, whoami
 from mombus.cli.exits import Exit
-from mombus.cli.showing import length, print_json, print_table, printable
+from mombus.cli.showing import length, print_json, print_table
 
-Target = Annotated[str, typer.Argument(help="The target system.")]
-Id = Annotated[str, typer.Argument(help="The message's id as `mombus waiting` shows it; its beginning is enough.")]
-KeptId = Annotated[str, typer.Argument(help="The item's id as `mombus kept` shows it; its beginning is enough.")]
 Why = Annotated[str, typer.Option("--why", help="Why: kept in the audit trail.", prompt="Why")]
 Who = Annotated[str | None, typer.Option("--who", help="Who decides. Default: you, by your login name.")]
 
@@ -46,53 +43,6 @@ def waiting(
             ("id", "target", "object", "key", "why", "age", "tries", "reason", "you may"), shown, empty="Nothing waits."
         )
     return Exit.FINDINGS if any(row["person"] for row in rows) else Exit.OK
-
-
-def release(target: Target, message_id: Id, why: Why, who: Who = None, folder: Folder = None) -> int:
-    """Let a waiting message go, also if it names something unknown."""
-    return _do("release", target, message_id, why=why, who=who, folder=folder)
-
-
-def retry(target: Target, message_id: Id, why: Why, who: Who = None, folder: Folder = None) -> int:
-    """Try a waiting message now."""
-    return _do("retry", target, message_id, why=why, who=who, folder=folder)
-
-
-def hold(target: Target, message_id: Id, why: Why, who: Who = None, folder: Folder = None) -> int:
-    """Keep a waiting message, and what is behind it, until released."""
-    return _do("hold", target, message_id, why=why, who=who, folder=folder)
-
-
-def skip(target: Target, message_id: Id, why: Why, who: Who = None, folder: Folder = None) -> int:
-    """Never send a waiting message; what is behind it goes on."""
-    return _do("skip", target, message_id, why=why, who=who, folder=folder)
-
-
-def sent(
-    target: Target,
-    message_id: Id,
-    why: Why,
-    document: Annotated[str | None, typer.Option("--document", help="The number it got in the target.")] = None,
-    who: Who = None,
-    folder: Folder = None,
-) -> int:
-    """Say that a message in doubt did take effect."""
-    return _do("sent", target, message_id, why=why, who=who, folder=folder, document=document)
-
-
-def not_sent(target: Target, message_id: Id, why: Why, who: Who = None, folder: Folder = None) -> int:
-    """Say that a message in doubt did not take effect: it is sent."""
-    return _do("not_sent", target, message_id, why=why, who=who, folder=folder)
-
-
-def _do(
-    command: str, target: str, message_id: str, *, why: str, who: str | None, folder: Any, document: str | None = None
-) -> int:
-    done = ask(
-        folder, "do", command=command, target=target, id=message_id, why=why, who=who or whoami(), document=document
-    )
-    typer.echo(printable(done["text"]))
-    return Exit.OK if done["ok"] else Exit.FINDINGS
 
 
 def resume(
@@ -142,19 +92,3 @@ def kept(folder: Folder = None, as_json: Json = False) -> int:
                 "`mombus take ID` tries a message again, `mombus dismiss ID` says that it is dealt with.", err=True
             )
     return Exit.FINDINGS if rows else Exit.OK
-
-
-def take(item: KeptId, why: Why, who: Who = None, folder: Folder = None) -> int:
-    """Try a kept message again, after its cause is gone."""
-    return _do_kept("take", item, why=why, who=who, folder=folder)
-
-
-def dismiss(item: KeptId, why: Why, who: Who = None, folder: Folder = None) -> int:
-    """Say that a kept item is dealt with."""
-    return _do_kept("dismiss", item, why=why, who=who, folder=folder)
-
-
-def _do_kept(command: str, item: str, *, why: str, who: str | None, folder: Any) -> int:
-    done = ask(folder, "do_kept", command=command, id=item, why=why, who=who or whoami())
-    typer.echo(done["text"])
-    return Exit.OK if done["ok"] else Exit.FINDINGS

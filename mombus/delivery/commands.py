@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from connectors.connector import Effect, Level, Offer
 from mombus.delivery import replies
@@ -17,12 +17,19 @@ from mombus.journal.deliveries import Outcome
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
     from canonical.message import Message
     from mombus.delivery.inbox import Inbox
     from mombus.delivery.lanes import Entry
     from mombus.journal.waiting import Waiting
+
+
+Record: TypeAlias = "Callable[[Connection, Deed], None]"
+"""Writes a deed down, in the transaction of what it changes. The result of what changed nothing is NOT_DONE and why."""
+NOT_DONE = "not done: "
 
 
 class Command(StrEnum):
@@ -56,8 +63,14 @@ class Commands:
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
 
-    async def do(self, command: Command, message_id: str, *, who: str, why: str, document: str | None = None) -> Done:
-        """Do it, or say why it can't be done. `document` is the target's number, for `sent`."""
+    async def do(
+        self, command: Command, message_id: str, *, who: str, why: str, document: str | None = None,
+        record: Record = audit.note,
+    ) -> Done:  # fmt: skip
+        """Do it, or say why it can't be done. `document` is the target's number, for `sent`.
+
+        `record` writes the deed down, in the transaction of what it changes.
+        """
         inbox = self._inbox
         system = inbox.target.system
         row, found = await inbox.journal.read(
@@ -68,13 +81,17 @@ class Commands:
         entry = inbox.hand.entries.get(message_id) or inbox.hand.owing.get(message_id)
         refusal = self._refusal(command, row, entry, found.get(message_id))
         if refusal is not None or row is None or entry is None:
-            return await self._refused(command, message_id, who, why, refusal or "it doesn't wait")
-        deed = partial(
-            Deed, at=inbox.clock(), who=who, action=command, target=system, message_id=message_id, why=why
+            return await self._refused(
+                command, message_id, who=who, why=why, reason=refusal or "it doesn't wait", record=record
+            )  # fmt: skip
+        deed = Deed(
+            at=inbox.clock(), who=who, action=command, target=system, message_id=message_id, why=why, result=""
         )  # fmt: skip
         if command in {Command.SKIP, Command.SENT}:
-            return await self._end(command, entry, found[message_id], deed, document)
-        return await self._change(command, entry, row, deed)
+            return await self._end(
+                command, entry, found[message_id], deed=deed, document=document, record=record
+            )  # fmt: skip
+        return await self._change(command, entry, row, deed, record)
 
     async def arrived(self, object: str, id: str) -> None:
         """`object` `id` is known now: what waits for it is looked at again."""
@@ -110,17 +127,21 @@ class Commands:
         accept = self._inbox.writing.accept(Offer(message.object, message.verb))
         return accept is not None and accept.effect is Effect.BLIND
 
-    async def _refused(self, command: Command, message_id: str, who: str, why: str, reason: str) -> Done:
+    async def _refused(
+        self, command: Command, message_id: str, *, who: str, why: str, reason: str, record: Record
+    ) -> Done:
         deed = Deed(
             at=self._inbox.clock(), who=who, action=command, target=self._inbox.target.system, message_id=message_id,
-            why=why, result=f"not done: {reason}",
+            why=why, result=f"{NOT_DONE}{reason}",
         )  # fmt: skip
-        await self._inbox.settling.commit(partial(audit.note, deed=deed))
+        await self._inbox.settling.commit(lambda connection: record(connection, deed))
         return Done(ok=False, text=reason)
 
-    async def _end(self, command: Command, entry: Entry, message: Message, deed: Any, document: str | None) -> Done:
+    async def _end(
+        self, command: Command, entry: Entry, message: Message, *, deed: Deed, document: str | None, record: Record
+    ) -> Done:
         entry.phase, entry.message = Phase.GONE, message
-        why: str = deed.keywords["why"]
+        why = deed.why
         reply = None
         if command is Command.SENT:
             level = Level.POSTED if document else Level.ACCEPTED
@@ -130,12 +151,14 @@ class Commands:
                 reply = replies.rejected(message, why, self._inbox.target.system, self._inbox.clock())
             ending = Ending(entry, Outcome.SKIPPED, reason=why, reply=reply)
         result = "taken as sent" if command is Command.SENT else "skipped"
-        await self._inbox.settling.settle(Settlement(endings=[ending], deed=deed(result=result)))
+        await self._inbox.settling.settle(
+            Settlement(endings=[ending], record=lambda connection: record(connection, replace(deed, result=result)))
+        )
         self._inbox.hand.paid(entry.id)
         self._inbox.waking.nudge()
         return Done(ok=True, text=result)
 
-    async def _change(self, command: Command, entry: Entry, row: Waiting, deed: Any) -> Done:
+    async def _change(self, command: Command, entry: Entry, row: Waiting, deed: Deed, record: Record) -> Done:
         kind = Wait.HELD if command is Command.HOLD else Wait.POSTING if row.kind is Wait.POSTING else Wait.RETRYING
         result = "held" if command is Command.HOLD else "tried now"
         before, entry.kind = entry.kind, None
@@ -143,7 +166,7 @@ class Commands:
             entry.open = False
         system, now = self._inbox.target.system, self._inbox.clock()
         waived = row.waived or command is Command.RELEASE
-        done = deed(result=result)
+        done = replace(deed, result=result)
 
         def work(connection: Connection) -> None:
             if command is Command.NOT_SENT:
@@ -153,7 +176,7 @@ class Commands:
                 connection, system, entry.id, kind=kind, due=due, attempts=0, waived=waived,
                 reason=f"{command} by {done.who}: {done.why}",
             )  # fmt: skip
-            audit.note(connection, done)
+            record(connection, done)
 
         try:
             await self._inbox.settling.commit(work)

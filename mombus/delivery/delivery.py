@@ -6,10 +6,10 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mombus.delivery.commands import Command, Done
+from mombus.delivery.commands import Command, Done, Record
 from mombus.delivery.inbox import Inbox
 from mombus.delivery.target import Patience
-from mombus.journal import waiting
+from mombus.journal import audit, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,10 +91,13 @@ class Delivery:
         )
 
     async def do(
-        self, command: Command, target: str, message_id: str, *, who: str, why: str, document: str | None = None
-    ) -> Done:
-        """Do what a person decided about a waiting message. Raises UnknownTargetError."""
-        return await self._inbox(target).commands.do(command, message_id, who=who, why=why, document=document)
+        self, command: Command, target: str, message_id: str, *, who: str, why: str, document: str | None = None,
+        record: Record = audit.note,
+    ) -> Done:  # fmt: skip
+        """Do what a person decided about a waiting message, `record` writes it down. Raises UnknownTargetError."""
+        return await self._inbox(target).commands.do(
+            command, message_id, who=who, why=why, document=document, record=record
+        )  # fmt: skip
 
     async def arrived(self, object: str, id: str, target: str | None = None) -> None:
         """`object` `id` is known now (at `target`, or everywhere): what waits for it is looked at again."""

@@ -16,8 +16,7 @@ from mombus.delivery import replies
 from mombus.delivery.lanes import Entry, Phase
 from mombus.delivery.target import Hop, State
 from mombus.delivery.verdict import ToWait
-from mombus.journal import audit, deliveries, requests, waiting
-from mombus.journal.audit import Deed
+from mombus.journal import deliveries, requests, waiting
 from mombus.journal.deliveries import Outcome
 from mombus.journal.waiting import Wait
 
@@ -57,7 +56,7 @@ class Ending:
 
 @dataclass(slots=True)
 class Settlement:
-    """What one transaction says: endings, entries that go to wait, intents taken back, and who did it, if a person.
+    """What one transaction says: endings, entries that go to wait, intents taken back, and what records who did it.
 
     `reopened`: deliveries that the target doesn't have any more. `unasked`: requests that nobody acts on for now.
     """
@@ -67,7 +66,7 @@ class Settlement:
     withdrawn: list[str] = field(default_factory=list)
     reopened: list[str] = field(default_factory=list)
     unasked: list[str] = field(default_factory=list)
-    deed: Deed | None = None
+    record: Callable[[Connection], None] | None = None
 
     def __bool__(self) -> bool:
         return bool(self.endings or self.waits or self.withdrawn or self.unasked)
@@ -197,8 +196,8 @@ class Settling:
             waiting.put(connection, room)
             if seq is not None:
                 deliveries.settle(connection, target, seq)
-            if settlement.deed is not None:
-                audit.note(connection, settlement.deed)
+            if settlement.record is not None:
+                settlement.record(connection)
 
         return work
 

@@ -7,6 +7,7 @@ import json
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -19,8 +20,9 @@ from mombus.hub import reporting
 from mombus.hub.auditing import Auditing
 from mombus.hub.session import Condition
 from mombus.index.journey import journey
-from mombus.journal import audit, disagreements, parked
+from mombus.journal import audit, disagreements, parked, selection
 from mombus.journal.audit import Deed
+from mombus.journal.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from mombus.bus.intake import Intake
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
+    from mombus.hub.bulk import BulkActions
     from mombus.hub.observing import Observing
     from mombus.hub.replays import Replays
     from mombus.hub.session import Session
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from mombus.journal.journal import Journal
 
 MOST = 1000
+EVERYTHING = Selection()
 KEPT_MOST, START_BYTES = 500, 300
 """How many kept items are shown, and how much of each: they must fit into one answer."""
 
@@ -53,6 +57,7 @@ class FrontDesk:
     def __init__(
         self, *, config: Config, bus: Bus, journal: Journal, index: Journal, sessions: Mapping[str, Session],
         intake: Intake, delivery: Delivery, observing: Observing, storage: Storage, replays: Replays,
+        bulk: BulkActions,
     ) -> None:  # fmt: skip
         self._config = config
         self._bus = bus
@@ -63,6 +68,7 @@ class FrontDesk:
         self._delivery = delivery
         self._observing = observing
         self._storage = storage
+        self.bulk = bulk
         self.audit = Auditing(journal)
         self.replays = replays
         self.notices: Callable[[], Sequence[str]] = tuple
@@ -83,17 +89,17 @@ class FrontDesk:
             reporting.system_row(session, probe, statuses.get(name), flows)
             for (name, session), probe in zip(self._sessions.items(), await self._probes(), strict=True)
         ]
-        waits = await self._delivery.waiting(limit=MOST)
-        rows = [reporting.waiting_row(row, now) for row in waits]
+        rows = [reporting.waiting_row(row, now) for row in await self._delivery.waiting(limit=reporting.SHOWN)]
+        waits = await self._journal.read(partial(selection.groups, selection=EVERYTHING, now=now))
         link = self._bus.link
         quarrels, kept = await self._open()
         return reporting.summary(
             self._config.plant.site, systems=systems, flows=reporting.flow_rows(self._config, flows, waits),
-            waiting=rows[: reporting.SHOWN], waiting_total=len(rows), messages=reporting.message_rows(flows),
+            waiting=rows, waiting_total=sum(group.count for group in waits), messages=reporting.message_rows(flows),
             broker={"up": link.up, "reason": link.reason, "since": link.since.isoformat()}, disagreements=quarrels,
             kept=kept,
             trouble=reporting.trouble(
-                systems, rows, broker=None if link.up else link.reason, disagreements=quarrels, kept=kept,
+                systems, waits, broker=None if link.up else link.reason, disagreements=quarrels, kept=kept,
                 storage=self._storage.trouble(), notices=self.notices(),
                 answers=self._process_owners(),
             ),
@@ -213,13 +219,14 @@ class FrontDesk:
         """How many disagreements and kept items are open."""
         return await self._journal.read(
             lambda connection: (
-                len(disagreements.rows(connection, limit=MOST)),
+                disagreements.count(connection),
                 parked.count(connection),
             )
         )
 
     async def _answered(self, name: str, question: Mapping[str, Any]) -> Any:
-        which = self.replays.answer if name.startswith("replay_") else self._answer
+        rooms = {"replay": self.replays.answer, "bulk": self.bulk.answer}
+        which = rooms.get(name.partition("_")[0], self._answer)
         return await which(name, question)
 
     async def _answer(self, name: str, question: Mapping[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from mombus.bus.requests import Requests
 from mombus.config.database import database_url
 from mombus.delivery.delivery import Delivery
 from mombus.hub.building import make_prepare, make_targets
+from mombus.hub.bulk import BulkActions
 from mombus.hub.frontdesk import FrontDesk
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
@@ -48,7 +49,7 @@ class Handovers:
 
     def __init__(
         self, *, intake: Intake, delivery: Delivery, requests: Requests, feeder: Feeder, observing: Observing,
-        housekeeping: Housekeeping, replays: Replays, desk: FrontDesk,
+        housekeeping: Housekeeping, replays: Replays, bulk: BulkActions, desk: FrontDesk,
     ) -> None:  # fmt: skip
         self.intake = intake
         self.delivery = delivery
@@ -58,6 +59,7 @@ class Handovers:
         self._observing = observing
         self._housekeeping = housekeeping
         self._replays = replays
+        self._bulk = bulk
 
     async def begin(self, delivering: asyncio.Task[None]) -> None:
         """Return when the targets' routes have begun: nothing may be read before. Raises what ends `delivering`."""
@@ -73,7 +75,7 @@ class Handovers:
         """What else runs for ever, by name."""
         return {
             "requests": self._requests.run(), "index": self._feeder.run(), "observing": self._observing.run(),
-            "housekeeping": self._housekeeping.run(), "replays": self._replays.run(),
+            "housekeeping": self._housekeeping.run(), "replays": self._replays.run(), "bulk actions": self._bulk.run(),
         }  # fmt: skip
 
 
@@ -116,12 +118,13 @@ async def make_handovers(
     )  # fmt: skip
     observing.delivery = delivery
     replays = Replays(config=config, bus=bus, journal=journal, index=index, delivery=delivery)
+    bulk = BulkActions(journal=journal, delivery=delivery, intake=intake)
     desk = FrontDesk(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, delivery=delivery,
-        observing=observing, storage=storage, replays=replays,
+        observing=observing, storage=storage, replays=replays, bulk=bulk,
     )  # fmt: skip
     return Handovers(
         intake=intake, delivery=delivery, requests=requests, feeder=Feeder(bus.js, index, observing.stored),
-        observing=observing, replays=replays, desk=desk,
+        observing=observing, replays=replays, bulk=bulk, desk=desk,
         housekeeping=Housekeeping(bus=bus, journal=journal, index=index, aliases=aliases, intake=intake),
     )  # fmt: skip

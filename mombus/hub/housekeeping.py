@@ -12,7 +12,7 @@ import structlog
 from mombus.bus import claims
 from mombus.bus.streams import MOM
 from mombus.index.forgetting import forget
-from mombus.journal import deliveries, disagreements, parked, replays, requests, waiting
+from mombus.journal import bulk, deliveries, disagreements, parked, replays, requests, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ EVERY_S = 3600.0
 MARGIN = timedelta(days=7)
 """How much longer than the stream its outcomes are kept: the broker's clock may be another."""
 CLOSED = timedelta(days=365)
-"""How long what is closed is kept: requests, kept items, disagreements."""
+"""How long what is closed is kept: requests, kept items, disagreements, bulk actions."""
 AT_ONCE = 5000
 """Rows per transaction, so that outcomes never wait long for it."""
 
@@ -68,7 +68,7 @@ class Housekeeping:
 
     async def _forget_closed(self) -> None:
         before = self._clock() - CLOSED
-        for prune in (requests.prune, parked.prune, disagreements.prune, replays.prune):
+        for prune in (requests.prune, parked.prune, disagreements.prune, replays.prune, bulk.prune):
             await self._journal.write(partial(prune, before=before))
 
     async def _forget_streamed(self) -> None:

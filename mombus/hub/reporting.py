@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mombus.delivery.target import Status
     from mombus.hub.session import Session
     from mombus.index.flows import Flow, Flows
+    from mombus.journal.selection import Group
     from mombus.journal.waiting import Waiting
 
 SHOWN = 20
@@ -57,13 +58,13 @@ def _sum(flows: Mapping[tuple[str, str], Flow], system: str, now: datetime) -> i
     return sum(flow.rate.per_minute(now) for (_, name), flow in flows.items() if name == system)
 
 
-def flow_rows(config: Config, flows: Flows, waiting: Iterable[Waiting]) -> list[dict[str, Any]]:
+def flow_rows(config: Config, flows: Flows, waiting: Iterable[Group]) -> list[dict[str, Any]]:
     """One row per declared handover, and per flow that was seen without one (requests, replies, signals)."""
     owner = {ownership.object: ownership.owner for ownership in config.objects}
     declared = {(route.object, target): None for route in config.routes for target in route.to}
     stuck: dict[tuple[str, str], int] = {}
-    for row in waiting:
-        stuck[row.object, row.target] = stuck.get((row.object, row.target), 0) + 1
+    for group in waiting:
+        stuck[group.object, group.target] = stuck.get((group.object, group.target), 0) + group.count
     shown = {**declared, **dict.fromkeys(flows.outgoing)}
     rows = [
         _flow_row(name, _sender(owner.get(name), target), target, flows.outgoing.get((name, target)), stuck)
@@ -119,22 +120,19 @@ def message_rows(flows: Flows) -> list[dict[str, Any]]:
 
 
 def trouble(
-    systems: Sequence[Mapping[str, Any]], waiting: Sequence[Mapping[str, Any]], *, broker: str | None,
-    disagreements: int, kept: int, storage: Sequence[str], answers: Mapping[str, str | None],
+    systems: Sequence[Mapping[str, Any]], waiting: Sequence[Group], *, broker: str | None, disagreements: int,
+    kept: int, storage: Sequence[str], answers: Mapping[str, str | None],
     notices: Sequence[str] = (),
 ) -> list[str]:  # fmt: skip
-    """What a person should look at, one sentence each, the worst first. `answers`: who answers for each object."""
+    """What a person should look at, one sentence for each cause, the worst first.
+
+    `answers`: who answers for each object.
+    """
     lines = [f"the broker: {broker}"] if broker else []
     lines += [*storage, *notices]
     lines += [f"{row['name']} is {row['health']}: {row['reason']}" for row in systems if row["health"] != "ok"]
     lines += [row["door"]["trouble"] for row in systems if row["door"] and row["door"]["trouble"]]
-    for row in waiting:
-        what = f"{row['object'].replace('_', ' ')} {row['key']} to {row['target']}"
-        if row["person"]:
-            lines.append(f"{what} is {row['kind']}: {row['reason']}")
-        elif row["late"]:
-            who = answers.get(row["object"])
-            lines.append(f"{what} is late: {row['reason']}{f' ({who} answers for it)' if who else ''}")
+    lines += [line for group in waiting if (line := _waiting_line(group, answers.get(group.object)))]
     for row in systems:
         if row["late"]:
             lines.append(f"{row['late']} in hand for {row['name']} {'is' if row['late'] == 1 else 'are'} late")
@@ -143,6 +141,21 @@ def trouble(
     if kept:
         lines.append(f"{kept} item{'' if kept == 1 else 's'} that could not be taken in: `mombus kept`")
     return lines
+
+
+def _waiting_line(group: Group, who: str | None) -> str | None:
+    """What a person should do something about: what waits for one, and what is late, with `who` answers for it."""
+    person = group.kind in PERSON
+    count = group.count if person else group.late
+    if not count:
+        return None
+    answers = f" ({who} answers for it)" if who and not person else ""
+    state, name = group.kind if person else "late", group.object.replace("_", " ")
+    if group.count == 1:
+        key = shown_key(group.object, group.key)
+        return f"{name} {key} to {group.target} is {state}: {group.reason}{answers}"
+    others = f" (and {group.reasons - 1} other reasons)" if group.reasons > 1 else ""
+    return f"{count} of {name} to {group.target} are {state}: {group.reason}{others}{answers}"
 
 
 def summary(site: str, **parts: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, delete, insert, select, update
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, delete, func, insert, select, update
 
 from mombus.journal.databases import alone
 from mombus.journal.tables import Instant, metadata
@@ -120,6 +120,11 @@ def rows(
     if key is not None:
         statement = statement.where(d.key == key)
     return [_row(row) for row in connection.execute(statement).mappings()]
+
+
+def count(connection: Connection) -> int:
+    """How many are open."""
+    return connection.execute(select(func.count()).where(disagreements.c.closed.is_(None))).scalar_one()
 
 
 def prune(connection: Connection, before: datetime) -> int:

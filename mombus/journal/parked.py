@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text, delete, func, select, update
 
@@ -16,7 +16,7 @@ from mombus.journal.tables import Instant, metadata
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection, RowMapping
+    from sqlalchemy import Connection, RowMapping, Select
 
     from canonical.message import Message
 
@@ -133,6 +133,38 @@ def glimpses(connection: Connection, *, limit: int, start_bytes: int) -> list[Gl
 def count(connection: Connection) -> int:
     """How much is kept."""
     return connection.execute(select(func.count()).where(parked.c.closed.is_(None))).scalar_one()
+
+
+def groups(
+    connection: Connection, *, system: str | None, kind: str | None, reason: str | None, before: datetime | None
+) -> list[tuple[str, str, int, str]]:
+    """What is chosen of what is kept: system, kind, how many, and one of the reasons."""
+    p = parked.c
+    statement = select(p.system, p.kind, func.count(), func.min(p.reason)).group_by(p.system, p.kind)
+    found = connection.execute(_chosen(statement, system, kind, reason, before).order_by(p.system, p.kind))
+    return [(row[0], row[1], row[2], row[3]) for row in found]
+
+
+def chosen(
+    connection: Connection, *, system: str | None, kind: str | None, reason: str | None, before: datetime | None
+) -> list[str]:
+    """The ids of what is chosen of what is kept, in the order it came."""
+    statement = _chosen(select(parked.c.id), system, kind, reason, before).order_by(parked.c.number)
+    return list(connection.execute(statement).scalars())
+
+
+def _chosen(
+    statement: Select[Any], system: str | None, kind: str | None, reason: str | None, before: datetime | None
+) -> Select[Any]:
+    p = parked.c
+    statement = statement.where(p.closed.is_(None))
+    if system is not None:
+        statement = statement.where(p.system == system)
+    if kind is not None:
+        statement = statement.where(p.kind == kind)
+    if reason is not None:
+        statement = statement.where(func.lower(p.reason).contains(reason.lower(), autoescape=True))
+    return statement if before is None else statement.where(p.since < before)
 
 
 def find(connection: Connection, id: str) -> ParkedItem | None:

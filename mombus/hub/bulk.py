@@ -1,0 +1,223 @@
+"""Bulk actions: one decision about everything that is chosen, done by the hub, resumed after a kill."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from mombus.bus.errors import BusError
+from mombus.delivery.commands import NOT_DONE, Command
+from mombus.delivery.delivery import UnknownTargetError
+from mombus.hub.auditing import Auditing
+from mombus.hub.choice import KEPT, BulkError, choice_of, kept_choice, things, waiting_choice
+from mombus.journal import audit, bulk, parked, selection
+from mombus.journal.audit import Deed
+from mombus.journal.bulk import Action, Bulk, Chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from mombus.bus.intake import Intake
+    from mombus.delivery.delivery import Delivery
+    from mombus.journal.journal import Journal
+
+AT_ONCE = 50
+"""Things that are worked on at the same time: their results share commits."""
+AGAIN_S = 2.0
+SHOWN = 200
+
+log = structlog.get_logger()
+
+
+class BulkActions:
+    """Begins, does, shows and cancels bulk actions. One is done at a time."""
+
+    def __init__(self, *, journal: Journal, delivery: Delivery, intake: Intake) -> None:
+        self._journal = journal
+        self._delivery = delivery
+        self._intake = intake
+        self._audit = Auditing(journal)
+        self._news = asyncio.Event()
+
+    async def answer(self, name: str, question: Mapping[str, Any]) -> Any:
+        """Answer a command about bulk actions. Raises BulkError; what is refused is in the audit trail."""
+        said = dict(question)
+        match name:
+            case "bulk":
+                return await self.list()
+            case "bulk_preview":
+                return await self.preview(said)
+            case "bulk_progress":
+                return await self.progress(_text(said, "id"))
+            case "bulk_results":
+                return await self.results(_text(said, "id"))
+            case "bulk_begin" | "bulk_cancel":
+                async with self._audit.refusals(name, question):
+                    who, why = _text(said, "who"), _text(said, "why")
+                    if name == "bulk_begin":
+                        return await self.begin(said, who=who, why=why)
+                    return await self.cancel(_text(said, "id"), who=who, why=why)
+        raise BulkError(f"the hub knows no command '{name}'")
+
+    async def preview(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """How much would be chosen, in groups. Raises BulkError."""
+        wanted, now = choice_of(choice), datetime.now(UTC)
+        if wanted.command in KEPT:
+            rows = await self._journal.read(partial(parked.groups, **kept_choice(wanted, now)))
+            groups = [{"target": s, "object": "", "kind": kind, "count": n, "reason": why} for s, kind, n, why in rows]
+        else:
+            found = await self._journal.read(partial(selection.groups, selection=waiting_choice(wanted, now), now=now))
+            groups = [_group(group) for group in found]
+        return {"count": sum(group["count"] for group in groups), "groups": groups[:SHOWN], "choice": wanted.words()}
+
+    async def begin(self, choice: Mapping[str, Any], *, who: str, why: str) -> Mapping[str, Any]:
+        """Write the action down and begin it; returns its progress. Raises BulkError."""
+        if not who.strip() or not why.strip():
+            raise BulkError("say who decides and why: both are kept in the audit trail")
+        wanted, now = choice_of(choice), datetime.now(UTC)
+        action = Action(
+            id=uuid4().hex[:10], command=wanted.command, who=who, why=why, selection=wanted.words(),
+            state=Bulk.RUNNING, begun=now,
+        )  # fmt: skip
+
+        def work(connection: Connection) -> None:
+            found = things(connection, wanted, now)
+            bulk.begin(connection, action, found)
+            audit.note(connection, _deed(action, now, f"begun: {len(found)} chosen: {action.selection}"))
+
+        await self._journal.write(work)
+        self._news.set()
+        return await self.progress(action.id)
+
+    async def progress(self, id: str) -> Mapping[str, Any]:
+        """How far an action is. Raises BulkError."""
+        action = await self._find(id)
+        return _shown(action) | asdict(await self._journal.read(partial(bulk.progress, action=id)))
+
+    async def results(self, id: str) -> Mapping[str, Any]:
+        """How far an action is and what each thing got, those that were refused first. Raises BulkError."""
+        found = await self._journal.read(partial(bulk.results, action=id, limit=SHOWN))
+        return {**await self.progress(id), "results": [asdict(one) for one in found]}
+
+    async def list(self) -> Sequence[Mapping[str, Any]]:
+        """The newest actions."""
+        return [await self.progress(action.id) for action in await self._journal.read(bulk.rows)]
+
+    async def cancel(self, id: str, *, who: str, why: str) -> Mapping[str, Any]:
+        """Do nothing more of it; what is done stays done. Raises BulkError."""
+        action, now = await self._find(id), datetime.now(UTC)
+
+        def work(connection: Connection) -> None:
+            if bulk.end(connection, id, Bulk.CANCELLED, now):
+                audit.note(connection, _deed(action, now, _told(connection, id, "cancelled"), who=who, why=why))
+
+        await self._journal.write(work)
+        return await self.progress(id)
+
+    async def run(self) -> None:
+        """Do what is begun, for ever; what a stop left is gone on with once every target's inbox is there."""
+        await self._delivery.opened()
+        while True:
+            self._news.clear()
+            try:
+                for action in reversed(await self._journal.read(partial(bulk.rows, state=Bulk.RUNNING))):
+                    await self._do(action)
+            except SQLAlchemyError as error:
+                log.warning("bulk action paused", reason=str(error).splitlines()[0])
+                await asyncio.sleep(AGAIN_S)
+                continue
+            await self._news.wait()
+
+    async def _do(self, action: Action) -> None:
+        while (await self._find(action.id)).state is Bulk.RUNNING:
+            some = await self._journal.read(partial(bulk.left, action=action.id, limit=AT_ONCE))
+            if not some:
+                await self._journal.write(partial(_ended, action=action))
+                return
+            await asyncio.gather(*(self._one(action, thing) for thing in some))
+
+    async def _one(self, action: Action, thing: Chosen) -> None:
+        """Do one; its result is written with what it changes."""
+        try:
+            if thing.target is not None and action.command not in KEPT:
+                await self._command(action, thing, thing.target)
+            else:
+                await self._kept(action, thing)
+        except (UnknownTargetError, LookupError, ValueError) as error:
+            await self._mark(action, thing, ok=False, result=str(error))
+        except BusError as error:
+            log.warning("bulk action waits for the broker", reason=str(error))
+            await asyncio.sleep(AGAIN_S)
+
+    async def _command(self, action: Action, thing: Chosen, target: str) -> None:
+        def record(connection: Connection, deed: Deed) -> None:
+            ok = not deed.result.startswith(NOT_DONE)
+            bulk.mark(connection, action.id, thing.number, ok=ok, result=deed.result.removeprefix(NOT_DONE))
+
+        await self._delivery.do(
+            Command(action.command), target, thing.subject, who=action.who, why=action.why, record=record
+        )  # fmt: skip
+
+    async def _kept(self, action: Action, thing: Chosen) -> None:
+        """Trying one again is harmless: what was stored before is known by its id."""
+        if action.command == "dismiss":
+            ok = await self._intake.dismiss(thing.subject, who=action.who, why=action.why)
+            result = "dismissed" if ok else "it isn't kept (any more)"
+        else:
+            outcome = await self._intake.retry(thing.subject)
+            ok, result = outcome.accepted, outcome.reason or "taken in"
+        await self._mark(action, thing, ok=ok, result=result)
+
+    async def _mark(self, action: Action, thing: Chosen, *, ok: bool, result: str) -> None:
+        await self._journal.write(partial(bulk.mark, action=action.id, number=thing.number, ok=ok, result=result))
+
+    async def _find(self, id: str) -> Action:
+        action = await self._journal.read(partial(bulk.find, action=id))
+        if action is None:
+            raise BulkError(f"there is no bulk action '{id}': `mombus bulk` lists them")
+        return action
+
+
+def _text(said: dict[str, Any], name: str) -> str:
+    """Take a text out of a question. Raises BulkError."""
+    value = said.pop(name, None)
+    if not isinstance(value, str):
+        raise BulkError(f"'{name}' is missing, or no text")
+    return value
+
+
+def _ended(connection: Connection, action: Action) -> None:
+    now = datetime.now(UTC)
+    if bulk.end(connection, action.id, Bulk.DONE, now):
+        audit.note(connection, _deed(action, now, _told(connection, action.id, "done")))
+
+
+def _told(connection: Connection, id: str, how: str) -> str:
+    found = bulk.progress(connection, id)
+    return f"{how}: {found.done} of {found.total} changed, {found.refused} not"
+
+
+def _deed(action: Action, now: datetime, result: str, *, who: str | None = None, why: str | None = None) -> Deed:
+    return Deed(
+        at=now, who=who or action.who, action=f"{action.command} --all", target=None, message_id=None,
+        why=why or action.why, result=f"bulk {action.id} {result}",
+    )  # fmt: skip
+
+
+def _shown(action: Action) -> dict[str, Any]:
+    said = asdict(action)
+    return said | {name: said[name].isoformat() if said[name] else None for name in ("begun", "ended")}
+
+
+def _group(group: selection.Group) -> dict[str, Any]:
+    return asdict(group) | {"oldest": group.oldest.isoformat()}
