@@ -115,6 +115,11 @@ class EmbeddedBroker:
             self._lock.close()
             self._lock = None
 
+    async def restart(self) -> None:
+        """End it, so that it is started again: it is there and stores nothing. Its address stays."""
+        if self._process is not None:
+            await _end(self._process)
+
     def _take_folder(self) -> None:
         lock = (self._folder / "lock").open("a+", encoding="utf-8")
         try:

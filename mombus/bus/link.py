@@ -107,7 +107,7 @@ class Link:
             self.stalled = True
             self.note(
                 "the broker is connected but confirms nothing: its disk may be full (see broker.log); "
-                "make room, then restart the broker"
+                "make room; one that isn't the hub's own must then be restarted"
             )
 
     def confirmed(self) -> None:

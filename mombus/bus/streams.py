@@ -1,6 +1,7 @@
 """The streams: what is kept, for how long, and what happens when one is full.
 
-MOM      states and facts, by age; when its size limit is reached new messages wait (discard new): nothing is lost
+MOM      states and facts, by age; near its size limit the oldest that all targets have settled make room (`room.py`);
+         when that is not enough new messages wait (discard new): nothing is lost
 LATEST   the last statement per thing, sourced from MOM, no age limit
 SIGNALS  level 2, by age and size; the oldest make room
 RAW      documents and webhooks as they came, by age and size; the oldest make room
@@ -17,10 +18,13 @@ from canonical.claim import ROOT as CLAIM_ROOT
 from canonical.objects import CATALOGUE, Kind
 from canonical.subjects import LATEST_ROOT, PARTITIONS, ROOT, SIGNAL_ROOT
 from mombus.bus.errors import BusError, TooFewNodes
+from mombus.config.share import bytes_of
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
     from nats.js.api import StreamConfig
+
+    from mombus.config.keeping import Keep
 
 MOM = "MOM"
 LATEST = "LATEST"
@@ -59,6 +63,23 @@ class Limits:
     dead_bytes: int = _GIB
     dedup_window_s: float = 600.0
     replicas: int = 1
+
+    @classmethod
+    def of(cls, keep: Keep, disk_bytes: int | None, replicas: int = 1) -> Limits:
+        """As declared.
+
+        Without a known disk (somebody else's broker) MOM has no limit but a declared size, and shares
+        are those of 100 GiB.
+        """
+        disk = disk_bytes or 100 * _GIB
+        unknown = disk_bytes is None and "%" in keep.mom_size
+        return cls(
+            mom_age_s=keep.mom_age.total_seconds(), mom_bytes=-1 if unknown else bytes_of(keep.mom_size, disk),
+            signals_age_s=keep.signals_age.total_seconds(), signals_bytes=bytes_of(keep.signals_size, disk),
+            raw_age_s=keep.raw_age.total_seconds(), raw_bytes=bytes_of(keep.raw_size, disk),
+            dead_age_s=keep.dead_age.total_seconds(), dead_bytes=bytes_of(keep.dead_size, disk),
+            replicas=replicas,
+        )  # fmt: skip
 
 
 async def ensure_streams(js: JetStreamContext, limits: Limits = Limits()) -> None:

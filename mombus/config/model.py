@@ -30,6 +30,7 @@ from connectors.connector import ConnectorConfig, Level
 from mombus.config.closing import Period, Window
 from mombus.config.database import database_url
 from mombus.config.duration import duration
+from mombus.config.keeping import Keep, Share
 from mombus.config.size import Size
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
@@ -98,6 +99,15 @@ class Bus(Section):
         default=256 * 1024**2, ge=1024**2, le=1024**3,
         description="Largest body of one message; what the broker doesn't carry in one piece is kept apart.",
     )  # fmt: skip
+
+    keep: Keep = Field(default=Keep(), description="How long and how much is kept, see below.")
+    disk_warn: Share = Field(
+        default="10%, at most 2 GiB", description="Free room on the disk of `folder` below which people are warned."
+    )
+    disk_stop: Share = Field(
+        default="5%, at most 1 GiB",
+        description="Free room below which nothing more is taken in; what is stored is still delivered.",
+    )
 
     @model_validator(mode="after")
     def _has_nodes(self) -> Self:

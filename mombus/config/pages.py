@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from canonical.objects import CATALOGUE, DataObject
 from connectors.door import DoorConfig
 from mombus.config.calendar import Shift, Shifts
+from mombus.config.keeping import Keep
 from mombus.config.kinds import kinds
 from mombus.config.model import Bus, Http, Ownership, Route
 from mombus.config.reference import Field, KindReference, fields, kind_reference
@@ -57,6 +58,8 @@ def _routes() -> str:
     for name, purpose, model in _PARTS:
         keys = [field for field in fields(model) if (name, field.name) != ("objects", "object")]
         lines += [f"## {name}", "", purpose, "", *_table(keys), ""]
+        if model is Bus:
+            lines += ["### keep", "", (Keep.__doc__ or "").strip(), "", *_table(fields(Keep)), ""]
     lines += [
         "## systems", "", "Name → connector and its fields. These go with every connector; the others are in",
         "[connectors.md](connectors.md).", "",

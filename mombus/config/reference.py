@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from pydantic_core import PydanticUndefined
 from canonical.element import Element, default_of
 from canonical.message import Verb
 from connectors.connector import ConnectorError, Surroundings
+from mombus.config.duration import written
 from mombus.config.kinds import KindError, load_kind
 
 if TYPE_CHECKING:
@@ -93,6 +95,8 @@ def _default(info: FieldInfo) -> str:
         return ""
     if value in ((), [], {}, frozenset()):
         return ""
+    if isinstance(value, timedelta):
+        return written(value)
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 

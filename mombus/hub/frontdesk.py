@@ -112,6 +112,7 @@ class FrontDesk:
         """What keeps the hub from its work: the broker, or a target whose inbox doesn't work."""
         link = self._bus.link
         wrong = {} if link.up and not link.stalled else {"broker": link.reason}
+        wrong |= self._storage.wrong()
         if self._journal.trouble:
             wrong["journal"] = self._journal.trouble
         for status in await self._delivery.status():

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -27,9 +28,12 @@ from mombus.bus.streams import Limits
 from mombus.hub import note
 from mombus.hub.building import make_far_sessions, make_sessions
 from mombus.hub.connecting import Connecting
+from mombus.hub.disk import Disk
 from mombus.hub.far_desk import FarDesk
 from mombus.hub.far_intake import FarIntake, IntakeDoor
+from mombus.hub.gate import Gate
 from mombus.hub.handovers import make_handovers, open_journals
+from mombus.hub.mending import Mending
 from mombus.hub.parts import EVERYTHING, Parts
 from mombus.hub.server import Server
 from mombus.hub.serving import Serving
@@ -92,16 +96,16 @@ async def open_hub(
     async with AsyncExitStack() as stack:
         server = Server(config.http)
         stack.push_async_callback(server.stop)
-        bus, broker_url = await _open_bus(config, folder, stack, parts)
+        bus, broker = await _open_bus(config, folder, stack, parts)
         tasks: list[asyncio.Task[None]] = []
         if parts.delivery:
-            opened = await _open_delivery(config, parts, bus, stack, tasks, on_hop, server.notices)
+            opened = await _open_delivery(config, parts, bus, broker, stack, tasks, on_hop, server.notices)
         else:
             opened = await _open_apart(config, parts, bus, stack, tasks)
         tasks.append(await server.start(_app(config, parts, opened, server.notices)))
         stack.push_async_callback(server.stop)
         if parts.delivery:
-            note.leave(folder, _note(config, broker_url, server.url))
+            note.leave(folder, _note(config, broker.url if broker else config.bus.broker, server.url))
             stack.callback(note.take_away, folder)
         yield Hub(config=config, server=server, desk=opened.desk, tasks=tasks)
 
@@ -115,20 +119,21 @@ class _Opened(NamedTuple):
 
 
 async def _open_delivery(  # noqa: PLR0917 - wired in one place
-    config: Config, parts: Parts, bus: Bus, stack: AsyncExitStack, tasks: list[asyncio.Task[None]],
-    on_hop: Callable[[Hop], None] | None, notices: Callable[[], Sequence[str]],
+    config: Config, parts: Parts, bus: Bus, broker: EmbeddedBroker | None, stack: AsyncExitStack,
+    tasks: list[asyncio.Task[None]], on_hop: Callable[[Hop], None] | None, notices: Callable[[], Sequence[str]],
 ) -> _Opened:  # fmt: skip
     """The hub itself, with the connectors that run here; those that run elsewhere are reached over the bus."""
     journal, index = await open_journals(config, _folder(config), stack)
     owners = Owners(config.objects, config.plant.equipment)
     here = make_sessions(config, owners, parts)
     far = make_far_sessions(config, owners, parts, bus.client)
-    storage = Storage()
+    storage = Storage(_disk(config), bus.js)
     handovers = await make_handovers(
         config, bus=bus, journal=journal, index=index, owners=owners, storage=storage,
         sessions={name: {**here, **far}[name] for name in config.systems}, on_hop=on_hop,
     )  # fmt: skip
-    spooling = await _open_spooling(config, here, handovers.intake, stack)
+    gate = Gate(handovers.intake, bus.link, storage.disk.stopped)
+    spooling = await _open_spooling(config, here, gate, storage.disk, stack)
     storage.spools = spooling.states
     connecting = Connecting(here, spooling)
     stack.push_async_callback(lambda: connecting.close(CLOSE_S))
@@ -136,9 +141,10 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     tasks.append(asyncio.create_task(handovers.delivery.run(), name="delivery"))
     await handovers.begin(tasks[0])
     watching = {f"watching {name}": session.watch() for name, session in far.items()}
+    _begin(tasks, {**storage.running(), "broker": Mending(bus, broker, storage.disk).run()})
     _begin(tasks, {**handovers.running(), **spooling.running(), **connecting.running(), **watching})
     if not parts.whole:
-        door = IntakeDoor(bus.client, config.plant.site, handovers.intake, frozenset(config.systems))
+        door = IntakeDoor(bus.client, config.plant.site, gate, frozenset(config.systems))
         await door.start()
         stack.push_async_callback(door.stop, CLOSE_S)
     handovers.desk.notices = notices
@@ -153,14 +159,15 @@ async def _open_apart(
     site = config.plant.site
     sessions = make_sessions(config, Owners(config.objects, config.plant.equipment), parts)
     intake = FarIntake(bus.client, site)
-    spooling = await _open_spooling(config, sessions, intake, stack)
+    disk = _disk(config)
+    spooling = await _open_spooling(config, sessions, intake, disk, stack)
     connecting = Connecting(sessions, spooling)
     stack.push_async_callback(lambda: connecting.close(CLOSE_S))
     stack.push_async_callback(_stop, tasks)
     serving = Serving(bus.client, site, sessions)
     await serving.start()
     stack.push_async_callback(serving.stop, DRAIN_S)
-    _begin(tasks, {**spooling.running(), **connecting.running()})
+    _begin(tasks, {"disk": disk.run(), **spooling.running(), **connecting.running()})
 
     async def ready() -> Mapping[str, str]:
         """The hub takes in what the systems of this process say."""
@@ -171,11 +178,15 @@ async def _open_apart(
 
 
 async def _open_spooling(
-    config: Config, sessions: Mapping[str, Session], intake: TakesIn, stack: AsyncExitStack
+    config: Config, sessions: Mapping[str, Session], intake: TakesIn, disk: Disk, stack: AsyncExitStack
 ) -> Spooling:
     """The spools of this process's systems; processes that share a folder share its file, each with rows of its own."""
     limits = {name: config.systems[name].spool for name in sessions}
-    return await stack.enter_async_context(open_spools(_folder(config), limits, intake))
+    return await stack.enter_async_context(open_spools(_folder(config), limits, intake, disk.full))
+
+
+def _disk(config: Config) -> Disk:
+    return Disk(_folder(config), warn=config.bus.disk_warn, stop=config.bus.disk_stop)
 
 
 def _begin(tasks: list[asyncio.Task[None]], running: Mapping[str, Coroutine[None, None, None]]) -> None:
@@ -197,22 +208,25 @@ def _folder(config: Config) -> Path:
     return (config.folder / config.bus.folder).absolute()
 
 
-async def _open_bus(config: Config, folder: Path, stack: AsyncExitStack, parts: Parts) -> tuple[Bus, str]:
+async def _open_bus(
+    config: Config, folder: Path, stack: AsyncExitStack, parts: Parts
+) -> tuple[Bus, EmbeddedBroker | None]:
+    """Connect to the broker; its own one is started first, if the hub has one."""
     observe = partial(log.warning, "broker")
-    url = config.bus.broker
-    if url == "embedded":
+    broker, disk_bytes = None, None
+    if config.bus.broker == "embedded":
         broker = EmbeddedBroker(folder / "broker", observe=lambda text: observe(what=text))
         await stack.enter_async_context(broker)
-        url = broker.url
-    limits = Limits(replicas=config.bus.replicas) if parts.delivery else None
+        disk_bytes = shutil.disk_usage(folder).total
+    limits = Limits.of(config.bus.keep, disk_bytes, config.bus.replicas) if parts.delivery else None
     bus = await stack.enter_async_context(connect(
-        url, name=f"mombus {parts}", token=_token(config), credentials=config.bus.credentials, ca=config.bus.ca,
-        limits=limits, observe=lambda text: observe(what=text),
-        largest_body_bytes=config.bus.largest_body_bytes,
+        broker.url if broker else config.bus.broker, name=f"mombus {parts}", token=_token(config),
+        credentials=config.bus.credentials, ca=config.bus.ca, limits=limits,
+        observe=lambda text: observe(what=text), largest_body_bytes=config.bus.largest_body_bytes,
     ))  # fmt: skip
     if parts.delivery:
         await watch_advisories(bus, lambda text: observe(what=text))
-    return bus, url
+    return bus, broker
 
 
 def _token(config: Config) -> str | None:

@@ -1,28 +1,75 @@
-"""How the disk is used, for people: what is kept there because it can't go on, and what was lost."""
+"""How the disk is used: watched, kept from filling up, and told to people with what to do."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+import structlog
+
+from mombus.bus.room import Room, make_room
 from mombus.config.size import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+    from nats.js import JetStreamContext
 
     from mombus.bus.spool import SpoolState
+    from mombus.hub.disk import Disk
+
+EVERY_S = 5.0
+
+log = structlog.get_logger()
 
 
 class Storage:
-    """What the status says of the disk. `spools` tells how the spools are that hold or have lost anything."""
+    """The disk, the room in MOM and the spools. `spools` tells of those that hold or have lost anything."""
 
-    def __init__(self) -> None:
+    def __init__(self, disk: Disk, js: JetStreamContext) -> None:
+        self.disk = disk
         self.spools: Callable[[], Sequence[SpoolState]] = list
+        self._js = js
+        self._room = Room(0, -1)
+
+    def running(self) -> Mapping[str, Coroutine[None, None, None]]:
+        """What runs for ever, by name."""
+        return {"disk": self.disk.run(), "room": self._keep_room()}
+
+    def wrong(self) -> dict[str, str]:
+        """What keeps the hub from taking in, by where."""
+        found = {"disk": self.disk.stopped(), "stream MOM": self._full()}
+        return {where: reason for where, reason in found.items() if reason}
 
     def trouble(self) -> list[str]:
         """One sentence each, the worst first."""
         states = self.spools()
-        lost = [_lost(state) for state in states if state.lost]
-        return lost + [_kept(state) for state in states if state.items]
+        lines = [_lost(state) for state in states if state.lost]
+        lines += [f"{where}: {reason}" for where, reason in self.wrong().items()]
+        lines += [f"disk: {warning}"] if (warning := self.disk.warning()) else []
+        return lines + [_kept(state) for state in states if state.items]
+
+    def _full(self) -> str | None:
+        if not self._room.full:
+            return None
+        used, limit, _, reader = self._room
+        return (
+            f"{Size(used)} of {Size(limit)} are used, and its oldest messages are still to be read by {reader}: "
+            "see why that target is behind (`mombus status`), or raise `bus: {keep: {mom_size: …}}`"
+        )
+
+    async def _keep_room(self) -> None:
+        from nats.errors import Error  # noqa: PLC0415 - imported where it is used
+
+        while True:
+            try:
+                self._room = await make_room(self._js)
+            except (Error, TimeoutError, ConnectionError) as error:
+                log.debug("MOM can't be looked at", reason=str(error) or type(error).__name__)
+            else:
+                if self._room.dropped:
+                    log.warning("MOM is nearly full: the oldest made room", messages=self._room.dropped)
+            await asyncio.sleep(EVERY_S)
 
 
 def _lost(state: SpoolState) -> str:
