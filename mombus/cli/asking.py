@@ -30,8 +30,8 @@ class HubError(Exception):
 def ask(folder: Path | None, name: str, **question: Any) -> Any:
     """The hub's answer to a command. Prints why and exits with 1 when there is none."""
     try:
-        note = _first(folder)
-        return asyncio.run(_asked(note, name, question))
+        note = the_hub(folder)
+        return asyncio.run(asked(note, name, question))
     except (NoHub, HubError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(Exit.FINDINGS) from None
@@ -42,7 +42,8 @@ def whoami() -> str:
     return getpass.getuser()
 
 
-def _first(folder: Path | None) -> Note:
+def the_hub(folder: Path | None) -> Note:
+    """Where the hub is. Raises NoHub."""
     errors: list[NoHub] = []
     for candidate in (folder,) if folder else FOLDERS:
         try:
@@ -52,7 +53,8 @@ def _first(folder: Path | None) -> Note:
     raise errors[0]
 
 
-async def _asked(note: Note, name: str, question: dict[str, Any]) -> Any:
+async def asked(note: Note, name: str, question: dict[str, Any]) -> Any:
+    """The hub's answer to a command. Raises HubError."""
     import nats  # noqa: PLC0415 - heavy, only who asks needs it
     from nats.errors import Error  # noqa: PLC0415
 

@@ -9,6 +9,8 @@ class Exit(IntEnum):
     OK = 0
     FINDINGS = 1
     """It worked, and found something that needs a person: findings, stale files, a failed proof."""
+    CHANGES = 2
+    """It worked, and what was asked for would change something."""
     USAGE = 64
     """The command line can't be understood."""
     CONFIG = 78

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,10 +13,10 @@ import typer
 from mombus.cli.asking import Folder, Json, ask, whoami
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
+from mombus.cli.what_if import what_if
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 LOOK_S = 0.5
 MANNERS = {"missing": "", "restored": " as if it had lost what it had", "again": " for a SECOND EFFECT each"}
@@ -65,6 +66,13 @@ def replay(
     again: Annotated[
         bool, typer.Option("--again", help="A second effect is wanted: send each under a new id.")
     ] = False,
+    other: Annotated[
+        list[Path] | None,
+        typer.Option("--what-if", help="Show what this configuration would have made of it; give overlays after it."),
+    ] = None,
+    config: Annotated[
+        list[Path] | None, typer.Option("--config", help="Today's configuration, to compare. Default: routes.yaml")
+    ] = None,
     why: Why = None,
     who: Who = None,
     yes: Yes = False,
@@ -76,7 +84,8 @@ def replay(
     """Send history to a target again: what it is lacking, or, with --again, everything for a second effect.
 
     Everything that fits all options is meant. What the target has already has no second effect.
-    Exit code 0: done; 1: nothing is selected, or a part of it was parked; 64: wrong usage.
+    Exit code 0: done; 1: nothing is selected, or a part of it was parked; 2: other routes would make a difference;
+    64: wrong usage; 78: bad configuration.
     """
     if context.invoked_subcommand is not None:
         return None
@@ -84,6 +93,8 @@ def replay(
         order=order, lot=lot, equipment=equipment, ref=ref, object=object, key=key, id=id, source=source,
         since=since, until=until, time=moment,
     )  # fmt: skip
+    if other:
+        return what_if(other, config, selection, folder=folder, as_json=as_json)
     targets = [name for one in to or () for name in one.split(",") if name]
     if not targets:
         raise typer.BadParameter("say where it goes, as in `--to mes`; a replay never chooses by itself")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def make_sessions(config: Config, owners: Owners, parts: Parts) -> dict[str, Session]:
     """One connector per system that runs here, none of them connected yet. Raises ConfigError, KindError."""
     return {
-        name: Session(name, system.kind, _connector(config, system, owners))
+        name: Session(name, system.kind, connector_of(config, system, owners))
         for name, system in config.systems.items()
         if parts.runs(name)
     }
@@ -47,14 +47,15 @@ def make_far_sessions(config: Config, owners: Owners, parts: Parts, client: Clie
     """One per system whose connector runs in another process. Raises ConfigError, KindError."""
     return {
         name: RemoteSession(
-            name, system.kind, remote(client, config.plant.site, name, _connector(config, system, owners))
+            name, system.kind, remote(client, config.plant.site, name, connector_of(config, system, owners))
         )
         for name, system in config.systems.items()
         if not parts.runs(name)
     }
 
 
-def _connector(config: Config, system: System, owners: Owners) -> Connector:
+def connector_of(config: Config, system: System, owners: Owners) -> Connector:
+    """One system's connector, not connected. Raises ConfigError, KindError."""
     surroundings = Surroundings(
         system=system.name, site=config.plant.site, timezone=config.plant.timezone, folder=str(config.folder),
         owns=owners.owned_by(system.name),
@@ -83,7 +84,7 @@ def make_targets(
             sink = Answering(
                 session.system, session.connector, owned, take_in=take_in, requests=requests, bus=bus, aliases=aliases
             )  # fmt: skip
-            rules = [_rule(route) for route in config.routes if session.system in route.to]
+            rules = [rule_of(route) for route in config.routes if session.system in route.to]
             system, zone = config.systems[session.system], config.plant.timezone
             targets.append(Target(
                 system=session.system, sink=sink, rules=rules, owned=owned, connect=reconnecting(session),
@@ -93,7 +94,8 @@ def make_targets(
     return targets
 
 
-def _rule(route: Route) -> Rule:
+def rule_of(route: Route) -> Rule:
+    """A route as each of its targets sees it."""
     return Rule(
         object=route.object, effect=route.effect, start=route.start,
         within_s=route.within.total_seconds() if route.within else None,

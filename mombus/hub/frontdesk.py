@@ -228,7 +228,10 @@ class FrontDesk:
     async def _answered(self, name: str, question: Mapping[str, Any]) -> Any:
         rooms = {"replay": self.replays.answer, "bulk": self.bulk.answer}
         which = rooms.get(name.partition("_")[0], self._answer)
-        return await which(name, question)
+        if name not in {"replay_begin", "replay_cancel"}:
+            return await which(name, question)
+        async with self.audit.refusals(name, question):
+            return await which(name, question)
 
     async def _answer(self, name: str, question: Mapping[str, Any]) -> Any:
         match name:

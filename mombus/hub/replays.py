@@ -41,6 +41,8 @@ LOOK_S = 0.1
 AGAIN_S = 2.0
 PREVIEWS = 8
 """Previews that are open at the same time; the oldest is forgotten."""
+PAGE = 2000
+MAX_SEQ = 2**63 - 1
 SHOWN = 200
 """Rows of a preview in one answer, and replays in a list."""
 
@@ -75,11 +77,15 @@ class Replays:
         self._previews: OrderedDict[str, AsyncIterator[list[dict[str, Any]]]] = OrderedDict()
         self._news = asyncio.Event()
 
-    async def answer(self, name: str, question: Mapping[str, Any]) -> Any:
+    async def answer(  # noqa: PLR0911 - one line per command
+        self, name: str, question: Mapping[str, Any]
+    ) -> Any:
         """Answer a command about replays. Raises ReplayError, LookupError."""
         match name:
             case "replay_survey":
                 return await self.survey(dict(question))
+            case "replay_page":
+                return await self.page(question)
             case "replay_preview":
                 return await self.preview(_wish(question))
             case "replay_rows":
@@ -103,6 +109,13 @@ class Replays:
             "selection": str(selection), "count": found.count, "upto": found.upto, "first": _end(found.first),
             "last": _end(found.last), "behind": await self._history.behind(), "reasons": reasons,
         }  # fmt: skip
+
+    async def page(self, question: Mapping[str, Any]) -> list[int]:
+        """The sequences in the stream of what is selected after one: the next PAGE of them."""
+        selection, after = self._selection(question.get("selection", {})), int(question.get("after", 0))
+        return await self._index.read(
+            partial(selecting.page, selection=selection, after=after, upto=MAX_SEQ, limit=PAGE)
+        )
 
     async def preview(self, wish: Wish) -> str:
         """Begin to look at what would be sent; `rows` with the answer tells it part by part. Writes nothing."""

@@ -46,15 +46,70 @@ class _Unknown(Exception):  # noqa: N818
         self.object, self.id = object, id
 
 
-class Aliases:
-    """Aliases of every system: the declared ones, and document numbers learned from receipts."""
+class Declared:
+    """The declared aliases of every system, by which messages are put in a system's words: pure."""
 
-    def __init__(self, declared: Mapping[str, Mapping[str, Mapping[str, str]]], journal: Journal) -> None:
+    def __init__(self, declared: Mapping[str, Mapping[str, Mapping[str, str]]]) -> None:
         self._inbound = declared
         self._outbound = {
             system: {name: {canonical: native for native, canonical in ids.items()} for name, ids in tables.items()}
             for system, tables in declared.items()
         }
+
+    def outbound(self, system: str, message: Message) -> Message | Missing:
+        """A message in `system`'s words. Its id and lanes stay canonical, and the key of one that has a body.
+
+        Without a body the key alone says what it is about: that of a tombstone or a request is translated, that of a
+        get isn't, because its answer is looked up by it; `asked` is for who answers.
+        """
+        tables = self._outbound.get(system)
+        if not tables or message.verb is Verb.GET:
+            return message
+        try:
+            if not message.content:
+                return replace(message, key=self._key(tables, message))
+            body = translated(message.body, self._swap(tables, {}), own=message.object)
+        except _Unknown as unknown:
+            return Missing(system, unknown.object, unknown.id)
+        return message if body is message.body else message.with_body(body)
+
+    def asked(self, system: str, get: Message) -> Message | Missing:
+        """A get with its key in `system`'s words."""
+        tables = self._outbound.get(system)
+        try:
+            return replace(get, key=self._key(tables, get)) if tables and get.key else get
+        except _Unknown as unknown:
+            return Missing(system, unknown.object, unknown.id)
+
+    def _key(self, tables: Mapping[str, Mapping[str, str]], message: Message) -> str:
+        """A key with every part that is the id of something in the tables translated."""
+        swap, objects, parts = self._swap(tables, {}), message.row.key_objects, message.key.split("/")
+        if len(parts) != len(objects):
+            return message.key
+        return "/".join(
+            part if name is None or part == NOTHING else key_part(swap(name, id_of(part), "key"))
+            for name, part in zip(objects, parts, strict=True)
+        )
+
+    def _swap(
+        self, tables: Mapping[str, Mapping[str, str]], own: Mapping[str, Mapping[str, str]]
+    ) -> Callable[[str, str, str], str]:
+        def swap(object: str, id: str, _path: str) -> str:
+            found = own.get(object, {}).get(id)
+            if found is not None or object not in tables:
+                return found or id
+            if id not in tables[object]:
+                raise _Unknown(object, id)
+            return tables[object][id]
+
+        return swap
+
+
+class Aliases(Declared):
+    """Aliases of every system: the declared ones, and document numbers learned from receipts."""
+
+    def __init__(self, declared: Mapping[str, Mapping[str, Mapping[str, str]]], journal: Journal) -> None:
+        super().__init__(declared)
         self._journal = journal
         self._learned: OrderedDict[tuple[str, str, str], str | None] = OrderedDict()
         self._teachers: set[tuple[str, str]] | None = None
@@ -102,41 +157,6 @@ class Aliases:
             return Missing(system, unknown.object, unknown.id)
         return message if body is None or body is message.body else _about(message, body)
 
-    def outbound(self, system: str, message: Message) -> Message | Missing:
-        """A message in `system`'s words. Its id and lanes stay canonical, and the key of one that has a body.
-
-        Without a body the key alone says what it is about: that of a tombstone or a request is translated, that of a
-        get isn't, because its answer is looked up by it; `asked` is for who answers.
-        """
-        tables = self._outbound.get(system)
-        if not tables or message.verb is Verb.GET:
-            return message
-        try:
-            if not message.content:
-                return replace(message, key=self._key(tables, message))
-            body = translated(message.body, self._swap(tables, {}), own=message.object)
-        except _Unknown as unknown:
-            return Missing(system, unknown.object, unknown.id)
-        return message if body is message.body else message.with_body(body)
-
-    def asked(self, system: str, get: Message) -> Message | Missing:
-        """A get with its key in `system`'s words."""
-        tables = self._outbound.get(system)
-        try:
-            return replace(get, key=self._key(tables, get)) if tables and get.key else get
-        except _Unknown as unknown:
-            return Missing(system, unknown.object, unknown.id)
-
-    def _key(self, tables: Mapping[str, Mapping[str, str]], message: Message) -> str:
-        """A key with every part that is the id of something in the tables translated."""
-        swap, objects, parts = self._swap(tables, {}), message.row.key_objects, message.key.split("/")
-        if len(parts) != len(objects):
-            return message.key
-        return "/".join(
-            part if name is None or part == NOTHING else key_part(swap(name, id_of(part), "key"))
-            for name, part in zip(objects, parts, strict=True)
-        )
-
     async def _own(self, system: str, message: Message) -> dict[str, dict[str, str]]:
         """The learned meaning of the message's own id, for objects that are known by one id."""
         if message.row.key != ("id",) or (system, message.object) not in await self._taught():
@@ -158,19 +178,6 @@ class Aliases:
         self._learned.move_to_end(identity)
         if len(self._learned) > REMEMBERED:
             self._learned.popitem(last=False)
-
-    def _swap(
-        self, tables: Mapping[str, Mapping[str, str]], own: Mapping[str, Mapping[str, str]]
-    ) -> Callable[[str, str, str], str]:
-        def swap(object: str, id: str, _path: str) -> str:
-            found = own.get(object, {}).get(id)
-            if found is not None or object not in tables:
-                return found or id
-            if id not in tables[object]:
-                raise _Unknown(object, id)
-            return tables[object][id]
-
-        return swap
 
 
 def _canonical(object: str, key: str) -> str:

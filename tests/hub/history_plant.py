@@ -68,6 +68,7 @@ async def board() -> AsyncIterator[Board]:
 def write_config(folder: Path, board: Board, routes: Sequence[dict[str, Any]], says: str = DECISION) -> Path:
     """routes.yaml, with `says` as the mapping of what the ledger posts."""
     said = {"object": "release_decision", "occurred": "decided", "body": says}
+    door = {"tokens": [token_hash(TOKEN)]}
     config = {
         "version": 1,
         "plant": {"enterprise": "acme", "site": "lyon", "timezone": "Europe/Paris"},
@@ -75,11 +76,12 @@ def write_config(folder: Path, board: Board, routes: Sequence[dict[str, Any]], s
         "http": {"port": 0},
         "systems": {
             "ledger": {
-                "connector": "rest", "url": board.server.url, "listen": "/in/ledger",
-                "door": {"tokens": [token_hash(TOKEN)]}, "pushed": {"items": "docs", "says": [said]},
+                "connector": "rest", "url": board.server.url, "listen": "/in/ledger", "door": door,
+                "pushed": {"items": "docs", "says": [said]},
             },
             "board": {
-                "connector": "rest", "url": board.server.url,
+                "connector": "rest", "url": board.server.url, "listen": "/in/board", "door": door,
+                "pushed": {"items": "docs", "says": [said]},
                 "writes": [{
                     "object": "release_decision", "url": "/entries", "idempotency_header": "idempotency-key",
                     "body": '{"id": body.id, "lot": body.material_lot_id, "note": body.description}',
@@ -100,12 +102,12 @@ def loaded(path: Path) -> Config:
     return found.config
 
 
-async def post(url: str, ids: Sequence[str], lots: int = 1) -> None:
-    """The ledger posts decisions, about so many lots by turns."""
-    docs = [decision(id, lot=f"L{n % lots}") for n, id in enumerate(ids)]
+async def post(url: str, ids: Sequence[str], lots: int = 1, door: str = "ledger") -> None:
+    """The ledger posts decisions, about so many lots by turns; with no lots, each about a lot of its own."""
+    docs = [decision(id, lot=f"L{n % lots}" if lots else f"own-{id}") for n, id in enumerate(ids)]
     async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
-        answer = await client.post(f"{url}/in/ledger", content=json.dumps({"docs": docs}), headers=JSON)
-        assert answer.status_code == 202, answer.text
+        answer = await client.post(f"{url}/in/{door}", content=json.dumps({"docs": docs}), headers=JSON)
+        assert answer.status_code == (202 if door == "ledger" else 422), answer.text
 
 
 async def mombus(*args: str, cwd: Path, answers: str = "") -> tuple[int, str, str]:
