@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test setup check docs bench reliability lock clean
+.PHONY: run test setup check docs bench reliability soak lock clean
 
 run: setup
 	$(BIN)/mombus demo
@@ -32,6 +32,11 @@ bench: setup
 # Injects every fault again and writes docs/reliability.md.
 reliability: setup
 	$(BIN)/pytest --proof
+
+# Kills, cuts and freezes at random under load, then counts: `make soak MINUTES=60`.
+MINUTES ?= 10
+soak: setup
+	$(BIN)/python tests/faults/soak.py --minutes $(MINUTES)
 
 # Needs uv on PATH; run after changing dependencies in pyproject.toml.
 lock:

@@ -16,7 +16,7 @@ import httpx
 import load
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from books import Books, Count
 
@@ -48,8 +48,10 @@ def _system(port: int, write: dict[str, Any], more: dict[str, Any]) -> dict[str,
     return {**base, "writes": [write], **more}
 
 
-def configuration(folder: Path, port: int, targets: Mapping[str, Any], **sections: Any) -> Path:
-    """Write routes.yaml: the load's production responses go to every target. `sections` are laid over it."""
+def configuration(
+    folder: Path, port: int, targets: Mapping[str, Any], *, name: str = "routes.yaml", **sections: Any
+) -> Path:
+    """Write a configuration: the load's production responses go to every target. `sections` are laid over it."""
     routes = {
         "version": 1,
         "plant": {"enterprise": "acme", "site": "lyon", "timezone": "Europe/Paris"},
@@ -60,7 +62,7 @@ def configuration(folder: Path, port: int, targets: Mapping[str, Any], **section
         "routes": [{"object": "production_response", "to": list(targets)}],
         **sections,
     }
-    file = folder / "routes.yaml"
+    file = folder / name
     file.write_text(json.dumps(routes))
     return file
 
@@ -75,17 +77,20 @@ def free_port() -> int:
 class HubProcess:
     """`mombus run` with `configuration`; started again as often as you like. `environment` goes over ours."""
 
-    def __init__(self, file: Path, port: int, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, file: Path, port: int, environment: Mapping[str, str] | None = None, parts: Sequence[str] = ()
+    ) -> None:
         self._file = file
         self.url = f"http://127.0.0.1:{port}"
         self._environment = environment
+        self._parts = [argument for part in parts for argument in ("--part", part)]
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Start it; `ready` waits for it."""
         with (self._file.parent / "hub.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "mombus", "run", str(self._file), cwd=ROOT, stdout=log, stderr=log,
+                sys.executable, "-m", "mombus", "run", str(self._file), *self._parts, cwd=ROOT, stdout=log, stderr=log,
                 env=os.environ | dict(self._environment or {}),
             )  # fmt: skip
 

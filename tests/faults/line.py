@@ -91,6 +91,8 @@ class Line:
         self._tasks.add(task)
         try:
             await self._connected(reader, writer)
+        except asyncio.CancelledError:
+            writer.transport.abort()  # the line is taken down
         finally:
             self._tasks.discard(task)
 

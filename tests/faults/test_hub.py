@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,9 +15,10 @@ import httpx
 import pytest
 from books import Books
 from counting_target import CountingTarget, Trouble
-from factory import counted, findable, free_port, keyed, running, until
+from factory import counted, findable, keyed, running, until
 from load import Load
 from proof import Part, Proof
+from target_process import TargetProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from factory import HubProcess
 
 LANES = 10
-TARGET = Path(__file__).with_name("counting_target.py")
 CHANCE = random.Random(20260302)  # noqa: S311
 
 
@@ -84,34 +83,22 @@ async def test_a_frozen_hub_goes_on(tmp_path: Path, proof: Proof) -> None:
     )  # fmt: skip
 
 
-@asynccontextmanager
-async def target_process(port: int, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(TARGET), str(port), str(folder / "books.db"), stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout
-    await process.stdout.readline()
-    try:
-        yield process
-    finally:
-        process.kill()
-        await process.wait()
-
-
 @pytest.mark.parametrize("declare", [findable, keyed])
 async def test_a_killed_target_gets_each_message_once(tmp_path: Path, declare, proof: Proof) -> None:
-    port, kills = free_port(), 3
+    kills, target = 3, TargetProcess(tmp_path / "books.db")
     books = Books(tmp_path / "books.db")
-    async with running(tmp_path, {"erp": declare(port)}) as hub:
+    async with running(tmp_path, {"erp": declare(target.port)}) as hub:
         sending = Load(lambda: hub.url, lanes=LANES, pause_s=0.05)
         work = asyncio.create_task(sending.send(15))
         for _ in range(kills):
+            await target.start()
             least = books.size() + 20
-            async with target_process(port, tmp_path):
-                await until(lambda least=least: books.size() >= least)
-        async with target_process(port, tmp_path):
-            await work
-            count = await counted(books, sending.sent)
+            await until(lambda least=least: books.size() >= least)
+            await target.kill()
+        await target.start()
+        await work
+        count = await counted(books, sending.sent)
+        await target.kill()
     assert count.right, count
     kind = "is read back" if declare is findable else "knows message ids"
     proof(

@@ -1,0 +1,28 @@
+"""A short soak; `make soak MINUTES=…` runs it as long as you like."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from proof import Part, Proof
+from soak import soak
+
+MINUTES = float(os.environ.get("MOMBUS_SOAK_MINUTES", "0.15"))
+
+
+@pytest.mark.timeout(MINUTES * 60 + 240)
+@pytest.mark.parametrize("apart", [False, True], ids=["whole", "apart"])
+async def test_what_is_acknowledged_takes_effect_once_whatever_happens(apart: bool, proof: Proof) -> None:
+    seed = int(os.environ.get("MOMBUS_SEED", "20260302"))
+    report = await soak(MINUTES, seed, apart=apart)
+    assert report.wrong == [], report
+    assert sum(report.events.values()) >= 3, "too little happened to prove anything"
+    how = "connectors and delivery in processes of their own" if apart else "one process with its broker"
+    struck = ", ".join(f"{name} {times}x" for name, times in sorted(report.events.items()))
+    proof(
+        Part.SOAK, fault=f"{sum(report.events.values())} faults at random, seed {seed}: {struck}",
+        load=f"{report.sent} facts in {MINUTES:g} minutes to 2 targets; {how}",
+        expected="sent = effects, in order per lane, nothing twice, memory flat",
+        seen=f"{'; '.join(f'{name}: {count}' for name, count in report.counts.items())}; memory {report.memory_mb}",
+    )  # fmt: skip
