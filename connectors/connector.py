@@ -8,7 +8,8 @@ Errors, all of them ConnectorError, decide what happens to a message:
     ConnectorError
     ├── ConfigError          wrong configuration: the system doesn't start, its finding names the field
     ├── RetryableError       not now; the same call may work later (retry_after_s, if the target said when)
-    │   └── NotConnected     there is no connection; the hub reconnects, nothing was sent
+    │   ├── NotConnected     there is no connection; the hub reconnects, nothing was sent
+    │   └── Lacking          refused for missing stock; it waits for what brings the material, then for a person
     ├── PermanentError       never, however often: the message is kept with this reason for a person
     │   ├── MappingError     the message can't be said in the target's words, or the item in ours
     │   └── Rejected         the target understood and said no
@@ -62,6 +63,10 @@ class RetryableError(ConnectorError):
 
 class NotConnected(RetryableError):  # noqa: N818
     """There is no connection, so nothing was sent."""
+
+
+class Lacking(RetryableError):  # noqa: N818
+    """The target has too little stock of a material that the message takes, and posted nothing."""
 
 
 class PermanentError(ConnectorError):

@@ -190,12 +190,20 @@ class Wms:
         row = {"id": rows[code]["id"] if code in rows else len(rows) + 1, **body}
         if kind != "release":
             row["goods_qty"] = _quantity(body["goods_qty"])
+        if kind == "issue":
+            self._refuse_negative(row["goods_code"], row["goods_qty"])
         rows[code] = row
         if kind == "issue" and body["goods_code"] in STAGED:
             self._move("ISSUE", body["order"], [(body["goods_code"], row["goods_qty"])], (LINE, ""))
         elif kind != "issue":
             self._agenda.after(PUT_AWAY_S, lambda: self._put_away(body["lot"]))
         return row
+
+    def _refuse_negative(self, article: int, quantity: Decimal) -> None:
+        """No stock of the line goes below zero."""
+        there = self._stock[article, LINE, ""]
+        if article in STAGED and there < quantity:
+            raise Refusal(422, f"insufficient stock of {article} at {LINE}: {there:f} of {quantity:f}")
 
     def _put_away(self, lot: str) -> None:
         """Receive what was made of a free lot and isn't received yet."""

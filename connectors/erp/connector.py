@@ -96,6 +96,10 @@ class ErpB2mmlConfig(ConnectorConfig):
         default="DocumentNumber",
         description="Id of the segment data or property in which the ERP notes the number of what it posted.",
     )
+    stock_missing: frozenset[str] = Field(
+        default=frozenset({"STOCK_MISSING"}), description="Reason codes with which the ERP refuses an issue for "
+        "missing stock: it is tried again when stock came.",
+    )  # fmt: skip
     version: Literal["V7.0.1"] = Field(
         default="V7.0.1", description="B2MML version of documents that the hub sends; it reads V7 and V4.01."
     )
@@ -256,7 +260,7 @@ class ErpB2mml:
         config = self._config
         manner = Manner(
             sender=config.logical_id, receiver=config.receiver_id, verb=Verb(config.verb),
-            confirmation=config.confirmation, number=config.document_number,
+            confirmation=config.confirmation, number=config.document_number, stock_missing=config.stock_missing,
         )  # fmt: skip
         return Desk(self._client, manner)
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 from canonical.b2mml import WriteError, write
 from canonical.b2mml.secure import parse
 from canonical.message import Verb
-from connectors.connector import Absent, ConnectorError, Level, MappingError, OutcomeUnknown, Receipt, Rejected
+from connectors.connector import Absent, ConnectorError, Lacking, Level, MappingError, OutcomeUnknown, Receipt, Rejected
 from connectors.erp.objects import find, number, trace
 from connectors.erp.questions import Head, about, owned
 from connectors.erp.replies import found_in, is_empty, verdict
@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """How one ERP wants to be spoken to: names in the application area, verb of a report, where it notes numbers."""
+    """How one ERP wants to be spoken to: names in the application area, verb of a report, where it notes numbers, and
+    the reason codes with which it refuses for missing stock."""
 
     sender: str
     receiver: str | None
     verb: Verb
     confirmation: str
     number: str
+    stock_missing: frozenset[str] = frozenset()
 
 
 class Desk:
@@ -95,7 +97,7 @@ class Desk:
     def _judged(self, message: Message, reply: _Element) -> Receipt | ConnectorError:
         said = verdict(reply, message.id)
         if not said.accepted:
-            return Rejected(said.reason)
+            return (Lacking if said.code in self._manner.stock_missing else Rejected)(said.reason)
         wanted = trace(message)
         element = find(wanted, reply)
         noted = number(wanted, element, self._manner.number) if element is not None else None

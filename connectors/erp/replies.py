@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 class Verdict:
     """An Acknowledge's or ConfirmBOD's word: accepted (Modified is accepted as well), or not and why.
 
-    `document` is the number it gives for what was posted (ChangeStatus/Code), if it gives one there.
+    `document` is the number it gives for what was posted (ChangeStatus/Code), if it gives one there; `code` the reason
+    code of a refusal.
     """
 
     accepted: bool
     reason: str = ""
     document: str | None = None
+    code: str = ""
 
 
 def verdict(reply: _Element, bod_id: str) -> Verdict:
@@ -43,7 +45,8 @@ def verdict(reply: _Element, bod_id: str) -> Verdict:
     for criteria in reply.iter("{*}ResponseCriteria"):
         expression = criteria.find("{*}ResponseExpression")
         if expression is not None and expression.get("actionCode") == "Rejected":
-            return Verdict(False, _reason(criteria))
+            code = (criteria.findtext("{*}ChangeStatus/{*}ReasonCode") or "").strip()
+            return Verdict(False, _reason(criteria), code=code)
         number = number or (criteria.findtext("{*}ChangeStatus/{*}Code") or "").strip()
     return Verdict(True, document=number or None)
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from mombus.delivery.lanes import Entry
     from mombus.journal.waiting import Waiting
 
+_ARRIVING = frozenset({Wait.REFERENCE, Wait.ALIAS, Wait.STOCK})
+"""What the arrival of a thing releases."""
+
 
 Record: TypeAlias = "Callable[[Connection, Deed], None]"
 """Writes a deed down, in the transaction of what it changes. The result of what changed nothing is NOT_DONE and why."""
@@ -100,7 +103,7 @@ class Commands:
             partial(waiting.missing, target=inbox.target.system, object=object, id=id)
         )  # fmt: skip
         for entry in (inbox.hand.entries.get(message_id) for message_id in ids):
-            if entry is not None and entry.phase is Phase.STORED and entry.kind in {Wait.REFERENCE, Wait.ALIAS}:
+            if entry is not None and entry.phase is Phase.STORED and entry.kind in _ARRIVING:
                 self._now(entry)
 
     def _refusal(  # noqa: PLR0911 - one line per refusal reads best

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mombus.delivery.lanes import Entry, Lanes, Phase
 from mombus.delivery.owing import Owing
+from mombus.delivery.stock import Stock
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
+    from canonical.message import Message
     from connectors.connector import Offer
 
 K = TypeVar("K", bound="Hashable")
@@ -52,6 +54,7 @@ class Hand:
         self.recent_revisions: Recent[tuple[str, str], int] = Recent()
         self.recent_entered: Recent[tuple[str, str], bool] = Recent()
         self.owing = Owing()
+        self.stock = Stock()
         self._after: dict[str, list[Entry]] = {}
         self.unsettled: set[int] = set()
         self.read = 0
@@ -95,6 +98,13 @@ class Hand:
         """Let an entry wait until a message is ended, and posted if it owes that. A restart makes it look again."""
         entry.owed = message_id
         self._after.setdefault(message_id, []).append(entry)
+
+    def brought(self, message: Message) -> None:
+        """The target took a message: what waits for stock that it may have brought is tried again."""
+        for entry in self.stock.brought(message):
+            if entry.phase is Phase.STORED:
+                entry.due = None
+                self.turn(entry)
 
     def paid(self, message_id: str) -> None:
         """A message owes nothing any more."""

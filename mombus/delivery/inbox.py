@@ -150,6 +150,8 @@ class Inbox:
                 self.hand.owing.add(entry)
             else:
                 self.hand.add(entry)
+            if entry.kind is Wait.STOCK:
+                self.hand.stock.lacks(entry)
             if entry.due is not None:
                 self.waking.at_due(entry)
 

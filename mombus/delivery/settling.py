@@ -260,6 +260,8 @@ class Settling:
         if ending.outcome is Outcome.DELIVERED:
             self.last_delivery = now
             self.has_now(entry)
+            if entry.message is not None:
+                self._hand.brought(entry.message)
         self.hop(entry, _OUTCOMES[ending.outcome], ending.reason or "", document=ending.document, late=late)
         if ending.posting is not None:
             self._hand.owing.add(entry)
@@ -281,6 +283,8 @@ class Settling:
         if to_wait.kind in {Wait.PARKED, Wait.IN_DOUBT} and entry.message is not None:
             self._parked(entry, entry.message, to_wait.reason)
         entry.roomed, entry.message, entry.kind, entry.open = True, None, to_wait.kind, to_wait.open
+        if to_wait.kind is Wait.STOCK:
+            self._hand.stock.lacks(entry)
         entry.due = None
         if to_wait.delay_s is not None:
             entry.due = asyncio.get_running_loop().time() + to_wait.delay_s

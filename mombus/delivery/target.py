@@ -58,7 +58,8 @@ class Target:
     `connect` opens the sink again after NotConnected; without it the sink's own `connect` is used.
     `write_timeout_s` is how long a write or find may take before its outcome counts as unknown. `closed` tells of a
     time the closing that it is in. `rate_per_s` is how many messages are written to it at most. `serialise_by` are the
-    objects of which two messages that name the same one are never written at once.
+    objects of which two messages that name the same one are never written at once. `lacking_s` is how long what it
+    refuses for missing stock waits until it is parked.
     """
 
     system: str
@@ -70,6 +71,7 @@ class Target:
     closed: Callable[[datetime], Closing | None] | None = None
     rate_per_s: float | None = None
     serialise_by: frozenset[str] = frozenset()
+    lacking_s: float = 8 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from connectors.connector import (
     Absent,
     Accept,
     Effect,
+    Lacking,
     Level,
     Offer,
     OutcomeUnknown,
@@ -21,6 +22,7 @@ from mombus.delivery import replies
 from mombus.delivery.posting import until_next
 from mombus.delivery.routing import mapped
 from mombus.delivery.settling import Ending, Settlement
+from mombus.delivery.stock import materials
 from mombus.delivery.target import Missing
 from mombus.delivery.verdict import Done, Refused, Stop, ToWait, back_off, text, verdict
 from mombus.journal import deliveries
@@ -225,11 +227,23 @@ class Writing:
             what = "isn't known yet" if kind is Wait.REFERENCE else f"has no id of {self._target.system} yet"
             return ToWait(kind, f"{answer.object} {answer.id} {what}", back_off(entry.attempts, self._patience))
         entry.missing = None
+        if isinstance(answer, Lacking):
+            return self._lacking(entry, answer)
         if entry.kind in {Wait.REFERENCE, Wait.ALIAS}:
             entry.attempts, entry.kind = 1, None
         asked = entry.message is not None and entry.message.verb.asks
         answer = answer if answer is not None else PermanentError("the connector gave no result")
         return verdict(answer, effect=effect, asked=asked, attempts=entry.attempts, patience=self._patience)
+
+    def _lacking(self, entry: Entry, refusal: Lacking) -> ToWait:
+        """It waits for its first material to come; since when it does is said again when it is refused first."""
+        now = self._clock()
+        if entry.kind is not Wait.STOCK:
+            entry.since, entry.attempts = now, 1
+        entry.missing = next(((object_, id) for object_, id in materials(entry.in_hand)), None)
+        if entry.since is not None and (now - entry.since).total_seconds() >= self._target.lacking_s:
+            return ToWait(Wait.PARKED, f"still lacking after {self._target.lacking_s / 3600:g} h: {text(refusal)}")
+        return ToWait(Wait.STOCK, text(refusal), back_off(entry.attempts, self._patience))
 
     def _done(self, entry: Entry, receipt: Receipt) -> Ending:
         message, rule = entry.message, entry.rule

@@ -90,6 +90,7 @@ def make_targets(
                 system=session.system, sink=sink, rules=rules, owned=owned, connect=reconnecting(session),
                 closed=partial(closed_at, system.closed, timezone=zone) if system.closed else None,
                 rate_per_s=system.rate_per_s, serialise_by=frozenset(system.serialise_by),
+                lacking_s=system.lacking.total_seconds(),
             ))  # fmt: skip
     return targets
 

@@ -51,6 +51,8 @@ class Wait(StrEnum):
     """The target has it, but not as far as the route promises. Nothing waits behind it."""
     AFTER = "awaiting another"
     """Something must be posted at the target first."""
+    STOCK = "awaiting stock"
+    """The target has too little of a material: what brings it releases this, or time, or in the end a person."""
     PARKED = "parked"
     """It can't work: a person decides."""
     IN_DOUBT = "in doubt"
@@ -66,7 +68,7 @@ class Wait(StrEnum):
         return self in _BY_TIME
 
 
-_BY_TIME = frozenset({Wait.RETRYING, Wait.REFERENCE, Wait.ALIAS, Wait.POSTING})
+_BY_TIME = frozenset({Wait.RETRYING, Wait.REFERENCE, Wait.ALIAS, Wait.POSTING, Wait.STOCK})
 
 waiting = Table(
     "waiting", metadata,

@@ -31,6 +31,10 @@ PRODUCT = "FG-1000"
 BATCH = 12
 """Bottles per case."""
 PER_BATCH = {"BOTTLE-05": 12, "CAP-28": 12, "LABEL-A": 12, "WATER": 6, "CASE-12": 1}
+OPENING = Decimal(100_000)
+"""How much of each material there is at first."""
+STOCK = {"consumed": -1, "issued": -1, "received": 1}
+"""Which uses change the stock, and how."""
 FIRST_NUMBERS = {
     "confirmation": 5_000_000_123,
     "goods issue": 4_900_000_001,
@@ -84,6 +88,7 @@ class Books:
     def __init__(self) -> None:
         self.orders: dict[str, Order] = {}
         self.postings: list[Posting] = []
+        self.stock = defaultdict(Decimal, dict.fromkeys(MATERIALS, OPENING))
         self._next = dict(FIRST_NUMBERS)
 
     def release(self, order_id: str, quantity: Decimal) -> Order:
@@ -96,6 +101,8 @@ class Books:
         self._next[kind] += 1
         posting = Posting(str(number), kind, reference, order, lines, source)
         self.postings.append(posting)
+        for line in lines:
+            self.stock[line.material] += STOCK.get(line.use, 0) * line.quantity
         return posting
 
     def numbers(self, order: str) -> dict[str, object]:

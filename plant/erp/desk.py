@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from copy import deepcopy
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from plant.erp.documents import (
@@ -23,11 +25,11 @@ from plant.erp.documents import (
 from plant.erp.soap import E
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from lxml.etree import _Element
 
-    from plant.erp.books import Books, Posting
+    from plant.erp.books import Books, Line, Posting
 
 LOT_ELEMENTS_AFTER_PROPERTIES = (
     "MaterialSubLot", "StorageLocation", "Quantity", "TestSpecificationID", "AssemblyLot", "AssemblySubLot",
@@ -108,6 +110,7 @@ class Desk:
         used = [actual for actual in actuals if text_of(actual, "MaterialUse") in CONSUMED]
         made = [actual for actual in actuals if actual not in used]
         issued = [(actual, line_of(actual, inventory=False)) for actual in used]
+        self._refuse_negative([line for _, line in issued])
         output = tuple(line_of(actual, inventory=False) for actual in made)
         reference = text_of(segment, "ID")
 
@@ -122,6 +125,16 @@ class Desk:
                 stamp_property(actual, "MaterialActualProperty", posting.number)
 
         return post
+
+    def _refuse_negative(self, lines: Sequence[Line]) -> None:
+        """No stock goes below zero."""
+        needed: dict[str, Decimal] = defaultdict(Decimal)
+        for line in lines:
+            needed[line.material] += line.quantity
+        for material, quantity in needed.items():
+            if self._books.stock[material] < quantity:
+                there = self._books.stock[material]
+                raise Refusal("STOCK_MISSING", f"{quantity} of {material} can't be issued, {there} are there")
 
     def _lot(self, lot: _Element) -> Callable[[], list[_Element]]:
         if not text_of(lot, "Disposition"):

@@ -23,7 +23,7 @@ from rest_bodies import (
 
 from canonical.message import Message, Verb
 from connectors.cmms.rest import CmmsRest
-from connectors.connector import Absent, Halted, Item, Level, MappingError, OutcomeUnknown, Receipt, Rejected
+from connectors.connector import Absent, Halted, Item, Lacking, Level, MappingError, OutcomeUnknown, Receipt, Rejected
 from connectors.qms.rest import QmsRest
 from connectors.wms.rest import WmsRest
 from plant.cmms import Cmms
@@ -117,6 +117,8 @@ async def test_the_warehouse_stages_what_an_order_needs(wms: Talk) -> None:
 
 
 async def test_the_warehouse_receives_the_good_ones_of_a_free_lot(wms: Talk) -> None:
+    await wms.write(production_order())
+    await wms.until(lambda said: len(said) == 4)
     results = await wms.write(
         production_response("R1", "120"), consumption("R1", "30004", "10.25"), consumption("R1", "30006", "60.5", "LTR")
     )
@@ -134,7 +136,19 @@ async def test_the_warehouse_receives_the_good_ones_of_a_free_lot(wms: Talk) -> 
     numbers = await wms.numbers("/numbers/PO-4711/")
     assert numbers["received"] == {"30005": "238"}
     assert numbers["issued"] == {"30004": "10.25"}
-    assert numbers["staged"] == {}
+
+
+async def test_the_warehouse_refuses_an_issue_of_what_is_not_at_the_line_until_it_is(wms: Talk) -> None:
+    used = consumption("R1", "30004", "10.25")
+    (refused,) = await wms.write(used)
+    assert isinstance(refused, Lacking)
+    assert "insufficient stock of 30004 at LINE1: 0 of 10.25" in str(refused)
+    assert await wms.connector.find(used) == Absent()
+    await wms.write(production_order())
+    await wms.until(lambda said: len(said) == 4)
+    (receipt,) = await wms.write(used)
+    assert receipt.level is Level.POSTED
+    assert (await wms.numbers("/numbers/PO-4711/"))["issued"] == {"30004": "10.25"}
 
 
 def _received(said: list[Message]) -> list[int]:

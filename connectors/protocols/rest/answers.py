@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.connector import (
     ConnectorError,
     Halted,
+    Lacking,
     MappingError,
     NotConnected,
     OutcomeUnknown,
@@ -29,13 +30,15 @@ MAX_REASON = 500
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the system answered. `reason` is set when its body says what went wrong; `url` is where it came from."""
+    """What the system answered. `reason` is set when its body says what went wrong, `lacking` when that is missing
+    stock; `url` is where it came from."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes
     reason: str | None = None
     url: str = ""
+    lacking: bool = False
 
     @property
     def good(self) -> bool:
@@ -98,6 +101,8 @@ def _lost(reason: str, repeatable: bool) -> ConnectorError:
 
 def _meant(reply: Reply, repeatable: bool) -> ConnectorError:
     text = f"HTTP {reply.status}: {reply.reason or reason_of(reply)}"
+    if reply.lacking:
+        return Lacking(text)
     match reply.status:
         case 401 | 403 | 407:
             return Halted(f"{text}; check the credentials")

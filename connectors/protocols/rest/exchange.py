@@ -224,6 +224,11 @@ def _as_its_body_says(call: Call, reply: Reply, error: str) -> Reply:
         case None | False | "":
             return reply
         case {"status": int(status), **rest}:
-            return replace(reply, status=status, reason=str(rest.get("reason") or f"status {status} in the answer"))
+            return replace(
+                reply,
+                status=status,
+                reason=str(rest.get("reason") or f"status {status} in the answer"),
+                lacking=rest.get("lacking") is True,
+            )
         case {"reason": reason} | reason:
             return replace(reply, status=422, reason=str(reason))

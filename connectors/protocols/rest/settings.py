@@ -206,7 +206,8 @@ class Wire(Section):
     check: Check | None = Field(default=None, description="A call that works with good credentials only.")
     error: Jsonata | None = Field(
         default=None,
-        description="What is wrong in an answer of status 2xx: a reason, or {'status', 'reason'}; nothing if fine.",
+        description="What is wrong in an answer of status 2xx: a reason, or {'status', 'reason', 'lacking'}; nothing "
+        "if fine. `lacking` is true of a refusal for missing stock: it is tried again when stock came.",
     )
     reads: tuple[Read, ...] = Field(default=(), description="Lists that are polled, or read whole as a snapshot.")
     writes: tuple[Write, ...] = Field(default=(), description="How objects and verbs are written, and read back.")
