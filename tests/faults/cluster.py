@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-from authority import certify
+from authority import Authority
 from factory import free_port
 from line import Line
 
@@ -83,7 +83,9 @@ class Cluster:
     """The three; `url` names them all."""
 
     def __init__(self, folder: Path) -> None:
-        self.files = certify(folder)
+        authority = Authority(folder, "ca")
+        certificate, key = authority.sign("node")
+        self.files = {"ca": authority.file, "cert": certificate, "key": key}
         self.nodes = [Node(number, folder, self.files) for number in range(NODES)]
         self._stack = AsyncExitStack()
 
