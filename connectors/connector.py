@@ -259,7 +259,7 @@ class Connector(Protocol):
         """Open what it needs; called again after NotConnected. Raises RetryableError, Halted, ConfigError."""
 
     async def close(self) -> None:
-        """Close everything, also half open; called once, last. Never raises."""
+        """Close everything, also half open. Never raises. A system that another hub had may be connected again."""
 
     async def probe(self) -> Probe:
         """How it is, from something the system answered lately; at most a second. Never raises."""

@@ -22,13 +22,34 @@ if TYPE_CHECKING:
 
 ROOT = "mombus.command"
 MAX_BYTES = 64 * 1024
+PASS_ON_S = 20.0
+"""How long another hub may take for a command."""
 AT_ONCE = 8
 """Commands that are worked on at the same time."""
 
 
-def command_subject(site: str, name: str) -> str:
-    """Where a command is asked."""
-    return f"{ROOT}.{token(site)}.{token(name)}"
+def command_subject(site: str, name: str, hub: str | None = None) -> str:
+    """Where a command is asked, of whichever hub or of one by its name; `*` for every command."""
+    subject = f"{ROOT}.{token(site)}.{name if name == '*' else token(name)}"
+    return f"{subject}.{hub}" if hub else subject
+
+
+async def pass_on(
+    bus: Bus, *, site: str, name: str, question: Mapping[str, Any], hub: str, within_s: float = PASS_ON_S
+) -> Any:
+    """Ask another hub and return its answer. Raises ValueError with its refusal, or when it doesn't answer."""
+    from nats.errors import Error  # noqa: PLC0415 - heavy
+
+    try:
+        answer = await bus.client.request(
+            command_subject(site, name, hub), json.dumps(question).encode(), timeout=within_s
+        )
+    except (Error, TimeoutError) as error:
+        raise ValueError(f"the hub that has it doesn't answer ({type(error).__name__}): try again soon") from error
+    said = read_json(answer.data, bus.client.max_payload)
+    if not isinstance(said, dict) or "result" not in said:
+        raise ValueError(str(said.get("error") if isinstance(said, dict) else said))
+    return said["result"]
 
 
 async def listen(
@@ -37,9 +58,12 @@ async def listen(
     site: str,
     answer: Callable[[str, Mapping[str, Any]], Awaitable[Any]],
     observe: Callable[[str], None] | None = None,
+    hub: str | None = None,
 ) -> None:
     """Answer commands from now on, until the bus is closed.
 
+    A command is answered by one of the hubs that listen for a site; with `hub`, those are heard that are asked of that
+    hub by its name.
     `answer` gets a command's name and its JSON object and returns what JSON can say (anything else as text). What it
     raises is told to the asker; errors that aren't ValueError or LookupError are told to `observe` as well.
     """
@@ -49,7 +73,9 @@ async def listen(
         if message.reply_to.startswith(INBOXES):
             await bus.client.publish(message.reply_to, reply)
 
-    subscriber = bus.broker.subscriber(f"{ROOT}.{token(site)}.*", no_reply=True, decoder=_whole, max_workers=AT_ONCE)
+    subscriber = bus.broker.subscriber(
+        command_subject(site, "*", hub), queue="hubs", no_reply=True, decoder=_whole, max_workers=AT_ONCE
+    )
     subscriber(handle)
     await subscriber.start()
 
@@ -64,7 +90,7 @@ async def _answered(
     answer: Callable[[str, Mapping[str, Any]], Awaitable[Any]],
     observe: Callable[[str], None] | None,
 ) -> dict[str, Any]:
-    name = message.raw_message.subject.rpartition(".")[2]
+    name = message.raw_message.subject.split(".")[3]
     try:
         return {"result": await answer(name, _question(message.body))}
     except (ValueError, LookupError) as error:

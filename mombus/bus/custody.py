@@ -69,6 +69,14 @@ class Custody:
         if kind in _WAITING:
             self.block(item)
 
+    async def refresh(self, system: str) -> None:
+        """Read again what is open before an item of a system: another hub may have kept something, or let it pass."""
+        self._disagreed |= await self._journal.read(disagreements.open_keys)
+        waiting = await self.waiting(system)
+        self.unblock(system)
+        for item in waiting:
+            self.block(item)
+
     def blocks(self, system: str, message: Message) -> bool:
         """True while something before it in one of its lanes waits for an alias."""
         return not self._blocked.get(system, _NONE).isdisjoint(message.lanes)

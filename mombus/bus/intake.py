@@ -21,7 +21,7 @@ from mombus.bus.custody import Custody
 from mombus.bus.errors import Conflict, NotPermitted, TooLarge
 from mombus.bus.judgement import Given, Judgement, Kept, Ready, contradiction
 from mombus.bus.raw import store_raw
-from mombus.bus.revisions import Revisions
+from mombus.bus.revisions import REMEMBERED, Revisions
 from mombus.journal import bookmarks
 from mombus.journal.parked import Parked, ParkedItem
 from mombus.ownership.aliases import Aliases, Missing
@@ -42,19 +42,22 @@ CONFLICTS = 20
 
 
 class Intake:
-    """Takes items in. `counts` counts by (system, object, what).
+    """Takes items in. `counts` counts by (system, object, what). With `shared` other hubs take in as well: nothing that
+    they may have changed is remembered.
 
     What: received, published, requested, replied, echo, older, refused, disagreed, waiting, fault.
     """
 
     def __init__(
-        self, *, bus: Bus, journal: Journal, owners: Owners, aliases: Aliases, requests: Requests, site: str
-    ) -> None:
+        self, *, bus: Bus, journal: Journal, owners: Owners, aliases: Aliases, requests: Requests, site: str,
+        shared: bool = False,
+    ) -> None:  # fmt: skip
         self._bus = bus
         self._journal = journal
         self._aliases = aliases
         self._site = site
-        self._revisions = Revisions(bus)
+        self._shared = shared
+        self._revisions = Revisions(bus, 0 if shared else REMEMBERED)
         self._custody = Custody(bus, journal, site)
         self._judgement = Judgement(
             bus=bus, owners=owners, aliases=aliases, requests=requests, revisions=self._revisions,
@@ -115,6 +118,8 @@ class Intake:
         return await self._custody.close(id, f"{who}: {why}")
 
     async def _take(self, system: str, item: Item) -> list[Outcome]:
+        if self._shared:
+            await self._custody.refresh(system)
         raw = None
         if item.raw is not None:
             raw = await store_raw(

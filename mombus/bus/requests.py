@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 DURABLE = "requests"
 ANSWERS = (Verb.ACKNOWLEDGE, Verb.RESPOND, Verb.CONFIRM, Verb.SHOW)
 _LOOK_S = 1.0
+_MOST_S = 60.0
+_SHARED_S = 5.0
+"""How often requests are looked at that other hubs may have recorded."""
 _BATCH = 100
 _FETCH_S = 2.0
 
@@ -42,11 +45,14 @@ class Requests:
     All of it survives a restart: the rows are in the journal, and the answers are read by a durable consumer.
     """
 
-    def __init__(self, bus: Bus, journal: Journal, *, observe: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, bus: Bus, journal: Journal, *, observe: Callable[[str], None] | None = None, shared: bool = False
+    ) -> None:
         self._bus = bus
         self._journal = journal
         self._observe = observe or (lambda _text: None)
         self._more = asyncio.Event()
+        self._look_s = _SHARED_S if shared else _MOST_S
 
     async def record(self, request: Request, now: datetime) -> None:
         """Keep an open request, before it is published. One that is known already keeps its expiry."""
@@ -108,9 +114,9 @@ class Requests:
                 self._observe(f"open requests can't be expired: {error}; trying again")
                 await asyncio.sleep(_LOOK_S)
                 continue
-            left_s = 60.0 if upcoming is None else (upcoming - datetime.now(UTC)).total_seconds()
+            left_s = self._look_s if upcoming is None else (upcoming - datetime.now(UTC)).total_seconds()
             try:
-                await asyncio.wait_for(self._more.wait(), min(60.0, max(0.01, left_s)))
+                await asyncio.wait_for(self._more.wait(), min(self._look_s, max(0.01, left_s)))
             except TimeoutError:
                 continue
 

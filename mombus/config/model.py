@@ -83,6 +83,7 @@ class Bus(Section):
     store: str = Field(
         default="embedded", description="The journal: `embedded`, or a database URL such as postgresql://db/mombus."
     )
+    store_user: str | None = Field(default=None, description="The database's user; the URL itself holds none.")
     store_password: SecretStr | None = Field(
         default=None, description="The database's password; the URL itself holds none."
     )
@@ -114,6 +115,11 @@ class Bus(Section):
         if self.broker == "embedded" and self.replicas > 1:
             raise ValueError("the embedded broker is one node: name the nodes of a cluster in `broker`, or replicas: 1")
         return self
+
+    @property
+    def shared(self) -> bool:
+        """True if other hubs may use the same journal: what each of them does is leased then."""
+        return self.store != "embedded" and database_url(self.store).get_backend_name() == "postgresql"
 
     @field_validator("store")
     @classmethod

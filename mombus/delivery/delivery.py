@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mombus.delivery.commands import Command, Done, Record
 from mombus.delivery.inbox import Inbox
+from mombus.delivery.leased import LeasedSink
+from mombus.delivery.opening import note_beginnings
+from mombus.delivery.reader import Reader
+from mombus.delivery.routing import Routing
 from mombus.delivery.target import Patience
 from mombus.journal import audit, waiting
+from mombus.journal.leaseholder import FencedJournal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from nats.js import JetStreamContext
 
     from mombus.delivery.replaying import Replaying
     from mombus.delivery.target import Hop, Observe, Prepare, Publish, Status, Target
     from mombus.journal.journal import Journal
+    from mombus.journal.leaseholder import Lease
     from mombus.journal.waiting import Wait, Waiting
 
 
 class UnknownTargetError(LookupError):
     """No target has that name."""
+
+
+class BetweenHubsError(UnknownTargetError):
+    """Another hub has the target, or will have it in some seconds."""
 
 
 def _unobserved(_hop: Hop) -> None:
@@ -34,27 +46,31 @@ class Delivery:
     """Everything that is written to systems.
 
     `publish` stores replies; `prepare` puts a message in a target's words (outbound aliases, references) or says what
-    is missing; `observe` is told of every hop. Sinks are connected by the caller before `run`.
+    is missing; `observe` is told of every hop. Sinks are connected by the caller before `run`. With `shared` other hubs
+    deliver from the same journal: each target is served under a lease, by `serve`.
     """
 
     def __init__(
         self, *, js: JetStreamContext, journal: Journal, site: str, targets: Sequence[Target], publish: Publish,
         observe: Observe = _unobserved, prepare: Prepare | None = None, patience: Patience | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC), shared: bool = False,
     ) -> None:  # fmt: skip
         self._journal = journal
-        self._inboxes = {
-            target.system: Inbox(
-                target, js=js, journal=journal, site=site, publish=publish, observe=observe, prepare=prepare,
-                patience=patience or Patience(), clock=clock,
-            )
-            for target in targets
-        }  # fmt: skip
+        self._patience = patience or Patience()
+        self._js = js
+        self._targets = {target.system: target for target in targets}
+        self._inbox_for = partial(
+            Inbox, js=js, site=site, publish=publish, observe=observe, prepare=prepare, patience=self._patience,
+            clock=clock,
+        )  # fmt: skip
+        self._inboxes: dict[str, Inbox] = {}
+        if not shared:
+            self._inboxes = {target.system: self._inbox_for(target, journal=journal) for target in targets}
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
         """Deliver until drained or cancelled. Raises OtherStream when the broker's stream isn't the journal's."""
-        runs = [asyncio.create_task(inbox.run(), name=f"inbox {name}") for name, inbox in self._inboxes.items()]
+        runs = [asyncio.create_task(inbox.run(), name=f"inbox {name}") for name, inbox in list(self._inboxes.items())]
         try:
             await asyncio.gather(self._ending.wait(), *runs)
         finally:
@@ -62,25 +78,61 @@ class Delivery:
                 run.cancel()
             await asyncio.gather(*runs, return_exceptions=True)
 
+    async def begin(self) -> None:
+        """Note where new routes begin, before anything is read and whoever delivers. Raises OtherStream."""
+        routings = {name: Routing(target) for name, target in self._targets.items()}
+        await note_beginnings(self._journal, Reader(self._js, "-", self._patience), routings)
+
+    async def serve(self, system: str, lease: Lease) -> None:
+        """Deliver to one target under a lease; when it is to be handed over, finish what is being written.
+
+        Cancelled when the lease is lost: what is being written is broken off then.
+        """
+        target = self._targets[system]
+        leased = replace(target, sink=LeasedSink(target.sink, lease))
+        inbox = self._inboxes[system] = self._inbox_for(leased, journal=FencedJournal(self._journal, lease))
+        running = asyncio.create_task(inbox.run(), name=f"inbox {system}")
+        ending = asyncio.create_task(lease.ending.wait())
+        try:
+            await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
+            inbox.drain()
+            await running
+        finally:
+            for task in (running, ending):
+                task.cancel()
+            await asyncio.gather(running, ending, return_exceptions=True)
+            await inbox.close()
+            del self._inboxes[system]
+
+    @property
+    def targets(self) -> Collection[str]:
+        """Every system that is delivered to."""
+        return self._targets.keys()
+
+    @property
+    def here(self) -> Collection[str]:
+        """The targets that this process delivers to now."""
+        return list(self._inboxes)
+
     async def opened(self) -> None:
         """Return once every target's routes have begun: what is stored from then on reaches it."""
-        for inbox in self._inboxes.values():
+        for inbox in list(self._inboxes.values()):
             await inbox.opened.wait()
 
     def drain(self) -> None:
         """Read no more and finish what is being written; `run` returns when that is done."""
         self._ending.set()
-        for inbox in self._inboxes.values():
+        for inbox in list(self._inboxes.values()):
             inbox.drain()
 
     async def close(self) -> None:
         """Let go at once. What was in hand comes again after the next start."""
         self._ending.set()
-        await asyncio.gather(*(inbox.close() for inbox in self._inboxes.values()))
+        await asyncio.gather(*(inbox.close() for inbox in list(self._inboxes.values())))
 
     async def status(self) -> list[Status]:
         """How every target is."""
-        return [await inbox.status() for inbox in self._inboxes.values()]
+        return [await inbox.status() for inbox in list(self._inboxes.values())]
 
     async def waiting(
         self, *, target: str | None = None, kind: Wait | None = None, lane: str | None = None, limit: int | None = None
@@ -101,7 +153,7 @@ class Delivery:
 
     async def arrived(self, object: str, id: str, target: str | None = None) -> None:
         """`object` `id` is known now (at `target`, or everywhere): what waits for it is looked at again."""
-        for name, inbox in self._inboxes.items():
+        for name, inbox in list(self._inboxes.items()):
             if target in {None, name}:
                 await inbox.commands.arrived(object, id)
 
@@ -121,5 +173,8 @@ class Delivery:
         try:
             return self._inboxes[target]
         except KeyError:
-            known = ", ".join(sorted(self._inboxes))
+            if target in self._targets:
+                text = f"another hub has '{target}', or will have it in some seconds: try again then"
+                raise BetweenHubsError(text) from None
+            known = ", ".join(sorted(self._targets))
             raise UnknownTargetError(f"'{target}' is no target; the targets are {known}") from None

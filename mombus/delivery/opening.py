@@ -28,6 +28,21 @@ if TYPE_CHECKING:
     from mombus.journal.journal import Journal
 
 
+async def note_beginnings(journal: Journal, reader: Reader, routings: Mapping[str, Routing]) -> None:
+    """Note where the targets' new routes begin, before anything is read: what is stored from now on reaches them.
+
+    For hubs that share a journal, where the target's inbox may open later, in another hub. Raises OtherStream.
+    """
+    last, created = await reader.facts()
+
+    def work(connection: Connection) -> None:
+        _check_stream(connection, created)
+        for target, routing in routings.items():
+            _note(connection, target, routing.beginnings(), last)
+
+    await journal.write(work)
+
+
 async def open_reading(
     journal: Journal, reader: Reader, target: str, routing: Routing
 ) -> tuple[dict[str, Beginning], int]:
@@ -39,14 +54,14 @@ async def open_reading(
     last, created = await reader.facts()
 
     def work(connection: Connection) -> tuple[dict[str, Beginning], int]:
-        other = deliveries.same_stream(connection, STREAM, created)
-        if other is not None:
-            raise OtherStream(_other_stream(other, created))
+        _check_stream(connection, created)
+        wanted = routing.beginnings()
+        _note(connection, target, wanted, last)
         settled = deliveries.position(connection, target)
-        known = _known(connection, target)
-        begin = _begin(routing.beginnings(), known, last, settled)
-        after = min([b.from_seq - 1 for name, b in begin.items() if name not in known] + _settled(settled))
-        _remember(connection, target, begin, gone=set(known) - set(begin))
+        known, fresh = _known(connection, target)
+        begin = _begin(wanted, known, fresh, settled)
+        after = min([begin[name].from_seq - 1 for name in fresh & set(wanted)] + _settled(settled))
+        _remember(connection, target, begin, gone=set(known) - set(begin) - fresh)
         deliveries.settle(connection, target, after)
         return begin, after
 
@@ -72,15 +87,31 @@ def _entry(row: waiting.Waiting, open: bool, now: datetime, loop_now: float) -> 
     )  # fmt: skip
 
 
+def _check_stream(connection: Connection, created: datetime) -> None:
+    other = deliveries.same_stream(connection, STREAM, created)
+    if other is not None:
+        raise OtherStream(_other_stream(other, created))
+
+
+def _note(connection: Connection, target: str, wanted: Mapping[str, Rule], last: int) -> None:
+    """Note the beginnings that aren't noted yet; they are fresh until the target's inbox has opened with them."""
+    known, _ = _known(connection, target)
+    begin = {name: _beginning(rule, last) for name, rule in wanted.items() if name not in known}
+    upsert(connection, starts, [
+        {"target": target, "what": name, "from_seq": b.from_seq, "from_time": b.from_time, "fresh": True}
+        for name, b in begin.items()
+    ])  # fmt: skip
+
+
 def _begin(
-    wanted: Mapping[str, Rule], known: Mapping[str, Beginning], last: int, settled: int | None
+    wanted: Mapping[str, Rule], known: Mapping[str, Beginning], fresh: set[str], settled: int | None
 ) -> dict[str, Beginning]:
-    """The beginnings: a new route's by its rule, an old one's no further back than what is settled."""
+    """The beginnings: a new route's as it was noted, an old one's no further back than what is settled."""
     done = settled or 0
     return {
-        name: Beginning(max(known[name].from_seq, done + 1), known[name].from_time) if name in known
-        else _beginning(rule, last)
-        for name, rule in wanted.items()
+        name: known[name] if name in fresh
+        else Beginning(max(known[name].from_seq, done + 1), known[name].from_time)
+        for name in wanted
     }  # fmt: skip
 
 
@@ -96,15 +127,17 @@ def _settled(settled: int | None) -> list[int]:
     return [] if settled is None else [settled]
 
 
-def _known(connection: Connection, target: str) -> dict[str, Beginning]:
+def _known(connection: Connection, target: str) -> tuple[dict[str, Beginning], set[str]]:
+    """What is noted, and which of it is fresh."""
     s = starts.c
-    rows = connection.execute(select(s.what, s.from_seq, s.from_time).where(s.target == target))
-    return {row[0]: Beginning(row[1], row[2]) for row in rows}
+    rows = connection.execute(select(s.what, s.from_seq, s.from_time, s.fresh).where(s.target == target)).all()
+    return {row[0]: Beginning(row[1], row[2]) for row in rows}, {row[0] for row in rows if row[3]}
 
 
 def _remember(connection: Connection, target: str, begin: Mapping[str, Beginning], gone: set[str]) -> None:
     rows = [
-        {"target": target, "what": name, "from_seq": b.from_seq, "from_time": b.from_time} for name, b in begin.items()
+        {"target": target, "what": name, "from_seq": b.from_seq, "from_time": b.from_time, "fresh": False}
+        for name, b in begin.items()
     ]
     upsert(connection, starts, rows)
     for name in gone:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mombus.bus.errors import BusError
 from mombus.delivery.commands import NOT_DONE, Command
-from mombus.delivery.delivery import UnknownTargetError
+from mombus.delivery.delivery import BetweenHubsError, UnknownTargetError
 from mombus.hub.auditing import Auditing
 from mombus.hub.choice import KEPT, BulkError, choice_of, kept_choice, things, waiting_choice
 from mombus.journal import audit, bulk, parked, selection
@@ -23,7 +23,7 @@ from mombus.journal.audit import Deed
 from mombus.journal.bulk import Action, Bulk, Chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sqlalchemy import Connection
 
@@ -128,21 +128,34 @@ class BulkActions:
         """Do what is begun, for ever; what a stop left is gone on with once every target's inbox is there."""
         await self._delivery.opened()
         while True:
+            await self._do_all()
+            await self._news.wait()
+
+    async def run_shared(self, here: Callable[[], Collection[str | None]]) -> None:
+        """Do this hub's part, for ever: what is about the targets it has now, `None` for what came in and is kept."""
+        while True:
+            await self._do_all(here)
+            await asyncio.sleep(AGAIN_S)
+
+    async def _do_all(self, here: Callable[[], Collection[str | None]] | None = None) -> None:
+        while True:
             self._news.clear()
             try:
                 for action in reversed(await self._journal.read(partial(bulk.rows, state=Bulk.RUNNING))):
-                    await self._do(action)
+                    await self._do(action, here)
             except SQLAlchemyError as error:
                 log.warning("bulk action paused", reason=str(error).splitlines()[0])
                 await asyncio.sleep(AGAIN_S)
-                continue
-            await self._news.wait()
+            else:
+                return
 
-    async def _do(self, action: Action) -> None:
+    async def _do(self, action: Action, here: Callable[[], Collection[str | None]] | None) -> None:
         while (await self._find(action.id)).state is Bulk.RUNNING:
-            some = await self._journal.read(partial(bulk.left, action=action.id, limit=AT_ONCE))
+            targets = here() if here is not None else None
+            some = await self._journal.read(partial(bulk.left, action=action.id, limit=AT_ONCE, targets=targets))
             if not some:
-                await self._journal.write(partial(_ended, action=action))
+                if not await self._journal.read(partial(bulk.left, action=action.id, limit=1)):
+                    await self._journal.write(partial(_ended, action=action))
                 return
             await asyncio.gather(*(self._one(action, thing) for thing in some))
 
@@ -153,6 +166,9 @@ class BulkActions:
                 await self._command(action, thing, thing.target)
             else:
                 await self._kept(action, thing)
+        except BetweenHubsError as error:
+            log.info("bulk action waits for another hub", reason=str(error))
+            await asyncio.sleep(AGAIN_S)
         except (UnknownTargetError, LookupError, ValueError) as error:
             await self._mark(action, thing, ok=False, result=str(error))
         except BusError as error:

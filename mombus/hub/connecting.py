@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connectors.connector import ConfigError, Halted, Hosted, RetryableError, Source
 from mombus.bus.errors import BusError
 from mombus.hub.reading import Reading
+from mombus.hub.session import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
     from connectors.connector import Item, Outcome
     from mombus.hub.session import Session
+
+GOODBYE_S = 5.0
+ANOTHER = "another hub has it"
 
 log = structlog.get_logger()
 
@@ -55,6 +60,23 @@ class Connecting:
         )  # fmt: skip
         return f"reading {system}", reading.run()
 
+    def reaches(self, system: str) -> bool:
+        """True if the connection to a system is this process's."""
+        return system in self._sessions
+
+    async def serve(self, system: str) -> None:
+        """Read one system, or connect it if it isn't read, until cancelled. The connection stays until `leave`."""
+        session = self._sessions[system]
+        session.mark(Condition.STARTING, "not connected yet")
+        await self._run(session)[1]
+
+    async def leave(self, system: str) -> None:
+        """Say goodbye to one system: another hub has it, or will."""
+        session = self._sessions[system]
+        session.mark(Condition.ELSEWHERE, ANOTHER)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(session.connector.close(), GOODBYE_S)
+
     def doors(self) -> Mapping[str, ASGIApp]:
         """The applications of the hosted connectors, by their path, each behind its doorkeeper."""
         from mombus.web.doorkeeper import Doorkeeper  # noqa: PLC0415 - heavy, only where somebody listens
@@ -86,10 +108,10 @@ class Connecting:
 
 async def _connect_first(session: Session) -> None:
     """A system that is only written to is connected once; its inbox connects it again after that."""
-    pause_s = 0.2
-    while session.opened == 0:
+    pause_s, before = 0.2, session.opened
+    while session.opened == before:
         try:
-            await session.connect(0)
+            await session.connect(before)
         except (Halted, ConfigError) as error:
             log.error("system halted", system=session.system, reason=str(error))
             await session.halt(str(error))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
     from mombus.hub.bulk import BulkActions
+    from mombus.hub.neighbours import Neighbours
     from mombus.hub.observing import Observing
     from mombus.hub.replays import Replays
     from mombus.hub.session import Session
@@ -52,7 +53,7 @@ class QuestionError(ValueError):
 
 
 class FrontDesk:
-    """The hub as its pages and commands see it."""
+    """The hub as its pages and commands see it. `neighbours` are the other hubs of its journal, if it is shared."""
 
     def __init__(
         self, *, config: Config, bus: Bus, journal: Journal, index: Journal, sessions: Mapping[str, Session],
@@ -73,22 +74,32 @@ class FrontDesk:
         self.replays = replays
         self.notices: Callable[[], Sequence[str]] = tuple
         """What else a person should look at."""
+        self.neighbours: Neighbours | None = None
 
     async def listen(self, bus: Bus) -> None:
         """Answer commands that come over the bus."""
+        if self.neighbours is not None:
+            await self.neighbours.listen(self._answered)
+            return
         await listen(
             bus, site=self._config.plant.site, answer=self._answered,
             observe=lambda text: log.error("command failed", reason=text),
         )  # fmt: skip
 
+    async def systems(self) -> list[dict[str, Any]]:
+        """The systems as this hub sees them."""
+        statuses = {status.target: status for status in await self._delivery.status()}
+        return [
+            reporting.system_row(session, probe, statuses.get(name), self._observing.flows)
+            for (name, session), probe in zip(self._sessions.items(), await self._probes(), strict=True)
+        ]
+
     async def status(self) -> Mapping[str, Any]:
         """Systems, flows, what waits, the last messages, and what a person should look at."""
         flows, now = self._observing.flows, datetime.now(UTC)
-        statuses = {status.target: status for status in await self._delivery.status()}
-        systems = [
-            reporting.system_row(session, probe, statuses.get(name), flows)
-            for (name, session), probe in zip(self._sessions.items(), await self._probes(), strict=True)
-        ]
+        systems = await self.systems()
+        if self.neighbours is not None:
+            systems = await self.neighbours.systems(systems)
         rows = [reporting.waiting_row(row, now) for row in await self._delivery.waiting(limit=reporting.SHOWN)]
         waits = await self._journal.read(partial(selection.groups, selection=EVERYTHING, now=now))
         link = self._bus.link
@@ -100,7 +111,8 @@ class FrontDesk:
             kept=kept,
             trouble=reporting.trouble(
                 systems, waits, broker=None if link.up else link.reason, disagreements=quarrels, kept=kept,
-                storage=self._storage.trouble(), notices=self.notices(),
+                storage=self._storage.trouble(),
+                notices=[*self.notices(), *(self.neighbours.trouble() if self.neighbours else ())],
                 answers=self._process_owners(),
             ),
         )  # fmt: skip
@@ -235,7 +247,7 @@ class FrontDesk:
 
     async def _answer(self, name: str, question: Mapping[str, Any]) -> Any:
         match name:
-            case "status" | "disagreements" | "kept" | "ready" | "metrics":
+            case "status" | "systems" | "disagreements" | "kept" | "ready" | "metrics":
                 return await getattr(self, name)()
             case "journey":
                 return await self.journey(**_texts(question, "number"))

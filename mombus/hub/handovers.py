@@ -27,7 +27,7 @@ from mombus.journal.journal import Journal
 from mombus.ownership.aliases import Aliases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from contextlib import AsyncExitStack
     from pathlib import Path
 
@@ -58,8 +58,8 @@ class Handovers:
         self._feeder = feeder
         self._observing = observing
         self._housekeeping = housekeeping
-        self._replays = replays
-        self._bulk = bulk
+        self.replays = replays
+        self.bulk = bulk
 
     async def begin(self, delivering: asyncio.Task[None]) -> None:
         """Return when the targets' routes have begun: nothing may be read before. Raises what ends `delivering`."""
@@ -73,10 +73,19 @@ class Handovers:
 
     def running(self) -> Mapping[str, Coroutine[None, None, None]]:
         """What else runs for ever, by name."""
+        requests, housekeeping = self.housework()
         return {
-            "requests": self._requests.run(), "index": self._feeder.run(), "observing": self._observing.run(),
-            "housekeeping": self._housekeeping.run(), "replays": self._replays.run(), "bulk actions": self._bulk.run(),
+            **self.watching(), "requests": requests, "housekeeping": housekeeping, "replays": self.replays.run(),
+            "bulk actions": self.bulk.run(),
         }  # fmt: skip
+
+    def watching(self) -> Mapping[str, Coroutine[None, None, None]]:
+        """What every hub does for itself, by name."""
+        return {"index": self._feeder.run(), "observing": self._observing.run()}
+
+    def housework(self) -> Sequence[Coroutine[None, None, None]]:
+        """What one hub does for all: requests and their answers, and housekeeping."""
+        return self._requests.run(), self._housekeeping.run()
 
 
 async def open_journals(config: Config, folder: Path, stack: AsyncExitStack) -> tuple[Journal, Journal]:
@@ -91,8 +100,11 @@ async def open_journals(config: Config, folder: Path, stack: AsyncExitStack) -> 
 def _store(config: Config, folder: Path) -> str:
     if config.bus.store == "embedded":
         return f"sqlite:///{folder / 'journal.sqlite'}"
-    url, password = database_url(config.bus.store), config.bus.store_password
-    return (url.set(password=password.get_secret_value()) if password else url).render_as_string(hide_password=False)
+    password = config.bus.store_password
+    url = database_url(config.bus.store).set(
+        username=config.bus.store_user, password=password.get_secret_value() if password else None
+    )
+    return url.render_as_string(hide_password=False)
 
 
 async def make_handovers(
@@ -101,9 +113,12 @@ async def make_handovers(
 ) -> Handovers:  # fmt: skip
     """Everything wired, ready to run. Raises BusError."""
     site = config.plant.site
-    aliases = Aliases(config.aliases, journal)
-    requests = Requests(bus, journal, observe=lambda text: log.warning("request", what=text))
-    intake = Intake(bus=bus, journal=journal, owners=owners, aliases=aliases, requests=requests, site=site)
+    shared = config.bus.shared
+    aliases = Aliases(config.aliases, journal, shared=shared)
+    requests = Requests(bus, journal, observe=lambda text: log.warning("request", what=text), shared=shared)
+    intake = Intake(
+        bus=bus, journal=journal, owners=owners, aliases=aliases, requests=requests, site=site, shared=shared
+    )
     await aliases.catch_up()
     await intake.start()
     policies = {ownership.object: ownership.references for ownership in config.objects}
@@ -114,7 +129,7 @@ async def make_handovers(
         targets=make_targets(
             config, sessions.values(), owners, take_in=intake.accept, requests=requests, bus=bus, aliases=aliases
         ),
-        observe=observing.hop, prepare=make_prepare(aliases, known, requests),
+        observe=observing.hop, prepare=make_prepare(aliases, known, requests), shared=shared,
     )  # fmt: skip
     observing.delivery = delivery
     replays = Replays(config=config, bus=bus, journal=journal, index=index, delivery=delivery)

@@ -34,9 +34,11 @@ from mombus.hub.far_intake import FarIntake, IntakeDoor
 from mombus.hub.gate import Gate
 from mombus.hub.handovers import make_handovers, open_journals
 from mombus.hub.mending import Mending
+from mombus.hub.neighbours import Neighbours
 from mombus.hub.parts import EVERYTHING, Parts
 from mombus.hub.server import Server
 from mombus.hub.serving import Serving
+from mombus.hub.sharing import Sharing
 from mombus.hub.spooling import open_spools
 from mombus.hub.storage import Storage
 from mombus.ownership.owners import Owners
@@ -99,7 +101,7 @@ async def open_hub(
         bus, broker = await _open_bus(config, folder, stack, parts)
         tasks: list[asyncio.Task[None]] = []
         if parts.delivery:
-            opened = await _open_delivery(config, parts, bus, broker, stack, tasks, on_hop, server.notices)
+            opened = await _open_delivery(config, parts, bus, broker, stack, tasks, on_hop, server)
         else:
             opened = await _open_apart(config, parts, bus, stack, tasks)
         tasks.append(await server.start(_app(config, parts, opened, server.notices)))
@@ -120,7 +122,7 @@ class _Opened(NamedTuple):
 
 async def _open_delivery(  # noqa: PLR0917 - wired in one place
     config: Config, parts: Parts, bus: Bus, broker: EmbeddedBroker | None, stack: AsyncExitStack,
-    tasks: list[asyncio.Task[None]], on_hop: Callable[[Hop], None] | None, notices: Callable[[], Sequence[str]],
+    tasks: list[asyncio.Task[None]], on_hop: Callable[[Hop], None] | None, server: Server,
 ) -> _Opened:  # fmt: skip
     """The hub itself, with the connectors that run here; those that run elsewhere are reached over the bus."""
     journal, index = await open_journals(config, _folder(config), stack)
@@ -137,17 +139,26 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     storage.spools = spooling.states
     connecting = Connecting(here, spooling)
     stack.push_async_callback(lambda: connecting.close(CLOSE_S))
-    stack.push_async_callback(_stop, tasks, handovers.delivery)
-    tasks.append(asyncio.create_task(handovers.delivery.run(), name="delivery"))
-    await handovers.begin(tasks[0])
+    sharing = None
+    if config.bus.shared:
+        sharing = Sharing(config, journal, handovers=handovers, connecting=connecting, address=server.url)
+        handovers.desk.neighbours = Neighbours(bus, config.plant.site, sharing.holder)
+    stack.push_async_callback(_stop, tasks, handovers.delivery, sharing)
+    if sharing is not None:
+        await sharing.begin()
+        working = {**handovers.watching(), "sharing": sharing.run()}
+    else:
+        tasks.append(asyncio.create_task(handovers.delivery.run(), name="delivery"))
+        await handovers.begin(tasks[0])
+        working = {**handovers.running(), **connecting.running()}
     watching = {f"watching {name}": session.watch() for name, session in far.items()}
     _begin(tasks, {**storage.running(), "broker": Mending(bus, broker, storage.disk).run()})
-    _begin(tasks, {**handovers.running(), **spooling.running(), **connecting.running(), **watching})
+    _begin(tasks, {**working, **spooling.running(), **watching})
     if not parts.whole:
         door = IntakeDoor(bus.client, config.plant.site, gate, frozenset(config.systems))
         await door.start()
         stack.push_async_callback(door.stop, CLOSE_S)
-    handovers.desk.notices = notices
+    handovers.desk.notices = server.notices
     await handovers.desk.listen(bus)
     return _Opened(connecting, handovers.desk, handovers.desk.ready)
 
@@ -238,8 +249,12 @@ def _note(config: Config, broker_url: str, pages: str) -> note.Note:
     return note.Note(config.plant.site, broker_url, pages, os.getpid(), _token(config), credentials, ca)
 
 
-async def _stop(tasks: Sequence[asyncio.Task[None]], delivery: Delivery | None = None) -> None:
+async def _stop(
+    tasks: Sequence[asyncio.Task[None]], delivery: Delivery | None = None, sharing: Sharing | None = None
+) -> None:
     """Stop reading, let delivery finish what it is writing, then end the rest."""
+    if sharing is not None:
+        await sharing.end()
     for task in tasks:
         if task.get_name() != "delivery":
             task.cancel()

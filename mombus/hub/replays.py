@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from canonical.objects import shown_key
 from mombus.bus.errors import BusError
+from mombus.delivery.delivery import BetweenHubsError
 from mombus.delivery.replaying import Terms
 from mombus.hub.history import History
 from mombus.hub.selecting import selection_of
@@ -191,6 +192,12 @@ class Replays:
                         feeding[replay.target] = tasks.create_task(self._feed(replay.target))
                 await self._news.wait()
 
+    async def feed(self, target: str) -> None:
+        """Feed one target, for ever: by the hub that has it, where hubs share the journal and others begin replays."""
+        while True:
+            await self._feed(target)
+            await asyncio.sleep(AGAIN_S)
+
     def _selection(self, said: Mapping[str, Any]) -> Selection:
         return selection_of(said, self._config.plant.timezone, datetime.now(UTC))
 
@@ -202,6 +209,9 @@ class Replays:
             except BusError as error:
                 log.warning("replay paused", target=target, reason=str(error))
                 await asyncio.sleep(AGAIN_S)
+            except BetweenHubsError as error:
+                log.debug("a replay waits for another hub", target=target, reason=str(error))
+                return
             except LookupError as error:
                 log.error("a replay waits for its target to be declared again", target=target, reason=str(error))
                 return

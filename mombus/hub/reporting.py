@@ -47,8 +47,8 @@ def system_row(session: Session, probe: Probe, status: Status | None, flows: Flo
 def _health(session: Session, probe: Probe, status: Status | None) -> tuple[str, str]:
     if session.condition is Condition.HALTED or (status and status.condition == "halted"):
         return "halted", session.reason or (status.reason if status else "")
-    if session.condition is Condition.DOWN:
-        return "down", session.reason
+    if session.condition in {Condition.DOWN, Condition.ELSEWHERE}:
+        return session.condition.value, session.reason
     if status and status.condition in {"reconnecting", "failing", "paused"}:
         return "down", f"{status.condition}: {status.reason}"
     return probe.health.value, probe.reason or (status.reason if status and status.condition != "stopped" else "")

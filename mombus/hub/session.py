@@ -26,6 +26,8 @@ class Condition(StrEnum):
     DOWN = "down"
     HALTED = "halted"
     """Nothing works until a person acts."""
+    ELSEWHERE = "elsewhere"
+    """Another hub has the connection."""
 
 
 class Session:
@@ -75,7 +77,7 @@ class Session:
     def heard(self) -> None:
         """The system said something."""
         self.last_data = datetime.now(UTC)
-        if self.condition is not Condition.HALTED:
+        if self.condition not in {Condition.HALTED, Condition.ELSEWHERE}:
             self.mark(Condition.OK, "")
 
     async def halt(self, reason: str) -> None:

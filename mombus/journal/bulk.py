@@ -29,7 +29,7 @@ from sqlalchemy import (
 from mombus.journal.tables import Instant, metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -115,10 +115,15 @@ def begin(connection: Connection, action: Action, things: Sequence[tuple[str | N
         connection.execute(insert(chosen), rows)
 
 
-def left(connection: Connection, action: str, limit: int) -> list[Chosen]:
-    """The next things of an action that have no result."""
+def left(
+    connection: Connection, action: str, limit: int, targets: Collection[str | None] | None = None
+) -> list[Chosen]:
+    """The next things of an action that have no result, those for `targets` if they are given."""
     c = chosen.c
     statement = select(c.number, c.target, c.subject).where(c.action == action, c.ok.is_(None)).order_by(c.number)
+    if targets is not None:
+        named = c.target.in_([target for target in targets if target is not None])
+        statement = statement.where(named | c.target.is_(None) if None in targets else named)
     return [Chosen(*row) for row in connection.execute(statement.limit(limit))]
 
 

@@ -102,8 +102,9 @@ starts = Table(
     Column("what", String(128), primary_key=True),
     Column("from_seq", BigInteger, nullable=False),
     Column("from_time", Instant),
+    Column("fresh", Boolean, nullable=False),
 )  # fmt: skip
-"""Where each route of a target began: what is older is none of its."""
+"""Where each route of a target began: what is older is none of its. Fresh: the target hasn't read for it yet."""
 
 streams = Table(
     "streams", metadata,

@@ -106,10 +106,16 @@ class Declared:
 
 
 class Aliases(Declared):
-    """Aliases of every system: the declared ones, and document numbers learned from receipts."""
+    """Aliases of every system: the declared ones, and document numbers learned from receipts.
 
-    def __init__(self, declared: Mapping[str, Mapping[str, Mapping[str, str]]], journal: Journal) -> None:
+    With `shared` other hubs learn numbers too: then what was learned is always looked up in the journal.
+    """
+
+    def __init__(
+        self, declared: Mapping[str, Mapping[str, Mapping[str, str]]], journal: Journal, *, shared: bool = False
+    ) -> None:
         super().__init__(declared)
+        self._shared = shared
         self._journal = journal
         self._learned: OrderedDict[tuple[str, str, str], str | None] = OrderedDict()
         self._teachers: set[tuple[str, str]] | None = None
@@ -159,10 +165,10 @@ class Aliases(Declared):
 
     async def _own(self, system: str, message: Message) -> dict[str, dict[str, str]]:
         """The learned meaning of the message's own id, for objects that are known by one id."""
-        if message.row.key != ("id",) or (system, message.object) not in await self._taught():
+        if message.row.key != ("id",) or not (self._shared or (system, message.object) in await self._taught()):
             return {}
         identity = (system, message.object, id_of(message.key))
-        if identity not in self._learned:
+        if self._shared or identity not in self._learned:
             self._remember(identity, await self._journal.read(lambda c: table.canonical(c, *identity)))
         meaning = self._learned[identity]
         return {} if meaning is None else {message.object: {identity[2]: meaning}}

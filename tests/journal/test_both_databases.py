@@ -56,7 +56,7 @@ def order(id: str) -> Message:
 
 
 async def test_an_intent_becomes_an_outcome_and_is_looked_up(journal):
-    await journal.write(lambda c: deliveries.intend(c, [intent("a"), intent("b", 2)]))
+    await journal.write(lambda c: deliveries.intend(c, "erp", [intent("a"), intent("b", 2)]))
     assert await journal.read(lambda c: deliveries.open_intents(c, "erp")) == {"a", "b"}
     await journal.write(lambda c: deliveries.record(c, [done("a")]))
     await journal.write(lambda c: deliveries.withdraw(c, "erp", ["b"]))
@@ -73,7 +73,7 @@ async def test_an_intent_becomes_an_outcome_and_is_looked_up(journal):
 async def test_what_has_an_outcome_is_never_intended_again(journal):
     await journal.write(lambda c: deliveries.record(c, [done("a")]))
     with pytest.raises(IntegrityError):
-        await journal.write(lambda c: deliveries.intend(c, [intent("a")]))
+        await journal.write(lambda c: deliveries.intend(c, "erp", [intent("a")]))
 
 
 async def test_a_reply_that_may_not_be_published_is_found(journal):

@@ -1,0 +1,273 @@
+"""The leases of one hub: renewed, shared fairly with the other hubs, and given up before anybody else may have them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from uuid import uuid4
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from mombus.journal import leases
+from mombus.journal.journal import Journal
+from mombus.journal.leases import Held, LeaseLost, Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+Duty: TypeAlias = "Callable[[Lease], Awaitable[None]]"
+"""What is done under a lease: until its `ending` is set, and what is in hand is finished."""
+
+T = TypeVar("T")
+TTL_S = 5.0
+RENEW_S = 1.0
+MARGIN_S = 1.0
+"""A hub gives up so long before anybody else may take over: what it has sent by then comes first."""
+CALM_S = 4.0
+"""How long after a takeover nothing is read back: a call that the other hub had begun may still take effect."""
+END_S = 30.0
+"""How long what is in hand may take when a lease is handed over; what isn't finished then is broken off."""
+
+log = structlog.get_logger()
+
+
+def clock() -> float:
+    """Seconds that also pass while the machine sleeps, and that nobody sets."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@dataclass(eq=False)
+class Lease:
+    """One lease this hub has. `ending` is set when it is to be handed over: finish what is in hand, and return.
+
+    `calm_until` is the moment, by `clock`, before which what an earlier holder left open isn't read back.
+    """
+
+    name: str
+    hub: str
+    epoch: int
+    until: Callable[[], float]
+    calm_until: float = 0.0
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: bool = False
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def holds(self) -> bool:
+        """True while nobody else can have it: to be asked right before what has an effect."""
+        return not self.lost and clock() < self.until()
+
+    def check(self, connection: Connection) -> None:
+        """Keep it until this transaction has ended. Raises LeaseLost."""
+        leases.check(connection, self.hub, self.name, self.epoch)
+
+    async def calm(self) -> None:
+        """Return when what an earlier holder had begun has ended."""
+        await asyncio.sleep(max(0.0, self.calm_until - clock()))
+
+    def give_up(self) -> None:
+        """It is over: break off what is done under it."""
+        self.lost = True
+        if self.task is not None:
+            self.task.cancel()
+
+
+class FencedJournal(Journal):
+    """The journal for what is done under a lease: every write is one transaction with the check of the epoch."""
+
+    def __init__(self, journal: Journal, lease: Lease) -> None:
+        self._shared = journal
+        self._lease = lease
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """As Journal.write. Once the lease is lost nothing is written and this doesn't return: it is cancelled."""
+
+        def fenced(connection: Connection) -> T:
+            self._lease.check(connection)
+            return work(connection)
+
+        try:
+            return await self._shared.write(fenced)
+        except LeaseLost:
+            self._lease.give_up()
+        never: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        return await never
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """As Journal.read."""
+        return await self._shared.read(work)
+
+    async def close(self) -> None:
+        """The journal is everybody's: it stays open."""
+
+
+class View(NamedTuple):
+    """What a look at the leases found."""
+
+    standing: Sequence[Held]
+    hubs: Sequence[Peer]
+
+
+class Leaseholder:
+    """Takes this hub's fair share of the duties' leases and does each duty as long as it has its lease.
+
+    A duty gets its lease, returns soon after `ending` is set, and is cancelled when the lease is lost. `address` is
+    where the hub's pages are, `plan` a digest of its configuration: hubs that share a journal must run the same.
+    """
+
+    def __init__(self, journal: Journal, duties: Mapping[str, Duty], *, address: str, plan: str) -> None:
+        self.hub = uuid4().hex[:12]
+        self._journal = journal
+        self._duties = duties
+        self._address = address
+        self._plan = plan
+        self._until = 0.0
+        self._mine: dict[str, Lease] = {}
+        self._handing: set[asyncio.Task[None]] = set()
+        self._leaving = self._left = False
+        self._view = View((), ())
+
+    @property
+    def peers(self) -> Sequence[Peer]:
+        """The hubs that live, this one included, as of the last look."""
+        return self._view.hubs
+
+    @property
+    def differing(self) -> list[str]:
+        """The addresses of hubs that run another configuration."""
+        return [peer.address for peer in self._view.hubs if peer.plan != self._plan]
+
+    def has(self, name: str) -> bool:
+        """True while this hub has the lease."""
+        return name in self._mine
+
+    def holder(self, name: str) -> Peer | None:
+        """The hub that has a lease, as of the last look."""
+        hub = next((one.hub for one in self._view.standing if one.name == name and one.live), None)
+        return next((peer for peer in self._view.hubs if peer.hub == hub), None)
+
+    async def run(self) -> None:
+        """Renew, take and hand over until cancelled; then break off what is left."""
+        guard = asyncio.create_task(self._guard())
+        try:
+            while True:
+                try:
+                    await self._tick()
+                except SQLAlchemyError as error:
+                    log.error("leases can't be renewed", reason=str(error).splitlines()[0])
+                await asyncio.sleep(RENEW_S)
+        finally:
+            guard.cancel()
+            for lease in list(self._mine.values()):
+                lease.give_up()
+
+    async def end(self) -> None:
+        """Finish what is in hand and hand everything over, while `run` goes on renewing; then take nothing more."""
+        self._leaving = True
+        await asyncio.gather(*(self._hand_over(lease) for lease in list(self._mine.values())))
+        self._left = True
+        try:
+            await self._journal.write(lambda connection: leases.leave(connection, self.hub))
+        except SQLAlchemyError as error:
+            log.warning("leases run out by themselves", reason=str(error).splitlines()[0])
+
+    async def _tick(self) -> None:
+        if self._left:
+            return
+        asked = clock()
+        self._view = await self._journal.write(self._renewed)
+        self._until = asked + TTL_S - MARGIN_S
+        epochs = {one.name: one.epoch for one in self._view.standing if one.live and one.hub == self.hub}
+        for lease in list(self._mine.values()):
+            if epochs.get(lease.name) != lease.epoch:
+                lease.give_up()
+        if not self._leaving:
+            await self._take()
+            self._give()
+
+    def _renewed(self, connection: Connection) -> View:
+        leases.renew(connection, self.hub, self._address, self._plan, list(self._mine), TTL_S)
+        return View(leases.standing(connection), leases.living(connection))
+
+    def _share(self) -> int:
+        """How many leases are this hub's fair share, rounded up."""
+        return -(-len(self._duties) // max(1, len(self._view.hubs)))
+
+    async def _take(self) -> None:
+        held = {one.name: one for one in self._view.standing}
+        free = [name for name in self._duties if name not in self._mine and not _is_live(held.get(name))]
+        wanted = free[: max(0, self._share() - len(self._mine))]
+        if not wanted:
+            return
+
+        def take(connection: Connection) -> dict[str, int | None]:
+            return {name: leases.take(connection, self.hub, name, TTL_S) for name in sorted(wanted)}
+
+        for name, epoch in (await self._journal.write(take)).items():
+            if epoch is not None:
+                before = held.get(name)
+                calm = 0.0 if before is None or before.let_go else clock() + CALM_S
+                self._begin(Lease(name, self.hub, epoch, lambda: self._until, calm))
+
+    def _begin(self, lease: Lease) -> None:
+        self._mine[lease.name] = lease
+        lease.task = asyncio.create_task(self._do(lease), name=f"lease {lease.name}")
+
+    async def _do(self, lease: Lease) -> None:
+        """Do the duty; when it ends by itself, or fails, the lease is let go."""
+        log.info("lease taken", lease=lease.name, epoch=lease.epoch)
+        try:
+            await self._duties[lease.name](lease)
+        except asyncio.CancelledError:
+            if not lease.lost and not lease.ending.is_set():
+                raise
+        except Exception:
+            log.exception("what is done under a lease failed", lease=lease.name)
+            await asyncio.sleep(RENEW_S)
+        finally:
+            try:
+                await self._let_go(lease)
+            finally:
+                del self._mine[lease.name]
+
+    async def _let_go(self, lease: Lease) -> None:
+        if lease.lost:
+            log.warning("lease lost", lease=lease.name, epoch=lease.epoch)
+            return
+        try:
+            await self._journal.write(lambda c: leases.let_go(c, self.hub, lease.name, lease.epoch))
+        except SQLAlchemyError as error:
+            log.warning("a lease runs out by itself", lease=lease.name, reason=str(error).splitlines()[0])
+
+    def _give(self) -> None:
+        """Hand over what is more than the fair share: there are others to take it."""
+        staying = [lease for lease in self._mine.values() if not lease.ending.is_set()]
+        for lease in staying[self._share() :]:
+            handing = asyncio.create_task(self._hand_over(lease))
+            self._handing.add(handing)
+            handing.add_done_callback(self._handing.discard)
+
+    async def _hand_over(self, lease: Lease) -> None:
+        lease.ending.set()
+        if lease.task is not None and (await asyncio.wait({lease.task}, timeout=END_S))[1]:
+            log.warning("broken off to hand it over", lease=lease.name, seconds=END_S)
+            lease.task.cancel()
+            await asyncio.wait({lease.task})
+
+    async def _guard(self) -> None:
+        """Give up when renewing doesn't work in time: from then on another hub may take over."""
+        while True:
+            await asyncio.sleep(max(0.01, self._until - clock()) if self._mine else RENEW_S)
+            if clock() >= self._until:
+                for lease in list(self._mine.values()):
+                    lease.give_up()
+
+
+def _is_live(held: Held | None) -> bool:
+    return held is not None and held.live

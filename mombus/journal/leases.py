@@ -1,0 +1,129 @@
+"""Leases: which hub does what, as rows with an epoch, where several hubs share one journal (PostgreSQL).
+
+Time is the database's alone, so that hubs whose clocks are hours apart agree. A lease that ran out, or that its hub let
+go, may be taken by any hub; each taking has a new epoch. What is done under a lease checks the epoch in its own
+transaction and keeps the row from changing until that has ended: after a taking nothing of an earlier epoch comes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import BigInteger, Column, Float, String, Table, Text, cast, delete, extract, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from mombus.journal.tables import metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import Connection
+    from sqlalchemy.sql import ColumnElement
+
+OVER = 0.0
+"""The expiry of a lease that was let go."""
+
+leases = Table(
+    "leases", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("hub", String(64), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("expires", Float(53), nullable=False),
+)  # fmt: skip
+
+hubs = Table(
+    "hubs", metadata,
+    Column("hub", String(64), primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("plan", String(64), nullable=False),
+    Column("expires", Float(53), nullable=False),
+)  # fmt: skip
+"""The hubs that live: where their pages are, and a digest of the configuration they run."""
+
+
+class LeaseLost(RuntimeError):  # noqa: N818 - a fact to act on
+    """Another hub has the lease, or may have it: nothing may be done under it any more."""
+
+
+class Held(NamedTuple):
+    """A lease as it stands: `let_go` tells a lease that was handed over from one that ran out."""
+
+    name: str
+    hub: str
+    epoch: int
+    live: bool
+    let_go: bool
+
+
+class Peer(NamedTuple):
+    """A hub that lives."""
+
+    hub: str
+    address: str
+    plan: str
+
+
+def renew(  # noqa: PLR0917 - one row
+    connection: Connection, hub: str, address: str, plan: str, names: Collection[str], ttl_s: float
+) -> None:  # fmt: skip
+    """Say that the hub lives, and renew those of its leases under which it works."""
+    row = {"hub": hub, "address": address, "plan": plan, "expires": _now() + ttl_s}
+    connection.execute(
+        insert(hubs).values(**row).on_conflict_do_update(index_elements=["hub"], set_=row)
+    )  # fmt: skip
+    connection.execute(
+        update(leases)
+        .where(leases.c.hub == hub, leases.c.name.in_(names), leases.c.expires > OVER)
+        .values(expires=_now() + ttl_s)
+    )
+
+
+def take(connection: Connection, hub: str, name: str, ttl_s: float) -> int | None:
+    """Take a lease nobody has, or that the hub had before: its new epoch, None if another hub was faster."""
+    row = insert(leases).values(name=name, hub=hub, epoch=1, expires=_now() + ttl_s)
+    free = (leases.c.expires <= _now()) | (leases.c.hub == hub)
+    taken = row.on_conflict_do_update(
+        index_elements=["name"], where=free,
+        set_={"hub": hub, "epoch": leases.c.epoch + 1, "expires": row.excluded.expires},
+    )  # fmt: skip
+    return connection.execute(taken.returning(leases.c.epoch)).scalar()
+
+
+def let_go(connection: Connection, hub: str, name: str, epoch: int) -> None:
+    """Give a lease back, so that another hub has it at once."""
+    mine = (leases.c.hub == hub) & (leases.c.name == name) & (leases.c.epoch == epoch)
+    connection.execute(update(leases).where(mine).values(expires=OVER))
+
+
+def leave(connection: Connection, hub: str) -> None:
+    """The hub stops: all it has is free."""
+    connection.execute(update(leases).where(leases.c.hub == hub).values(expires=OVER))
+    connection.execute(delete(hubs).where(hubs.c.hub == hub))
+
+
+def check(connection: Connection, hub: str, name: str, epoch: int) -> None:
+    """Keep the lease from being taken until this transaction has ended. Raises LeaseLost when it was."""
+    c = leases.c
+    mine = select(c.epoch).where(c.name == name, c.hub == hub, c.epoch == epoch, c.expires > OVER)
+    if connection.execute(mine.with_for_update(read=True)).first() is None:
+        raise LeaseLost(f"'{name}' isn't this hub's any more")
+
+
+def standing(connection: Connection) -> Sequence[Held]:
+    """Every lease, by name."""
+    c = leases.c
+    rows = connection.execute(select(c.name, c.hub, c.epoch, c.expires > _now(), c.expires == OVER).order_by(c.name))
+    return [Held(*row) for row in rows]
+
+
+def living(connection: Connection) -> Sequence[Peer]:
+    """The hubs that live. Those that don't are forgotten a day later."""
+    h = hubs.c
+    connection.execute(delete(hubs).where(h.expires < _now() - 86_400))
+    rows = connection.execute(select(h.hub, h.address, h.plan).where(h.expires > _now()).order_by(h.hub))
+    return [Peer(*row) for row in rows]
+
+
+def _now() -> ColumnElement[float]:
+    """The database's clock, in seconds; it goes on within a transaction."""
+    return cast(extract("epoch", func.clock_timestamp()), Float(53))

@@ -1,0 +1,193 @@
+"""Hubs that share a PostgreSQL journal share out the duties: each is done by one of them, and taken over in seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+
+from mombus.journal import leaseholder, leases
+from mombus.journal.journal import Journal
+from mombus.journal.leaseholder import FencedJournal, Lease, Leaseholder
+from mombus.journal.leases import LeaseLost
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from sqlalchemy import Connection
+
+NAMES = ("erp", "mes", "wms", "cmms")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """The same proportions, sooner over."""
+    monkeypatch.setattr(leaseholder, "TTL_S", 1.5)
+    monkeypatch.setattr(leaseholder, "MARGIN_S", 0.5)
+    monkeypatch.setattr(leaseholder, "RENEW_S", 0.1)
+    monkeypatch.setattr(leaseholder, "CALM_S", 0.2)
+
+
+class Hub:
+    """A hub whose duties do nothing but tell that they are done; `hold` keeps one from ending when asked to."""
+
+    def __init__(self, journal: Journal, plan: str = "p") -> None:
+        self.journal = journal
+        self.doing: dict[str, Lease] = {}
+        self.most: int = 0
+        self.ended: list[str] = []
+        self.hold = asyncio.Event()
+        self.hold.set()
+        duties = dict.fromkeys(NAMES, self._do)
+        self.holder = Leaseholder(journal, duties, address=f"http://{id(self)}", plan=plan)
+        self.running = asyncio.create_task(self.holder.run())
+
+    async def _do(self, lease: Lease) -> None:
+        self.doing[lease.name] = lease
+        try:
+            await lease.ending.wait()
+            await self.hold.wait()
+            self.ended.append(lease.name)
+        finally:
+            del self.doing[lease.name]
+
+    async def vanish(self) -> None:
+        """As a killed process does: nothing is let go."""
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def several(url: str, count: int) -> AsyncIterator[list[Hub]]:
+    hubs = [Hub(await Journal.open(url)) for _ in range(count)]
+    try:
+        yield hubs
+    finally:
+        for hub in hubs:
+            await hub.vanish()
+            await hub.journal.close()
+
+
+async def until(look: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            if look():
+                return
+            await asyncio.sleep(0.02)
+
+
+def say(statement: str) -> Callable[[Connection], None]:
+    return lambda connection: connection.execute(text(statement)) and None
+
+
+def done_once(hubs: list[Hub]) -> bool:
+    return sorted(name for hub in hubs for name in hub.doing) == sorted(NAMES)
+
+
+async def test_a_hub_alone_does_everything_and_a_second_gets_its_share(postgresql):
+    async with several(postgresql, 1) as hubs:
+        await until(lambda: len(hubs[0].doing) == len(NAMES))
+        hubs.append(Hub(await Journal.open(postgresql)))
+        await until(lambda: [len(hub.doing) for hub in hubs] == [2, 2])
+        assert sorted(hubs[0].ended) == sorted(hubs[1].doing)
+        assert len(hubs[1].holder.peers) == 2
+        name = next(iter(hubs[1].doing))
+        await until(lambda: (found := hubs[0].holder.holder(name)) and found.hub == hubs[1].holder.hub)
+        assert hubs[1].doing[name].calm_until == 0, "it was handed over, nothing is open"
+
+
+async def test_what_is_in_hand_is_finished_before_it_is_handed_over(postgresql):
+    async with several(postgresql, 1) as hubs:
+        await until(lambda: done_once(hubs))
+        hubs[0].hold.clear()
+        hubs.append(Hub(await Journal.open(postgresql)))
+        await until(lambda: sum(lease.ending.is_set() for lease in hubs[0].doing.values()) == 2)
+        await asyncio.sleep(2.0)
+        assert (len(hubs[0].doing), len(hubs[1].doing)) == (4, 0), "longer than a lease lasts"
+        hubs[0].hold.set()
+        await until(lambda: done_once(hubs) and len(hubs[1].doing) == 2)
+
+
+async def test_a_killed_hubs_duties_are_taken_over_with_a_new_epoch(postgresql):
+    async with several(postgresql, 2) as hubs:
+        await until(lambda: done_once(hubs) and len(hubs[1].doing) == 2)
+        lost = dict(hubs[0].doing)
+        await hubs[0].vanish()
+        await until(lambda: len(hubs[1].doing) == len(NAMES))
+        for name, lease in lost.items():
+            assert hubs[1].doing[name].epoch > lease.epoch
+            assert hubs[1].doing[name].calm_until > 0, "it may have been writing"
+        with pytest.raises(LeaseLost):
+            await hubs[0].journal.write(next(iter(lost.values())).check)
+
+
+async def test_a_stopping_hub_hands_over_at_once(postgresql):
+    async with several(postgresql, 2) as hubs:
+        await until(lambda: done_once(hubs) and len(hubs[1].doing) == 2)
+        theirs = sorted(hubs[0].doing)
+        await hubs[0].holder.end()
+        assert (hubs[0].doing, sorted(hubs[0].ended[-2:])) == ({}, theirs)
+        await until(lambda: len(hubs[1].doing) == len(NAMES) and len(hubs[1].holder.peers) == 1)
+
+
+async def test_a_hub_cut_off_from_the_journal_gives_up_before_another_takes_over(postgresql, monkeypatch):
+    async with several(postgresql, 2) as hubs:
+        await until(lambda: done_once(hubs) and len(hubs[1].doing) == 2)
+        cut: asyncio.Future = asyncio.get_running_loop().create_future()
+        monkeypatch.setattr(hubs[0].journal, "write", lambda _work: cut)
+        taken = list(hubs[0].doing.values())
+        while len(hubs[1].doing) < len(NAMES):
+            both = [lease for lease in taken if lease.name in hubs[1].doing and lease.holds]
+            assert not both
+            await asyncio.sleep(0.01)
+        assert not hubs[0].doing
+
+
+async def test_a_write_under_a_lost_lease_is_not_done_and_does_not_return(postgresql):
+    async with several(postgresql, 1) as hubs:
+        await until(lambda: done_once(hubs))
+        journal, lease = hubs[0].journal, hubs[0].doing["erp"]
+        fenced = FencedJournal(journal, lease)
+        await fenced.write(lambda c: c.execute(text("CREATE TABLE notes(name TEXT)")) and None)
+        await journal.write(
+            lambda c: c.execute(text("UPDATE leases SET epoch = epoch + 1 WHERE name = 'erp'")) and None
+        )
+        writing = asyncio.create_task(
+            fenced.write(lambda c: c.execute(text("INSERT INTO notes VALUES ('x')")) and None)
+        )
+        await until(lambda: lease.lost)
+        assert not writing.done()
+        writing.cancel()
+        assert await fenced.read(lambda c: c.execute(text("SELECT * FROM notes")).all()) == []
+
+
+async def test_a_lease_cannot_be_taken_while_something_is_committed_under_it(postgresql):
+    async with several(postgresql, 1) as hubs:
+        await until(lambda: done_once(hubs))
+        other = await Journal.open(postgresql)
+        lease = hubs[0].doing["erp"]
+        await hubs[0].vanish()
+        order: list[str] = []
+
+        def slowly(connection: Connection) -> None:
+            lease.check(connection)
+            connection.execute(text("SELECT pg_sleep(3)"))
+            order.append("committed")
+
+        async def take() -> None:
+            await asyncio.sleep(2.0)
+            assert await other.write(lambda c: leases.take(c, "other", "erp", 5.0))
+            order.append("taken")
+
+        await asyncio.gather(hubs[0].journal.write(slowly), take())
+        assert order == ["committed", "taken"]
+        await other.close()
+
+
+async def test_hubs_with_another_configuration_are_named(postgresql):
+    async with several(postgresql, 1) as hubs:
+        hubs.append(Hub(await Journal.open(postgresql), plan="q"))
+        await until(lambda: hubs[0].holder.differing and hubs[1].holder.differing)
