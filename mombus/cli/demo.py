@@ -17,6 +17,7 @@ import typer
 from mombus.cli.check import load_or_exit
 from mombus.cli.exits import Exit
 from mombus.cli.run import run_until, set_up_logging, when_asked_to_stop
+from mombus.config.scrubbing import Scrubber
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -46,7 +47,6 @@ def demo(
         typer.echo("The simulated plant isn't installed with the package: run the demo from a checkout.", err=True)
         return Exit.FINDINGS
     _empty(folder)
-    set_up_logging(verbose=False)
     speed = pace if pace is not None else 0.0 if once else 1.0
     return asyncio.run(_demo(config, folder, once=once, pace=speed, as_json=as_json))
 
@@ -71,6 +71,7 @@ async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: b
     port = _free_port()
     async with _plant(f"http://127.0.0.1:{port}", pace, orders=1 if once else 0) as urls:
         config = _config(path, folder, urls, port, poll_s=0.2 if once else 2.0)
+        set_up_logging(Scrubber.of(config), verbose=False)
         try:
             async with open_hub(config, on_hop=table.hop) as hub:
                 _say_where(hub, urls, folder, quiet=as_json)

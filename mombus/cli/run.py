@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ import typer
 
 from mombus.cli.check import load_or_exit
 from mombus.cli.exits import Exit
+from mombus.config.scrubbing import Scrubber
 
 if TYPE_CHECKING:
     from mombus.config.model import Config
@@ -43,22 +45,40 @@ def run(
     if credentials is not None:
         bus = config.bus.model_copy(update={"credentials": credentials.absolute()})
         config = config.model_copy(update={"bus": bus})
-    set_up_logging(verbose)
+    scrubber = Scrubber.of(config)
+    set_up_logging(scrubber, verbose=verbose)
     try:
         parts = parse_parts(part or ())
         parts.check(config)
     except PartsError as error:
         typer.echo(f"mombus: {error}", err=True)
         return Exit.USAGE
-    return asyncio.run(_run(config, parts))
+    try:
+        return asyncio.run(_run(config, parts))
+    except Exception as error:  # noqa: BLE001 - a bug: shown as Python does, without secrets
+        typer.echo(scrubber.text("".join(traceback.format_exception(error))), err=True)
+        return Exit.FINDINGS
 
 
-def set_up_logging(verbose: bool) -> None:
-    """Logs go to stderr, one line each: for people on a terminal, as JSON elsewhere."""
+class _Scrubbed(logging.Formatter):
+    """What libraries log, tracebacks included, without secrets."""
+
+    def __init__(self, scrubber: Scrubber) -> None:
+        super().__init__(logging.BASIC_FORMAT)
+        self._scrubber = scrubber
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._scrubber.text(super().format(record))
+
+
+def set_up_logging(scrubber: Scrubber, *, verbose: bool) -> None:
+    """Logs go to stderr without secrets, one line each: for people on a terminal, as JSON elsewhere."""
     import structlog  # noqa: PLC0415 - only a running hub logs
 
     level = logging.DEBUG if verbose else logging.WARNING
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Scrubbed(scrubber))
+    logging.basicConfig(level=logging.ERROR, handlers=[handler])
     logging.getLogger("mqtt").setLevel(logging.ERROR)
     renderer: structlog.types.Processor = structlog.processors.JSONRenderer()
     if sys.stderr.isatty():
@@ -66,7 +86,8 @@ def set_up_logging(verbose: bool) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars, structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"), structlog.processors.format_exc_info, renderer,
+            structlog.processors.TimeStamper(fmt="iso"), structlog.processors.format_exc_info, scrubber.log,
+            renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr), cache_logger_on_first_use=True,
@@ -106,6 +127,6 @@ async def _run(config: Config, parts: Parts) -> int:
             await run_until(asked, hub)
             typer.echo("Stopping: what is being written is finished, the rest stays stored.", err=True)
     except (BusError, AddressInUse, OtherStream, OSError) as error:
-        typer.echo(f"mombus: {error}", err=True)
+        typer.echo(Scrubber.of(config).text(f"mombus: {error}"), err=True)
         return Exit.FINDINGS
     return Exit.OK

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-
-_SHORTEST_SECRET = 4
-"""Anything shorter keeps no secret and would blot out half of the text."""
+    from mombus.config.scrubbing import Scrubber
 
 
 class Severity(StrEnum):
@@ -68,21 +66,17 @@ class Findings:
         """True if one of them is an error."""
         return any(finding.severity is Severity.ERROR for finding in self._found)
 
-    def sorted(self, secrets: Iterable[str] = ()) -> tuple[Finding, ...]:
-        """All of them in the order of files and lines, with `***` for what is secret."""
-        hidden = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
-        shown = (_without(finding, hidden) for finding in self._found)
+    def sorted(self, scrubber: Scrubber | None = None) -> tuple[Finding, ...]:
+        """All of them in the order of files and lines, without what is secret."""
+        shown = (_without(finding, scrubber) if scrubber else finding for finding in self._found)
         return tuple(sorted(shown, key=lambda finding: (finding.file, finding.line, finding.column)))
 
     def _add(self, severity: Severity, mark: Mark, path: str, message: str, hint: str) -> None:
         self._found[Finding(severity, mark.file, mark.line, mark.column, path, message, hint)] = None
 
 
-def _without(finding: Finding, secrets: list[str]) -> Finding:
-    message = finding.message
-    for secret in secrets:
-        message = message.replace(secret, "***")
-    return finding if message == finding.message else replace(finding, message=message)
+def _without(finding: Finding, scrubber: Scrubber) -> Finding:
+    return replace(finding, message=scrubber.text(finding.message), hint=scrubber.text(finding.hint))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

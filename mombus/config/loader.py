@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from pydantic import SecretStr
+
 from mombus.config.document import Node, Scalar, Table, read
 from mombus.config.draft import Draft
 from mombus.config.finding import Finding, Findings, Mark, did_you_mean
 from mombus.config.model import Bus, Config, Http
 from mombus.config.reading import Reading
 from mombus.config.rules import check
+from mombus.config.scrubbing import Scrubber, secrets_of
 from mombus.config.sections import REQUIRED, SECTIONS
 from mombus.config.substitution import Substitution
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 Anchored = TypeVar("Anchored", Bus, Http)
@@ -49,8 +52,10 @@ def load(paths: Sequence[Path], environ: Mapping[str, str] | None = None) -> Loa
     reading = Reading(draft, findings, substitution)
     reading.read()
     check(draft, findings)
-    config = None if findings.failed else _config(draft)
-    return Loaded(config, findings.sorted(substitution.resolved), tuple(files + reading.files))
+    secrets = frozenset(map(SecretStr, substitution.resolved))
+    config = None if findings.failed else _config(draft, secrets)
+    told = findings.sorted(Scrubber({*substitution.resolved, *_secrets_of(draft)}))
+    return Loaded(config, told, tuple(files + reading.files))
 
 
 def _merged(paths: Sequence[Path], findings: Findings) -> tuple[Table | None, list[str]]:
@@ -95,7 +100,13 @@ def _secrets_folder(root: Table, findings: Findings) -> Path | None:
     return None
 
 
-def _config(draft: Draft) -> Config | None:
+def _secrets_of(draft: Draft) -> Iterator[str]:
+    """Also those that stand in the file or come from the environment."""
+    for part in (draft.bus, draft.http, *(system.config for system in draft.systems.values())):
+        yield from secrets_of(part)
+
+
+def _config(draft: Draft, secrets: frozenset[SecretStr]) -> Config | None:
     """The checked draft as a configuration; every part is there when no finding is an error."""
     if draft.plant is None or draft.bus is None or draft.http is None:
         return None
@@ -105,7 +116,7 @@ def _config(draft: Draft) -> Config | None:
         http=_anchored(draft.http, folder, "certificate", "private_key", "client_ca"),
         systems=draft.systems, aliases=draft.aliases,
         objects=tuple(ownership for ownership, _ in draft.objects),
-        routes=tuple(route for route, _ in draft.routes), folder=folder,
+        routes=tuple(route for route, _ in draft.routes), folder=folder, secrets=secrets,
     )  # fmt: skip
 
 

@@ -230,3 +230,5 @@ class Config(Section):
     """system → object → native id → canonical id."""
     folder: Path = Path()
     """Where the configuration file is; relative paths start here."""
+    secrets: frozenset[SecretStr] = frozenset()
+    """What references to secrets and commands gave: to be kept out of everything that is written."""

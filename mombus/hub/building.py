@@ -10,8 +10,10 @@ from connectors.connector import Answers, Rejected, Sink, Surroundings
 from connectors.jsonata import compile as compile_expression
 from mombus.config.closing import closed_at
 from mombus.config.kinds import load_kind
+from mombus.config.scrubbing import Scrubber
 from mombus.delivery.target import Missing, Rule, Target
 from mombus.hub.answering import Answering
+from mombus.hub.discretion import discreet
 from mombus.hub.remote import RemoteSession, remote
 from mombus.hub.session import Session, reconnecting
 from mombus.ownership.aliases import Missing as NoAlias
@@ -60,7 +62,7 @@ def connector_of(config: Config, system: System, owners: Owners) -> Connector:
         system=system.name, site=config.plant.site, timezone=config.plant.timezone, folder=str(config.folder),
         owns=owners.owned_by(system.name),
     )  # fmt: skip
-    return load_kind(system.kind)(system.config, surroundings)
+    return discreet(load_kind(system.kind)(system.config, surroundings), Scrubber.of(config))
 
 
 def make_targets(

@@ -64,7 +64,8 @@ class Server:
 
         certificate = self._certificate
         self._server = Quiet(uvicorn.Config(
-            app, http=Listener, ws="none", log_level="warning", access_log=False, lifespan="off", server_header=False,
+            app, http=Listener, ws="none", log_config=None, log_level="warning", access_log=False, lifespan="off",
+            server_header=False,
             timeout_graceful_shutdown=DRAIN_S, h11_max_incomplete_event_size=HEAD_BYTES,
             ssl_context_factory=(lambda _config, _default: certificate.context) if certificate else None,
         ))  # fmt: skip
