@@ -7,76 +7,41 @@ clients still reach it.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from contextlib import AsyncExitStack
 from itertools import permutations
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 from authority import Authority
 from factory import free_port
 from line import Line
-
-from mombus.bus.embedded import executable
+from shipped_broker import ShippedBroker
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Self
 
-CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nats" / "node.conf"
 NODES = 3
-TOKEN = "the-hubs-token"
+SITE = "lyon"
+SITE_PASSWORD = "the-other-sites"
 
 
-class Node:
+class Node(ShippedBroker):
     """One broker of the cluster."""
 
     def __init__(self, number: int, folder: Path, files: dict[str, Path]) -> None:
+        super().__init__("node.conf", f"nats-{number}", folder, files)
         self.number = number
-        self.port, self.routes, self.leaf, self.monitor = (free_port() for _ in range(4))
-        self._folder = folder
-        self._files = files
+        self.routes, self.leaf = free_port(), free_port()
         self.lines: dict[int, Line] = {}
-        self.process: asyncio.subprocess.Process | None = None
-
-    @property
-    def name(self) -> str:
-        return f"nats-{self.number}"
-
-    @property
-    def url(self) -> str:
-        return f"tls://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        routes = {f"NATS_ROUTE_{n}": f'"tls://127.0.0.1:{line.port}"' for n, line in self.lines.items()}
-        own = {f"NATS_ROUTE_{self.number}": f'"tls://127.0.0.1:{self.routes}"'}
-        said = {
-            "NAME": self.name, "LISTEN": f"127.0.0.1:{self.port}", "ROUTES_LISTEN": f"127.0.0.1:{self.routes}",
-            "LEAF_LISTEN": f"127.0.0.1:{self.leaf}", "MONITOR": f"127.0.0.1:{self.monitor}", "DOMAIN": "lyon",
-            "STORE": str(self._folder / self.name), "TOKEN": TOKEN, "SITE_PASSWORD": "the-site's",
-            **{name.upper(): str(file) for name, file in self._files.items()},
+        ports = {number: line.port for number, line in self.lines.items()} | {self.number: self.routes}
+        self.said = {
+            "ROUTES_LISTEN": f"127.0.0.1:{self.routes}", "LEAF_LISTEN": f"127.0.0.1:{self.leaf}", "DOMAIN": SITE,
+            "SITE_PASSWORD": SITE_PASSWORD, **{f"ROUTE_{n}": f"tls://127.0.0.1:{port}" for n, port in ports.items()},
         }  # fmt: skip
-        environment = os.environ | routes | own | {f"NATS_{key}": f'"{value}"' for key, value in said.items()}
-        with (self._folder / f"{self.name}.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                executable(), "-c", str(CONFIGURATION), env=environment, stdout=log, stderr=log
-            )
-
-    async def end(self, number: signal.Signals) -> None:
-        """End it by a signal, frozen or not, and wait for its end."""
-        if self.process and self.process.returncode is None:
-            self.process.send_signal(number)
-            self.process.send_signal(signal.SIGCONT)
-            await self.process.wait()
-
-    async def healthy(self) -> bool:
-        """Its own word: JetStream runs, its streams and consumers are as far as the others'."""
-        try:
-            async with httpx.AsyncClient(trust_env=False, timeout=2) as http:
-                return (await http.get(f"http://127.0.0.1:{self.monitor}/healthz")).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
+        await super().start()
 
 
 class Cluster:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from books import Books
-from cluster import NODES, TOKEN, Cluster, Node
+from cluster import NODES, Cluster, Node
 from counting_target import CountingTarget
 from factory import counted, findable, running, until
 from load import Load
 from proof import Part, Proof
+from shipped_broker import TOKEN
 
 from mombus.bus.connection import Bus, connect
 from mombus.bus.embedded import EmbeddedBroker
