@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Self
 
 from canonical.objects import DataObject, Kind, data_object
+from canonical.reversal import reversed_key
 from canonical.subjects import ROOT, SIGNAL_ROOT, Address, subject
 
 if TYPE_CHECKING:
@@ -144,8 +145,9 @@ class Message:
         """Make a message around a body; key and lanes come from the catalogue unless given.
 
         Facts without a revision have revision 0; a state's is left for the bus to assign. Syncs without an action are
-        Change. No lanes at all (a get of everything) are the object's own. Raises UnknownObjectError and
-        KeyMissingError; `key` and `lanes` must be given when there is no body.
+        Change. A body that names what it reverses (see canonical.reversal) gives `reverses`. No lanes at all (a get of
+        everything) are the object's own. Raises UnknownObjectError and KeyMissingError; `key` and `lanes` must be given
+        when there is no body.
         """
         row = data_object(object)
         if body is None and (key is None or lanes is None):
@@ -158,6 +160,9 @@ class Message:
             revision = 0
         if action is None and verb is Verb.SYNC:
             action = Action.CHANGE
+        undone = reversed_key(row, body) if body is not None else None
+        if undone is not None:
+            attributes.setdefault("reverses", message_id(source, object, verb, undone, "0"))
         return cls(
             id=message_id(source, object, verb, key or "", str(revision)), object=object, verb=verb, action=action,
             source=source, site=site, key=key or "", revision=revision, occurred=occurred,

@@ -115,6 +115,7 @@ class Wms:
                 *(route(f"/{kind}/list/", self._create, "POST") for kind in self._codes),
                 *(route(f"/{kind}/list/", self._list_created, "GET") for kind in self._codes),
                 *(route(f"/{kind}/list/{{code:path}}/", self._put, "PUT") for kind in ("asn", "release")),
+                route("/asn/cancel/{number:int}/", self._cancel, "PUT"),
                 route("/movement/list/", self._list_movements, "GET"),
                 route("/stock/list/", self._list_stock, "GET"),
                 route("/staff/me/", self._me, "GET"),
@@ -183,6 +184,17 @@ class Wms:
         """Create or correct an expected receipt or a stock release."""
         kind = request.url.path.split("/")[1]
         return self._taken(kind, request.path_params["code"], await body_of(request))
+
+    async def _cancel(self, request: Request) -> object:
+        """Expect nothing any more of an expected receipt, named by its number; again changes nothing."""
+        number, code = request.path_params["number"], str((await body_of(request))["cancel_code"])
+        row = next((row for row in self._codes["asn"].values() if row["id"] == number), None)
+        if row is None:
+            raise Refusal(404, f"there is no expected receipt {number}")
+        if self._received[row["lot"]]:
+            raise Refusal(409, f"lot {row['lot']} is received already")
+        row.update(goods_qty=Decimal(), cancel_code=code)
+        return row
 
     def _taken(self, kind: str, code: str, body: dict[str, Any]) -> dict[str, Any]:
         rows = self._codes[kind]

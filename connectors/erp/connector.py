@@ -96,6 +96,10 @@ class ErpB2mmlConfig(ConnectorConfig):
         default="DocumentNumber",
         description="Id of the segment data or property in which the ERP notes the number of what it posted.",
     )
+    reversed_number: str = Field(
+        default="ReversedDocumentNumber",
+        description="Id of the segment data in which a reversal names the number of the document that it undoes.",
+    )
     stock_missing: frozenset[str] = Field(
         default=frozenset({"STOCK_MISSING"}), description="Reason codes with which the ERP refuses an issue for "
         "missing stock: it is tried again when stock came.",
@@ -261,6 +265,7 @@ class ErpB2mml:
         manner = Manner(
             sender=config.logical_id, receiver=config.receiver_id, verb=Verb(config.verb),
             confirmation=config.confirmation, number=config.document_number, stock_missing=config.stock_missing,
+            reversed=config.reversed_number,
         )  # fmt: skip
         return Desk(self._client, manner)
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 from canonical.b2mml import WriteError, write
 from canonical.b2mml.secure import parse
 from canonical.message import Verb
+from canonical.reversal import noted
 from connectors.connector import Absent, ConnectorError, Lacking, Level, MappingError, OutcomeUnknown, Receipt, Rejected
 from connectors.erp.objects import find, number, trace
 from connectors.erp.questions import Head, about, owned
@@ -24,14 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """How one ERP wants to be spoken to: names in the application area, verb of a report, where it notes numbers, and
-    the reason codes with which it refuses for missing stock."""
+    """How one ERP wants to be spoken to: names in the application area, verb of a report, where it notes numbers, where
+    it is told which one is reversed, and the reason codes with which it refuses for missing stock."""
 
     sender: str
     receiver: str | None
     verb: Verb
     confirmation: str
     number: str
+    reversed: str = "ReversedDocumentNumber"
     stock_missing: frozenset[str] = frozenset()
 
 
@@ -47,7 +49,9 @@ class Desk:
         A correction of what is posted already is refused: the ERP adds documents up, so it takes a reversal.
         """
         try:
-            if message.revises is not None or message.revision:
+            if message.reverses is not None:
+                message = self._reversal(message)
+            elif message.revises is not None or message.revision:
                 posted = await self.find(message)
                 if isinstance(posted, Receipt):
                     return Rejected(
@@ -57,6 +61,15 @@ class Desk:
             return await self._post(message)
         except ConnectorError as error:
             return error
+
+    def _reversal(self, message: Message) -> Message:
+        """A reversal with the number of the document that it undoes in its segment data. Raises MappingError."""
+        if message.document is None:
+            raise MappingError(f"{message.object} {message.key} reverses a document whose number isn't known")
+        try:
+            return message.with_body(noted(message.body, self._manner.reversed, message.document))
+        except ValueError as error:
+            raise MappingError(f"{message.object} {message.key} can't reverse: {error}") from error
 
     async def find(self, message: Message) -> Receipt | Absent:
         """Ask the ERP whether a message took effect. Raises ConnectorError when that can't be told."""

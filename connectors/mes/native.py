@@ -72,9 +72,13 @@ class JobReport(Native):
 
 
 class Confirmation(Native):
-    """A confirmation: what was made since the one before; `final` ends the order's step."""
+    """A confirmation: what was made since the one before; `final` ends the order's step.
+
+    `reverses` is the confirmation that this one undoes, whose quantities it repeats.
+    """
 
     confirmation_no: Identifier
+    reverses: Identifier | None = None
     order_no: Identifier
     job_no: Identifier | None = None
     step: Identifier | None = None
@@ -93,9 +97,10 @@ class Confirmation(Native):
 
 
 class Usage(Native):
-    """One material that was used up, as line `line` of a confirmation."""
+    """One material that was used up, as line `line` of a confirmation; `reverses` as there."""
 
     confirmation_no: Identifier
+    reverses: Identifier | None = None
     line: int = Field(ge=1)
     order_no: Identifier
     job_no: Identifier | None = None

@@ -93,11 +93,16 @@ def confirmation(said: Confirmation) -> tuple[Said, ...]:
         id=said.confirmation_no, published_date=said.ts, actual_start_time=said.start_at, actual_end_time=said.end_at,
         operations_type="Production", operations_request_id=said.order_no, segment_requirement_id=said.step,
         job_response_id=said.job_no, segment_state="Completed" if said.final else "Running",
-        segment_data=(SegmentData(id="Shift", value=Value(value=said.shift)),) if said.shift else (),
+        segment_data=_data(Shift=said.shift, Reverses=said.reverses),
         equipment_actual=(EquipmentActual(id="1", equipment_id=said.work_center),),
         material_actual=_outputs(said, said.lot),
     )  # fmt: skip
     return (Said(body, said.end_at, posting=said.posting_date),)
+
+
+def _data(**said: str | None) -> tuple[SegmentData, ...]:
+    """Segment data of what was said."""
+    return tuple(SegmentData(id=name, value=Value(value=text)) for name, text in said.items() if text is not None)
 
 
 def _outputs(said: Confirmation | JobReport, lot: str | None) -> tuple[MaterialActual, ...]:
@@ -126,7 +131,7 @@ def usage(said: Usage) -> tuple[Said, ...]:
     body = MaterialConsumption(
         id=said.confirmation_no, published_date=said.ts, actual_end_time=said.at, operations_type="Production",
         operations_request_id=said.order_no, segment_requirement_id=said.step, job_response_id=said.job_no,
-        equipment_actual=place, material_actual=(actual,),
+        equipment_actual=place, material_actual=(actual,), segment_data=_data(Reverses=said.reverses),
     )  # fmt: skip
     return (Said(body, said.at, posting=said.posting_date),)
 

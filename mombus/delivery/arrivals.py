@@ -217,6 +217,13 @@ class Arrivals:
             settlement.endings.append(Ending(entry, Outcome.SUPERSEDED, reason=reason))
         elif no_taker is not None:
             settlement.endings.append(no_taker)
+        elif (undone := self._undone(entry)) is not None:
+            entry.phase = undone.phase = Phase.GONE
+            by = f"reversed by {entry.key} while it waited"
+            gone = f"what it reverses, {undone.object} {undone.key}, hadn't reached {self._system}"
+            settlement.endings += [
+                Ending(undone, Outcome.SKIPPED, reason=by), Ending(entry, Outcome.SKIPPED, reason=gone),
+            ]  # fmt: skip
         else:
             if newest is not None and self._replaces(entry, newest):
                 newest.phase = Phase.GONE
@@ -242,6 +249,14 @@ class Arrivals:
         if older.phase is Phase.STORED and older.kind in {None, Wait.IN_DOUBT, Wait.HELD}:
             return False
         return older.phase in {Phase.QUEUED, Phase.STORED} and self._hand.lanes.neighbour(entry, older)
+
+    def _undone(self, entry: Entry) -> Entry | None:
+        """What an entry reverses, if that waits here and certainly had no effect: then neither need be sent."""
+        reverses = entry.message.reverses if entry.message is not None else None
+        original = self._hand.entries.get(reverses) if reverses is not None else None
+        if original is None or original.open or original.phase is not Phase.STORED:
+            return None
+        return None if original.kind in {None, Wait.IN_DOUBT, Wait.HELD} else original
 
     def _no_taker(self, entry: Entry) -> Ending | None:
         """How it ends when the connector doesn't take what nobody routed to it: replies and requests."""

@@ -20,6 +20,7 @@ from mombus.delivery.posting import Posting
 from mombus.delivery.reader import Reader
 from mombus.delivery.reading import Reading
 from mombus.delivery.replaying import Replaying
+from mombus.delivery.reversing import Reversing
 from mombus.delivery.routing import Routing
 from mombus.delivery.settling import Settling
 from mombus.delivery.standing import Standing
@@ -62,7 +63,10 @@ class Inbox:
             target.system, journal, self.hand, publish, observe, clock=clock, wake=self.waking.at_due,
             parked=dead.copy, failing=self.standing.failing,
         )  # fmt: skip
-        self.writing = Writing(target, self.settling, self.bodies, publish, prepare, patience, clock)
+        self.writing = Writing(
+            target, self.settling, self.bodies, Reversing(target.system, journal, self.hand), publish, prepare,
+            patience, clock,
+        )  # fmt: skip
         self.posting = Posting(self)
         self.commands = Commands(self)
         self.replaying = Replaying(self)

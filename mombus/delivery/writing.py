@@ -20,6 +20,7 @@ from connectors.connector import (
 )
 from mombus.delivery import replies
 from mombus.delivery.posting import until_next
+from mombus.delivery.reversing import Never, Owed
 from mombus.delivery.routing import mapped
 from mombus.delivery.settling import Ending, Settlement
 from mombus.delivery.stock import materials
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from canonical.message import Message
     from mombus.delivery.bodies import Bodies
     from mombus.delivery.lanes import Entry
+    from mombus.delivery.reversing import Reversing
     from mombus.delivery.settling import Settling
     from mombus.delivery.target import Patience, Prepare, Publish, Target
 
@@ -51,7 +53,7 @@ class Attempt:
 
     entry: Entry
     said: Message | None = None
-    answer: Answer | Missing | None = None
+    answer: Answer | Missing | Owed | Never | None = None
     intended: bool = False
 
 
@@ -59,13 +61,14 @@ class Writing:
     """Writes for one target."""
 
     def __init__(  # noqa: PLR0917 - wired in one place
-        self, target: Target, settling: Settling, bodies: Bodies, publish: Publish, prepare: Prepare | None,
-        patience: Patience, clock: Callable[[], datetime],
+        self, target: Target, settling: Settling, bodies: Bodies, reversing: Reversing, publish: Publish,
+        prepare: Prepare | None, patience: Patience, clock: Callable[[], datetime],
     ) -> None:  # fmt: skip
         self._target = target
         self._sink = target.sink
         self._settling = settling
         self._bodies = bodies
+        self._reversing = reversing
         self._publish = publish
         self._prepare = prepare
         self._patience = patience
@@ -118,6 +121,10 @@ class Writing:
 
     async def _put_in_words(self, attempt: Attempt) -> None:
         try:
+            number = await self._reversing.number(attempt.entry)
+            if isinstance(number, (Owed, Never)):
+                attempt.answer = number
+                return
             said = await self._said(attempt.entry)
         except PermanentError as error:
             attempt.answer = error
@@ -127,7 +134,7 @@ class Writing:
             if isinstance(said, Missing):
                 attempt.answer = said
             else:
-                attempt.said = said
+                attempt.said = said if number is None else replace(said, document=number)
 
     async def _said(self, entry: Entry) -> Message | Missing:
         message = await self._bodies.whole(entry.in_hand)
@@ -204,6 +211,8 @@ class Writing:
                 case Refused(reason):
                     reply = replies.rejected(entry.in_hand, reason, self._target.system, self._clock())
                     settlement.endings.append(Ending(entry, Outcome.REJECTED, reason=reason, reply=reply))
+                case Never(reason):
+                    settlement.endings.append(Ending(entry, Outcome.SKIPPED, reason=reason))
                 case ToWait() as to_wait:
                     doubt = entry.open and not attempt.intended
                     settlement.waits.append((entry, replace(to_wait, open=True) if doubt else to_wait))
@@ -219,8 +228,12 @@ class Writing:
             await self._settling.settle(settlement)
         return unsent, stop
 
-    def _verdict(self, attempt: Attempt, effect: Effect) -> Done | Refused | ToWait | Stop:
+    def _verdict(self, attempt: Attempt, effect: Effect) -> Done | Refused | ToWait | Stop | Never:
         entry, answer = attempt.entry, attempt.answer
+        if isinstance(answer, Never):
+            return answer
+        if isinstance(answer, Owed):
+            return ToWait(Wait.AFTER, answer.reason)
         if isinstance(answer, Missing):
             entry.missing = (answer.object, answer.id)
             kind = Wait.REFERENCE if answer.kind == "reference" else Wait.ALIAS

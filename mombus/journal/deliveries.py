@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     bindparam,
     delete,
     insert,
@@ -190,6 +191,30 @@ def withdraw(connection: Connection, target: str, ids: Sequence[str]) -> None:
     """Take intents back: nothing was sent."""
     for part in _chunks(ids):
         connection.execute(_WITHDRAW, {"target": target, "part": part})
+
+
+class Posted(NamedTuple):
+    """How a message ended at a target, and its document's number."""
+
+    outcome: Outcome
+    document: str | None
+    reason: str | None
+
+
+def posted(connection: Connection, target: str, message_id: str) -> Posted | None:
+    """How a message ended; if a correction of it went instead, how that did. None for one that isn't known."""
+    d = deliveries.c
+    columns = (d.outcome, d.document, d.reason)
+    row = connection.execute(
+        select(*columns, d.object, d.key).where(d.target == target, d.message_id == message_id)
+    ).first()
+    if row is None:
+        return None
+    if row[0] != Outcome.DELIVERED:
+        same = and_(d.target == target, d.object == row[3], d.key == row[4], d.outcome == Outcome.DELIVERED)
+        corrected = select(*columns, d.object, d.key).where(same).order_by(d.seq.desc()).limit(1)
+        row = connection.execute(corrected).first() or row
+    return Posted(Outcome(row[0]), row[1], row[2])
 
 
 def reopen(connection: Connection, target: str, ids: Sequence[str]) -> None:

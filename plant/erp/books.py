@@ -80,6 +80,8 @@ class Posting:
     order: str | None
     lines: tuple[Line, ...]
     source: _Element
+    reverses: str | None = None
+    """The number of the document that it undoes."""
 
 
 class Books:
@@ -95,15 +97,29 @@ class Books:
         """Open an order; an order that is open already stays as it is."""
         return self.orders.setdefault(order_id, Order(order_id, quantity, datetime.now(UTC).replace(microsecond=0)))
 
-    def post(self, kind: str, reference: str, order: str | None, lines: tuple[Line, ...], source: _Element) -> Posting:
+    def post(  # noqa: PLR0917 - a document has that many parts
+        self, kind: str, reference: str, order: str | None, lines: tuple[Line, ...], source: _Element,
+        reverses: str | None = None,
+    ) -> Posting:  # fmt: skip
         """Post a document under a new number, whether or not the reference was posted before."""
         number = self._next[kind]
         self._next[kind] += 1
-        posting = Posting(str(number), kind, reference, order, lines, source)
+        posting = Posting(str(number), kind, reference, order, lines, source, reverses)
         self.postings.append(posting)
         for line in lines:
             self.stock[line.material] += STOCK.get(line.use, 0) * line.quantity
         return posting
+
+    def reverse(self, original: Posting, reference: str, source: _Element) -> Posting:
+        """Post the counter-document of a document: the same lines, taken away."""
+        lines = tuple(line._replace(quantity=-line.quantity) for line in original.lines)
+        return self.post(original.kind, reference, original.order, lines, source, original.number)
+
+    def standing(self, number: str) -> Posting | None:
+        """The document of that number, if it is no reversal and not reversed."""
+        reversed_ones = {posting.reverses for posting in self.postings}
+        found = (posting for posting in self.postings if posting.number == number and posting.reverses is None)
+        return next((posting for posting in found if number not in reversed_ones), None)
 
     def numbers(self, order: str) -> dict[str, object]:
         """What the books say about an order, quantities as text."""

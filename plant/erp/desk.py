@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from plant.erp.documents import (
     CONSUMED,
+    REVERSED,
     Refusal,
     answer,
     confirmation,
+    data_of,
     line_of,
     materials,
     name_of,
@@ -107,6 +109,9 @@ class Desk:
         if order not in self._books.orders:
             raise Refusal("ORDER_UNKNOWN", f"order {order or '(none)'} wasn't released by this ERP")
         actuals = list(segment.iterchildren("{*}MaterialActual"))
+        undone = data_of(segment, REVERSED)
+        if undone:
+            return self._reversal(segment, actuals, undone)
         used = [actual for actual in actuals if text_of(actual, "MaterialUse") in CONSUMED]
         made = [actual for actual in actuals if actual not in used]
         issued = [(actual, line_of(actual, inventory=False)) for actual in used]
@@ -123,6 +128,23 @@ class Desk:
                     "goods issue", f"{reference}/{text_of(actual, 'ID')}", order, (line,), response
                 )
                 stamp_property(actual, "MaterialActualProperty", posting.number)
+
+        return post
+
+    def _reversal(self, segment: _Element, actuals: list[_Element], number: str) -> Callable[[_Element], None]:
+        """Post the counter-document of the one with that number."""
+        original = self._books.standing(number)
+        if original is None:
+            raise Refusal("NOT_REVERSIBLE", f"there is no document {number} that could be reversed")
+        reference = text_of(segment, "ID")
+
+        def post(response: _Element) -> None:
+            if original.kind == "confirmation":
+                stamp_segment(segment, self._books.reverse(original, reference, response).number)
+            else:
+                line = f"{reference}/{text_of(actuals[0], 'ID')}"
+                posting = self._books.reverse(original, line, response)
+                stamp_property(actuals[0], "MaterialActualProperty", posting.number)
 
         return post
 

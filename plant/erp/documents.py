@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 NUMBER = "DocumentNumber"
+REVERSED = "ReversedDocumentNumber"
 SEGMENT, LINE = "0010", "LINE1"
 CONSUMED = frozenset({"Consumed", "Material Consumed", "Consumable"})
 PRODUCED = frozenset({"Produced", "Material Produced", "Yield Produced"})
@@ -126,9 +127,14 @@ def stamp_segment(response: _Element, number: str) -> None:
 
 def number_of(response: _Element) -> str:
     """The number of the confirmation that a segment response was stamped with, empty if with none."""
+    return data_of(response, NUMBER)
+
+
+def data_of(response: _Element, name: str) -> str:
+    """The value of a segment response's data of that id, empty if it has none."""
     return next(
         (text_of(data, "Value/{*}ValueString") for data in response.iterchildren("{*}SegmentData")
-         if text_of(data, "ID") == NUMBER), "",
+         if text_of(data, "ID") == name), "",
     )  # fmt: skip
 
 

@@ -229,4 +229,5 @@ def seen_by_expressions(message: Message) -> dict[str, Any]:
         "revision": message.revision,
         "correlation": message.correlation,
         "reverses": message.reverses,
+        "document": message.document,
     }

@@ -135,7 +135,10 @@ class Find(Listing):
 
 
 class Write(Section):
-    """How one object and verb is written. The expressions see the message as routes do, with `id` and `revision`."""
+    """How one object and verb is written. The expressions see the message as routes do, with `id` and `revision`.
+
+    Of a reversal they also see `reverses` and `document`, the system's number for what it undoes.
+    """
 
     object: ObjectName
     verb: Verb = Verb.SYNC
