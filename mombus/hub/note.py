@@ -32,11 +32,12 @@ class Note:
 
 
 def leave(folder: Path, note: Note) -> None:
-    """Write the note, readable for this user only."""
-    path = folder / NAME
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    """Write the note, readable for this user only; who looks meanwhile finds the old one or the whole of it."""
+    path, part = folder / NAME, folder / f"{NAME}.part"
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(asdict(note), file)
+    part.replace(path)
 
 
 def take_away(folder: Path) -> None:
