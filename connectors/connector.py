@@ -187,10 +187,11 @@ class Item:
     """What a source read in one piece: it is stored whole, and settled once.
 
     `raw` is the document as it came (kept in RAW), None when the messages say it all. `faults` are its bad parts, kept
-    with their reasons. `bookmark` is where to go on reading after a restart. `settle`, when given, is awaited with one
-    outcome per message once everything is stored: a source that can make its system wait gives one (`waits` where the
-    system waits by itself); without it the hub has taken responsibility as soon as the item was yielded, and keeps it
-    on disk while the bus stores nothing.
+    with their reasons. `document` is the document's own id; `channel` tells which of the system's ways it came by (a
+    read, a topic), for who translates it again. `bookmark` is where to go on reading after a restart. `settle`, when
+    given, is awaited with one outcome per message once everything is stored: a source that can make its system wait
+    gives one (`waits` where the system waits by itself); without it the hub has taken responsibility as soon as the
+    item was yielded, and keeps it on disk while the bus stores nothing.
     """
 
     messages: tuple[Message | Gap, ...] = ()
@@ -198,8 +199,19 @@ class Item:
     raw: bytes | None = None
     content_type: str = "application/json"
     document: str | None = None
+    channel: str | None = None
     bookmark: str | None = None
     settle: Callable[[Sequence[Outcome]], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """A document as it came, with what its item said of it."""
+
+    content: bytes
+    content_type: str = "application/json"
+    document: str | None = None
+    channel: str | None = None
 
 
 async def waits(_outcomes: Sequence[Outcome]) -> None:
@@ -318,6 +330,14 @@ class Hosted(Protocol):
         `deliver` raises RetryableError when the hub can't take the item now. An item without `settle` is then kept on
         disk as long as there is room, and its outcomes are those of what was taken.
         """
+
+
+@runtime_checkable
+class Translates(Protocol):
+    """Says again what a document means that it gave as `Item.raw`, by its mapping of today. No I/O."""
+
+    async def translate(self, raw: Raw) -> Item:
+        """Messages and faults of the document. Never raises for what the document holds."""
 
 
 @runtime_checkable

@@ -32,8 +32,10 @@ from connectors.connector import (
     OutcomeUnknown,
     PermanentError,
     Probe,
+    Raw,
     Receipt,
     RetryableError,
+    Translates,
 )
 
 if TYPE_CHECKING:
@@ -202,6 +204,23 @@ class SourceContract(Suite):
                 assert message.id
                 assert message.body is not None
 
+    async def test_says_again_what_its_documents_mean(self, harness: Harness, connector: Source) -> None:
+        """What is stored as it came is translated again by a connector that was never connected."""
+        async with _Ear(harness, connector) as ear:
+            await ear.hears(await harness.say(2))
+            await harness.say_badly()
+            await ear.hears(await harness.say(1))
+        again = harness.connector()
+        assert isinstance(again, Translates)
+        assert ear.documents, "no document was kept"
+        for item in ear.documents:
+            raw = Raw(
+                content=item.raw or b"", content_type=item.content_type, document=item.document, channel=item.channel
+            )  # fmt: skip
+            told = await again.translate(raw)
+            assert _meaning(item) <= _meaning(told)
+            assert {fault.raw for fault in item.faults} <= {fault.raw for fault in told.faults}
+
     async def test_a_bad_item_stops_nobody(self, harness: Harness, connector: Source) -> None:
         async with _Ear(harness, connector) as ear:
             await harness.say_badly()
@@ -301,6 +320,7 @@ class _Ear:
         self.messages: list[Message] = []
         self.gaps: list[Gap] = []
         self.faults: list[Any] = []
+        self.documents: list[Item] = []
         self.bookmark = bookmark
         self._marks: set[str] = set()
         self._harness, self._source = harness, source
@@ -320,6 +340,7 @@ class _Ear:
             self.messages += [message for message in item.messages if isinstance(message, Message)]
             self.gaps += [gap for gap in item.messages if isinstance(gap, Gap)]
             self.faults += item.faults
+            self.documents += [item] if item.raw else []
             self._marks.update(self._harness.heard(item))
             self.bookmark = item.bookmark or self.bookmark
             if item.settle is not None:
@@ -342,6 +363,10 @@ class _Ear:
         """Wait until reading says that the connection is gone."""
         with pytest.raises(NotConnected):
             await asyncio.wait_for(self._task, within_s)
+
+
+def _meaning(item: Item) -> set[tuple[str, str, bytes]]:
+    return {(m.object, m.key, m.content) for m in item.messages if isinstance(m, Message)}
 
 
 def _taken(item: Item) -> list[Any]:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from canonical.message import Message
-    from connectors.connector import Item, Outcome
+    from connectors.connector import Item, Outcome, Raw
     from connectors.erp.posting import Desk
     from connectors.erp.receiving import Reception
     from connectors.protocols.soap.client import SoapClient
@@ -197,17 +197,24 @@ class ErpB2mml:
                 told = replace(shown, verb=Verb.SYNC, action=Action.CHANGE)
                 yield replace(told, id=message_id(told.source, object, Verb.SYNC, told.key, str(told.revision)))
 
+    async def translate(self, raw: Raw) -> Item:
+        """What a document says: its good items and what is wrong with the others."""
+        return await self._received(_nowhere).translate(raw.content)
+
     def app(self, deliver: Callable[[Item], Awaitable[Sequence[Outcome]]]) -> ASGIApp:
         """The ERP's door: SOAP 1.1, SOAP 1.2 and plain POST, described at `?wsdl`."""
-        from connectors.erp.receiving import Reception  # noqa: PLC0415 - heavy
         from connectors.protocols.soap.door import Door  # noqa: PLC0415 - heavy
 
-        config = self._config
-        self._reception = reception = Reception(
-            self._surroundings, deliver, sender=config.logical_id, max_bytes=self.door.max_bytes,
+        self._reception = reception = self._received(deliver)
+        return Door(SERVICE, reception.take, reception.keep, reception.parse, max_bytes=self.door.max_bytes)
+
+    def _received(self, deliver: Callable[[Item], Awaitable[Sequence[Outcome]]]) -> Reception:
+        from connectors.erp.receiving import Reception  # noqa: PLC0415 - heavy
+
+        return Reception(
+            self._surroundings, deliver, sender=self._config.logical_id, max_bytes=self.door.max_bytes,
             timezone=self._timezone,
         )  # fmt: skip
-        return Door(SERVICE, reception.take, reception.keep, reception.parse, max_bytes=self.door.max_bytes)
 
     async def _shown(self, object: str, key: str | None) -> AsyncIterator[Message]:
         """What a Show says. Raises MappingError if an item of it can't be read: half a list is no list."""
@@ -272,6 +279,11 @@ class ErpB2mml:
     @property
     def _timezone(self) -> ZoneInfo | None:
         return self._surroundings.timezone if self._config.assume_site_time else None
+
+
+async def _nowhere(_item: Item) -> Sequence[Outcome]:
+    """What is only read is delivered nowhere."""
+    return ()
 
 
 def _remote(url: str) -> bool:

@@ -70,6 +70,15 @@ class Reception:
         self.last = datetime.now(UTC)
         return self._answer(document, outcomes)
 
+    async def translate(self, content: bytes) -> Item:
+        """What a document says, without storing it."""
+        try:
+            return self._item(await self._read(content), content)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is told as when it came
+            refusal = _refusal(error)
+            fault = Fault(refusal.place or "document", refusal.reason, content)
+            return Item(faults=(fault,), raw=content, content_type=CONTENT_TYPE)
+
     async def _read(self, content: bytes) -> Document:
         def work() -> Document:
             return read(

@@ -43,7 +43,7 @@ from connectors.protocols.mqtt.wire import MqttWire
 from connectors.strict_json import StrictJsonError, read_object
 
 if TYPE_CHECKING:
-    from connectors.connector import Outcome, Surroundings
+    from connectors.connector import Outcome, Raw, Surroundings
     from connectors.protocols.mqtt.link import Letter
 
 KEPT_OF_TOO_LONG = 64 * 1024
@@ -99,14 +99,19 @@ class MesMqtt:
                 yield Item(messages=(letter,), bookmark=now) if isinstance(letter, Gap) else self._item(letter, now)
 
     def _item(self, letter: Letter, bookmark: str) -> Item:
-        messages, faults = self._read(letter)
+        messages, faults = self._read(letter.topic, letter.payload)
         raw = letter.payload if len(letter.payload) <= self._config.max_bytes else None
         settle = partial(_settled, letter) if letter.qos else None
-        return Item(messages=messages, faults=faults, raw=raw, bookmark=bookmark, settle=settle)
+        return Item(messages=messages, faults=faults, raw=raw, channel=letter.topic, bookmark=bookmark, settle=settle)
 
-    def _read(self, letter: Letter) -> tuple[tuple[Message, ...], tuple[Fault, ...]]:
+    async def translate(self, raw: Raw) -> Item:
+        """What a payload says; `channel` is its topic."""
+        messages, faults = self._read(raw.channel or "", raw.content)
+        return Item(messages=messages, faults=faults)
+
+    def _read(self, topic: str, payload: bytes) -> tuple[tuple[Message, ...], tuple[Fault, ...]]:
         try:
-            native, said = self._heard(letter)
+            native, said = self._heard(topic, payload)
             return tuple(self._message(offer, native, thing) for offer, thing in said), ()
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
@@ -117,16 +122,16 @@ class MesMqtt:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one letter must not hold up the next
             reason = f"it can't be understood: {type(error).__name__}: {error}"
-        return (), (Fault(letter.topic, reason, letter.payload[:KEPT_OF_TOO_LONG]),)
+        return (), (Fault(topic, reason, payload[:KEPT_OF_TOO_LONG]),)
 
-    def _heard(self, letter: Letter) -> tuple[Native, list[tuple[Offer, Said]]]:
-        object_, verb = letter.topic.removeprefix(f"{self._config.prefix}/out/").split("/")
+    def _heard(self, topic: str, payload: bytes) -> tuple[Native, list[tuple[Offer, Said]]]:
+        object_, verb = topic.removeprefix(f"{self._config.prefix}/out/").split("/")
         offer = next((known for known in READERS if known == (object_, verb)), None)
         if offer is None:
             known = ", ".join(f"{name}/{verb}" for name, verb in sorted(READERS))
             raise StrictJsonError(f"{object_}/{verb} is nothing that this connector reads from an MES: {known}")
         reader = READERS[offer]
-        native = reader.model.model_validate(read_object(letter.payload, self._config.max_bytes))
+        native = reader.model.model_validate(read_object(payload, self._config.max_bytes))
         return native, [(offer, said) for said in reader.meaning(native)]
 
     def _message(self, offer: Offer, native: Native, said: Said) -> Message:

@@ -126,6 +126,11 @@ class Bus:
             await asyncio.sleep(_AGAIN_S)
             await self.link.wait_up(READ_DEADLINE_S)
 
+    async def letter(self, stream: str, seq: int) -> tuple[dict[str, str], bytes] | None:
+        """Headers and content of what is at a sequence of a stream."""
+        raw = await self._get(stream, seq=seq)
+        return None if raw is None else (raw.headers or {}, raw.data or b"")
+
     async def stored(self, stream: str, subject: str) -> tuple[dict[str, str], bytes] | None:
         """Headers and content of the last thing on a subject that isn't a message: a raw document, a notification."""
         raw = await self._get(stream, subject=subject)

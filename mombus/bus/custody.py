@@ -47,13 +47,13 @@ class Custody:
         for row in await self._journal.read(partial(parked.rows, kinds=_WAITING)):
             self.block(row)
 
-    async def park_fault(self, system: str, fault: Fault, document: str | None) -> None:
-        """Keep a part of a document that can't be read."""
+    async def park_fault(self, system: str, fault: Fault, document: str | None, raw: str | None) -> None:
+        """Keep a part of a document that can't be read; `raw` is the id under which all of it is kept."""
         content = fault.raw or b""
         place = f"{document}: {fault.place}" if document else fault.place
         await self._park(ParkedItem(
             id=_id(system, place, fault.reason, content), system=system, kind=Parked.FAULT, place=place,
-            reason=fault.reason, message=None, content=content, missing=None, since=_now(),
+            reason=fault.reason, message=None, content=content, missing=None, since=_now(), raw=raw,
         ))  # fmt: skip
 
     async def park(

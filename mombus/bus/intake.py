@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from canonical.isa95.gap import Gap as GapBody
 from canonical.message import Message, Origin, Verb
 from canonical.objects import CATALOGUE, Kind
-from connectors.connector import Gap, Outcome
+from connectors.connector import Gap, Outcome, Raw
 from mombus.bus.custody import Custody
 from mombus.bus.errors import Conflict, NotPermitted, TooLarge
 from mombus.bus.judgement import Given, Judgement, Kept, Ready, contradiction
@@ -113,6 +113,10 @@ class Intake:
                 await self._custody.close(item.id, "tried again")
         return outcome
 
+    async def close(self, id: str, how: str) -> bool:
+        """A kept thing was dealt with; False when it was before."""
+        return await self._custody.close(id, how)
+
     async def dismiss(self, id: str, *, who: str, why: str) -> bool:
         """A person decides that a kept thing is dealt with; False when it was before."""
         return await self._custody.close(id, f"{who}: {why}")
@@ -122,12 +126,11 @@ class Intake:
             await self._custody.refresh(system)
         raw = None
         if item.raw is not None:
-            raw = await store_raw(
-                self._bus, site=self._site, system=system, raw=item.raw, content_type=item.content_type,
-                document=item.document,
-            )  # fmt: skip
+            raw = await store_raw(self._bus, site=self._site, system=system, raw=Raw(
+                content=item.raw, content_type=item.content_type, document=item.document, channel=item.channel
+            ))  # fmt: skip
         for fault in item.faults:
-            await self._custody.park_fault(system, fault, item.document)
+            await self._custody.park_fault(system, fault, item.document, raw)
             self.counts[system, "-", "fault"] += 1
         await self._revisions.look_ahead(_states(item))
         outcomes: dict[int, Outcome] = {}

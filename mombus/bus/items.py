@@ -32,6 +32,7 @@ def pack(item: Item) -> bytes:
         "messages": [_said(message, parts) for message in item.messages],
         "faults": [_fault(fault, parts) for fault in item.faults],
         "raw": _part(item.raw, parts), "content_type": item.content_type, "document": item.document,
+        "channel": item.channel,
         "bookmark": item.bookmark, "parts": [],
     }  # fmt: skip
     said["parts"] = [len(part) for part in parts]
@@ -51,7 +52,7 @@ def unpack(data: bytes) -> Item:
                 Fault(fault["place"], fault["reason"], _taken(fault["raw"], parts)) for fault in said["faults"]
             ),
             raw=_taken(said["raw"], parts), content_type=said["content_type"], document=said["document"],
-            bookmark=said["bookmark"],
+            channel=said["channel"], bookmark=said["bookmark"],
         )  # fmt: skip
         return replace(item, messages=tuple(_read(message, parts) for message in said["messages"]))
     except (KeyError, IndexError, TypeError, HeaderError, UnicodeDecodeError, json.JSONDecodeError) as error:

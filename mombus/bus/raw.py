@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from canonical.subjects import token
 from canonical.wire import MESSAGE_ID
+from connectors.connector import Raw
 from mombus.bus.publishing import Letter
 from mombus.bus.streams import RAW, RAW_ROOT
 
@@ -18,23 +20,23 @@ RAW_HEADER = "ce-raw"
 PART_BYTES = 900_000
 
 
-async def store_raw(
-    bus: Bus, *, site: str, system: str, raw: bytes, content_type: str, document: str | None = None
-) -> str:
+async def store_raw(bus: Bus, *, site: str, system: str, raw: Raw) -> str:
     """Keep a document and return its id, which is the same whenever the same document comes again."""
-    id = blake2b(f"{system}\x1f{document or ''}\x1f".encode() + raw, digest_size=16).hexdigest()
-    parts = [raw[start : start + PART_BYTES] for start in range(0, len(raw), PART_BYTES)] or [b""]
+    said = f"{system}\x1f{raw.document or ''}\x1f{raw.channel or ''}\x1f"
+    id = blake2b(said.encode() + raw.content, digest_size=16).hexdigest()
+    starts = range(0, len(raw.content), PART_BYTES)
+    parts = [raw.content[start : start + PART_BYTES] for start in starts] or [b""]
     for number, part in enumerate(parts, 1):
         headers = {
             MESSAGE_ID: f"{id}/{number}", "ce-id": id, "ce-source": token(system), "ce-type": "raw",
-            "ce-datacontenttype": token(content_type), "ce-subject": token(document or ""),
-            "ce-part": f"{number}/{len(parts)}",
+            "ce-datacontenttype": quote(raw.content_type), "ce-subject": quote(raw.document or ""),
+            "ce-channel": quote(raw.channel or ""), "ce-part": f"{number}/{len(parts)}",
         }  # fmt: skip
         await bus.publish_letters([Letter(_subject(site, system, id, number), headers, part)])
     return id
 
 
-async def read_raw(bus: Bus, *, site: str, system: str, id: str) -> bytes | None:
+async def read_raw(bus: Bus, *, site: str, system: str, id: str) -> Raw | None:
     """The document with that id, None when it isn't kept (any more)."""
     parts: list[bytes] = []
     while True:
@@ -44,7 +46,10 @@ async def read_raw(bus: Bus, *, site: str, system: str, id: str) -> bytes | None
         headers, content = found
         parts.append(content)
         if len(parts) == int(headers["ce-part"].partition("/")[2]):
-            return b"".join(parts)
+            return Raw(
+                content=b"".join(parts), content_type=unquote(headers["ce-datacontenttype"]),
+                document=unquote(headers["ce-subject"]) or None, channel=unquote(headers["ce-channel"]) or None,
+            )  # fmt: skip
 
 
 def _subject(site: str, system: str, id: str, number: int) -> str:

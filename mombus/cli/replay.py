@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mombus.cli.asking import Folder, Json, ask, whoami
+from mombus.cli.corrections import Corrections
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
 from mombus.cli.what_if import what_if
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 LOOK_S = 0.5
 MANNERS = {"missing": "", "restored": " as if it had lost what it had", "again": " for a SECOND EFFECT each"}
@@ -73,6 +74,13 @@ def replay(
     config: Annotated[
         list[Path] | None, typer.Option("--config", help="Today's configuration, to compare. Default: routes.yaml")
     ] = None,
+    from_raw: Annotated[
+        bool,
+        typer.Option("--from-raw", help="Translate the documents it came in again; correct what is different."),
+    ] = False,
+    kept: Annotated[
+        bool, typer.Option("--kept", help="As --from-raw, for the documents whose parts are kept; --source narrows it.")
+    ] = False,
     why: Why = None,
     who: Who = None,
     yes: Yes = False,
@@ -95,22 +103,27 @@ def replay(
     )  # fmt: skip
     if other:
         return what_if(other, config, selection, folder=folder, as_json=as_json)
+    if from_raw or kept:
+        corrections = Corrections(folder, selection, kept=kept, as_json=as_json)
+        return corrections.shown() if dry_run else corrections.published(_deed(who, why, yes=yes, no_input=no_input))
     targets = [name for one in to or () for name in one.split(",") if name]
     if not targets:
         raise typer.BadParameter("say where it goes, as in `--to mes`; a replay never chooses by itself")
     if again and restored:
         raise typer.BadParameter("--again and --restored contradict each other")
-    wish = {
-        "selection": selection,
-        "to": targets,
-        "manner": "again" if again else "restored" if restored else "missing",
-    }
+    manner = "again" if again else "restored" if restored else "missing"
+    wish = {"selection": selection, "to": targets, "manner": manner}
     if not _selected(folder, selection):
         return Exit.FINDINGS
     if dry_run:
         return _previewed(folder, wish, as_json=as_json)
-    wish |= {"who": who or whoami(), "why": _why(why, no_input)}
-    _confirm(wish, yes=yes, no_input=no_input)
+    deed = _deed(who, why, yes=yes, no_input=no_input)
+    wish |= deed(f"Send this to {', '.join(targets)} again{MANNERS[manner]}?")
+    return _sent(folder, wish, no_wait=no_wait, as_json=as_json)
+
+
+def _sent(folder: Path | None, wish: Mapping[str, Any], *, no_wait: bool, as_json: bool) -> int:
+    """Begin it, and watch it unless told not to."""
     begun = ask(folder, "replay_begin", **wish)
     typer.echo(f"{begun['id']} has begun; `mombus replay cancel {begun['id']}` ends it.", err=True)
     if no_wait:
@@ -200,6 +213,17 @@ def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {name}" for name, number in counts.items()) or "nothing yet"
 
 
+def _deed(who: str | None, why: str | None, *, yes: bool, no_input: bool) -> Callable[[str], Mapping[str, str]]:
+    """Asks whether, and why; returns who decides and why."""
+
+    def asked(question: str) -> Mapping[str, str]:
+        reason = _why(why, no_input)
+        _sure(question, yes=yes, no_input=no_input)
+        return {"who": who or whoami(), "why": reason}
+
+    return asked
+
+
 def _why(why: str | None, no_input: bool) -> str:
     if why:
         return why
@@ -209,12 +233,12 @@ def _why(why: str | None, no_input: bool) -> str:
     return said
 
 
-def _confirm(wish: Mapping[str, Any], *, yes: bool, no_input: bool) -> None:
+def _sure(question: str, *, yes: bool, no_input: bool) -> None:
     if yes:
         return
     if no_input:
         raise typer.BadParameter("--yes is needed: nobody is asked before it is sent")
-    typer.confirm(f"Send this to {', '.join(wish['to'])} again{MANNERS[wish['manner']]}?", abort=True, err=True)
+    typer.confirm(question, abort=True, err=True)
 
 
 def _watched(folder: Path | None, id: str) -> list[dict[str, Any]]:

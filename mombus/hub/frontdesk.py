@@ -240,7 +240,7 @@ class FrontDesk:
     async def _answered(self, name: str, question: Mapping[str, Any]) -> Any:
         rooms = {"replay": self.replays.answer, "bulk": self.bulk.answer}
         which = rooms.get(name.partition("_")[0], self._answer)
-        if name not in {"replay_begin", "replay_cancel"}:
+        if name not in {"replay_begin", "replay_cancel", "replay_translate"}:
             return await which(name, question)
         async with self.audit.refusals(name, question):
             return await which(name, question)

@@ -21,6 +21,7 @@ from mombus.hub.frontdesk import FrontDesk
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
 from mombus.hub.replays import Replays
+from mombus.hub.translating import Translating
 from mombus.index.feeder import Feeder
 from mombus.index.tables import index_metadata
 from mombus.journal.journal import Journal
@@ -132,7 +133,12 @@ async def make_handovers(
         observe=observing.hop, prepare=make_prepare(aliases, known, requests), shared=shared,
     )  # fmt: skip
     observing.delivery = delivery
-    replays = Replays(config=config, bus=bus, journal=journal, index=index, delivery=delivery)
+    translating = Translating(
+        config=config, owners=owners, bus=bus, journal=journal, index=index, intake=intake, aliases=aliases
+    )  # fmt: skip
+    replays = Replays(
+        config=config, bus=bus, journal=journal, index=index, delivery=delivery, translating=translating
+    )  # fmt: skip
     bulk = BulkActions(journal=journal, delivery=delivery, intake=intake)
     desk = FrontDesk(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, delivery=delivery,

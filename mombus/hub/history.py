@@ -44,13 +44,15 @@ class History:
         self, selection: Selection, *, after: int, upto: int, size: int = PART
     ) -> AsyncIterator[tuple[int, list[tuple[int, Message]]]]:
         """Yield parts in stream order, each with the sequence up to which it goes. What is gone is left out."""
-        while True:
-            seqs = await self._index.read(
-                partial(selecting.page, selection=selection, after=after, upto=upto, limit=size)
-            )
-            if not seqs:
-                return
+        async for seqs in self.pages(selection, after=after, upto=upto, size=size):
             yield seqs[-1], await read(self._bus, seqs)
+
+    async def pages(self, selection: Selection, *, after: int, upto: int, size: int = PART) -> AsyncIterator[list[int]]:
+        """Yield the sequences of what is selected, part by part."""
+        while seqs := await self._index.read(
+            partial(selecting.page, selection=selection, after=after, upto=upto, limit=size)
+        ):
+            yield seqs
             after = seqs[-1]
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import structlog
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
     from mombus.delivery.replaying import Judged, Replaying
+    from mombus.hub.translating import Translating
     from mombus.index.selection import End
     from mombus.journal.journal import Journal
 
@@ -46,6 +47,8 @@ PAGE = 2000
 MAX_SEQ = 2**63 - 1
 SHOWN = 200
 """Rows of a preview in one answer, and replays in a list."""
+
+M = TypeVar("M", bound=BaseModel)
 
 log = structlog.get_logger()
 
@@ -66,14 +69,31 @@ class Wish(BaseModel):
     why: str = ""
 
 
+class Correction(BaseModel):
+    """Which documents are translated again: of what is selected, or of what is `kept` as a fault, from the selection's
+    sources. `publish`: what is said otherwise now is published."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    selection: dict[str, Any] = {}
+    kept: bool = False
+    publish: bool = False
+    who: str = ""
+    why: str = ""
+
+
 class Replays:
     """The replays of a hub: each is fed to its target part by part, one after the other per target."""
 
-    def __init__(self, *, config: Config, bus: Bus, journal: Journal, index: Journal, delivery: Delivery) -> None:
+    def __init__(
+        self, *, config: Config, bus: Bus, journal: Journal, index: Journal, delivery: Delivery,
+        translating: Translating,
+    ) -> None:  # fmt: skip
         self._config = config
         self._journal = journal
         self._index = index
         self._delivery = delivery
+        self._translating = translating
         self._history = History(bus, index)
         self._previews: OrderedDict[str, AsyncIterator[list[dict[str, Any]]]] = OrderedDict()
         self._news = asyncio.Event()
@@ -89,6 +109,8 @@ class Replays:
                 return await self.page(question)
             case "replay_preview":
                 return await self.preview(_wish(question))
+            case "replay_translate":
+                return await self.translate(_correction(question))
             case "replay_rows":
                 return await self.rows(str(question.get("preview")))
             case "replay_begin":
@@ -122,8 +144,27 @@ class Replays:
         """Begin to look at what would be sent; `rows` with the answer tells it part by part. Writes nothing."""
         for target in wish.to:
             self._delivery.replaying(target)
+        return self._opened(self._judged(wish))
+
+    async def translate(self, correction: Correction) -> str:
+        """Begin to translate documents again; `rows` with the answer does it part by part. Audited if it publishes."""
+        selection = self._selection(correction.selection)
+        if correction.publish:
+            if not correction.who.strip() or not correction.why.strip():
+                raise ReplayError("say who decides and why: both are kept in the audit trail")
+            await self._journal.write(partial(audit.note, deed=Deed(
+                at=datetime.now(UTC), who=correction.who, action="translate again", target=None, message_id=None,
+                why=correction.why, result="the documents of what is kept" if correction.kept else str(selection),
+            )))  # fmt: skip
+        if correction.kept:
+            return self._opened(self._translating.kept(
+                selection.source, publish=correction.publish, who=correction.who, why=correction.why
+            ))  # fmt: skip
+        return self._opened(self._translating.selected(selection, publish=correction.publish))
+
+    def _opened(self, rows: AsyncIterator[list[dict[str, Any]]]) -> str:
         name = uuid4().hex
-        self._previews[name] = self._judged(wish)
+        self._previews[name] = rows
         while len(self._previews) > PREVIEWS:
             self._previews.popitem(last=False)
         return name
@@ -133,10 +174,11 @@ class Replays:
         found = self._previews.get(preview)
         if found is None:
             raise LookupError("this preview isn't open any more: ask again")
-        rows: list[dict[str, Any]] = await anext(found, [])
-        if not rows:
-            del self._previews[preview]
-        return rows
+        async for rows in found:
+            if rows:
+                return rows
+        self._previews.pop(preview, None)
+        return []
 
     async def begin(self, wish: Wish) -> dict[str, Any]:
         """Begin a replay to each target. Raises ReplayError when nothing is selected, or who and why aren't said."""
@@ -259,8 +301,16 @@ async def _until_at_most(most: int, replaying: Replaying) -> None:
 
 
 def _wish(question: Mapping[str, Any]) -> Wish:
+    return _read(Wish, question)
+
+
+def _correction(question: Mapping[str, Any]) -> Correction:
+    return _read(Correction, question)
+
+
+def _read(model: type[M], question: Mapping[str, Any]) -> M:
     try:
-        return Wish.model_validate(question)
+        return model.model_validate(question)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ReplayError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -108,7 +108,7 @@ class Routes:
             return Stuck(str(error))
         if isinstance(said, NoAlias):
             return Stuck(str(said))
-        return Sent(json.loads(said.content) if said.content else {"deleted": said.key})
+        return Sent(parsed(said))
 
 
 class _Target:
@@ -158,6 +158,11 @@ def _change(  # noqa: PLR0911 - one line per case
         case Sent(before), Sent(after):
             return Change(target, Difference.CHANGED, tuple(changed_paths(before, after)))
     return None
+
+
+def parsed(message: Message) -> Any:
+    """What a message says as JSON values."""
+    return json.loads(message.content) if message.content else {"deleted": message.key}
 
 
 def changed_paths(before: Any, after: Any) -> Iterator[str]:

@@ -23,6 +23,8 @@ ORDERS = ("production_order", "maintenance_order", "inspection_order", "transfer
 LOOKED_AT = 5000
 """Ids among which the one that was meant is looked for."""
 SHORTEST_ID = 6
+LONGEST = 250
+"""Characters of an id that the index keeps."""
 
 _NAMES = {"order": ORDERS, "lot": ("material_lot",), "equipment": ("equipment",)}
 
@@ -122,6 +124,19 @@ def page(connection: Connection, selection: Selection, *, after: int, upto: int,
     m = messages.c
     statement = select(m.seq).where(_fits(selection), m.seq > after, m.seq <= upto).order_by(m.seq).limit(limit)
     return list(connection.execute(statement).scalars())
+
+
+def newest(connection: Connection, *, object: str, key: str, source: str) -> int | None:
+    """The sequence of the newest revision that a system said of one thing."""
+    m = messages.c
+    named = select(refs.c.seq).where(refs.c.object == object, refs.c.value == key[:LONGEST])
+    statement = (
+        select(m.seq)
+        .where(m.seq.in_(named), m.key == key, m.object == object, m.source == source)
+        .where(m.verb == Verb.SYNC, m.recipient.is_(None))
+        .order_by(func.coalesce(m.revision, 0).desc(), m.seq.desc())
+    )
+    return connection.execute(statement.limit(1)).scalar()
 
 
 def reach(connection: Connection) -> tuple[datetime | None, int]:

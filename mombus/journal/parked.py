@@ -46,6 +46,7 @@ parked = Table(
     Column("reason", Text, nullable=False),
     Column("headers", Text),
     Column("content", LargeBinary, nullable=False),
+    Column("raw", String(64)),
     Column("missing_object", String(64)),
     Column("missing_id", Text),
     Column("since", Instant, nullable=False),
@@ -60,6 +61,7 @@ class ParkedItem:
     """One kept thing. `content` is the fault's bytes, or the body of `message` as the system said it.
 
     `place` says where it stood in its document, or which message it is; `missing` the (object, native id) it waits for.
+    `raw` is the id of the document that a fault is a part of, as it is kept in RAW.
     """
 
     id: str
@@ -73,6 +75,7 @@ class ParkedItem:
     since: datetime
     closed: datetime | None = None
     how: str | None = None
+    raw: str | None = None
 
 
 def keep(connection: Connection, item: ParkedItem) -> bool:
@@ -86,7 +89,7 @@ def keep(connection: Connection, item: ParkedItem) -> bool:
     connection.execute(parked.insert().values(
         id=item.id, number=number, system=item.system, kind=item.kind, place=item.place, reason=item.reason,
         headers=json.dumps(to_headers(item.message)) if item.message else None, content=item.content,
-        missing_object=missing_object, missing_id=missing_id, since=item.since,
+        raw=item.raw, missing_object=missing_object, missing_id=missing_id, since=item.since,
     ))  # fmt: skip
     return True
 
@@ -173,6 +176,23 @@ def find(connection: Connection, id: str) -> ParkedItem | None:
     return None if row is None else _row(row)
 
 
+def fault_documents(connection: Connection) -> list[tuple[str, str]]:
+    """System and id of the documents whose parts are kept as faults, in the order they came."""
+    p = parked.c
+    statement = (
+        select(p.system, p.raw).where(p.closed.is_(None), p.kind == Parked.FAULT, p.raw.is_not(None))
+        .group_by(p.system, p.raw).order_by(func.min(p.number))
+    )  # fmt: skip
+    return [(row[0], row[1]) for row in connection.execute(statement)]
+
+
+def faults_of(connection: Connection, raw: str) -> list[ParkedItem]:
+    """The kept faults of one document."""
+    p = parked.c
+    statement = select(parked).where(p.raw == raw, p.closed.is_(None), p.kind == Parked.FAULT).order_by(p.number)
+    return [_row(row) for row in connection.execute(statement).mappings()]
+
+
 def change(connection: Connection, id: str, *, kind: Parked, reason: str, missing: tuple[str, str] | None) -> None:
     """It was tried again and waits for something else now."""
     missing_object, missing_id = missing or (None, None)
@@ -201,5 +221,5 @@ def _row(row: RowMapping) -> ParkedItem:
     return ParkedItem(
         id=row["id"], system=row["system"], kind=Parked(row["kind"]), place=row["place"], reason=row["reason"],
         message=message, content=row["content"], missing=missing, since=row["since"], closed=row["closed"],
-        how=row["how"],
+        how=row["how"], raw=row["raw"],
     )  # fmt: skip

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from canonical.isa95.operations import OperationsRequest
 from canonical.message import Action, Message, Verb
-from connectors.connector import Hosted, Item, Outcome, RetryableError, Surroundings
+from connectors.connector import Hosted, Item, Outcome, Raw, RetryableError, Surroundings
 from connectors.door import DoorConfig
 from connectors.erp.connector import ErpB2mml, ErpB2mmlConfig
 from plant.erp import Erp
@@ -156,6 +156,15 @@ async def test_good_items_pass_and_the_bad_one_is_named(hub: Hub, url: str, http
     assert "OperationsRequest[PO-2]" in fault.place
     assert fault.raw is not None
     assert b"furlong" in fault.raw
+
+
+async def test_a_document_that_is_kept_is_translated_again(hub: Hub, url: str, http: httpx.AsyncClient) -> None:
+    for content in (schedule(order("PO-1"), order("PO-2", unit="furlong")), b"<nonsense"):
+        await http.post(url, content=content, headers=XML)
+    for item in hub.items:
+        again = await connector().translate(Raw(content=item.raw or b"", document=item.document))
+        assert [(m.id, m.content) for m in again.messages] == [(m.id, m.content) for m in item.messages]  # type: ignore[union-attr]
+        assert again.faults == item.faults
 
 
 async def test_what_the_hub_refuses_is_said(hub: Hub, url: str, http: httpx.AsyncClient) -> None:

@@ -65,9 +65,13 @@ async def board() -> AsyncIterator[Board]:
         await one.server.stop()
 
 
-def write_config(folder: Path, board: Board, routes: Sequence[dict[str, Any]], says: str = DECISION) -> Path:
-    """routes.yaml, with `says` as the mapping of what the ledger posts."""
-    said = {"object": "release_decision", "occurred": "decided", "body": says}
+def write_config(
+    folder: Path, board: Board, routes: Sequence[dict[str, Any]], says: str = DECISION, text: str = "text"
+) -> Path:
+    """routes.yaml, with `says` as the mapping of decisions that the ledger posts; `text` describes its materials."""
+    said = {"object": "release_decision", "when": "$not($exists(made))", "occurred": "decided", "body": says}
+    made = {"object": "material", "when": "$exists(made)", "occurred": "decided",
+            "body": f'{{"id": made, "description": {text}}}'}  # fmt: skip
     door = {"tokens": [token_hash(TOKEN)]}
     config = {
         "version": 1,
@@ -77,7 +81,7 @@ def write_config(folder: Path, board: Board, routes: Sequence[dict[str, Any]], s
         "systems": {
             "ledger": {
                 "connector": "rest", "url": board.server.url, "listen": "/in/ledger", "door": door,
-                "pushed": {"items": "docs", "says": [said]},
+                "pushed": {"items": "docs", "says": [said, made]},
             },
             "board": {
                 "connector": "rest", "url": board.server.url, "listen": "/in/board", "door": door,
@@ -88,7 +92,10 @@ def write_config(folder: Path, board: Board, routes: Sequence[dict[str, Any]], s
                 }],
             },
         },
-        "objects": {"release_decision": {"owner": "ledger", "kept_for": "a board that comes later"}},
+        "objects": {
+            "release_decision": {"owner": "ledger", "kept_for": "a board that comes later"},
+            "material": {"owner": "ledger"},
+        },
         "routes": list(routes),
     }  # fmt: skip
     path = folder / "routes.yaml"
@@ -105,9 +112,13 @@ def loaded(path: Path) -> Config:
 async def post(url: str, ids: Sequence[str], lots: int = 1, door: str = "ledger") -> None:
     """The ledger posts decisions, about so many lots by turns; with no lots, each about a lot of its own."""
     docs = [decision(id, lot=f"L{n % lots}" if lots else f"own-{id}") for n, id in enumerate(ids)]
+    await post_docs(url, docs, 202 if door == "ledger" else 422, door)
+
+
+async def post_docs(url: str, docs: Sequence[dict[str, Any]], status: int = 202, door: str = "ledger") -> None:
     async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
         answer = await client.post(f"{url}/in/{door}", content=json.dumps({"docs": docs}), headers=JSON)
-        assert answer.status_code == (202 if door == "ledger" else 422), answer.text
+        assert answer.status_code == status, answer.text
 
 
 async def mombus(*args: str, cwd: Path, answers: str = "") -> tuple[int, str, str]:

@@ -12,9 +12,11 @@ from canonical.message import Message, Verb
 from connectors.connector import (
     ConfigError,
     ConnectorError,
+    Fault,
     Halted,
     Health,
     Item,
+    MappingError,
     NotConnected,
     Offer,
     Probe,
@@ -24,19 +26,20 @@ from connectors.connector import (
 )
 from connectors.protocols.rest.exchange import Call, Exchange
 from connectors.protocols.rest.hearing import Hearing
-from connectors.protocols.rest.mapping import seen_by_expressions
+from connectors.protocols.rest.mapping import items_of, seen_by_expressions
 from connectors.protocols.rest.paging import Lists
 from connectors.protocols.rest.polling import Heard, Mark, Poll
-from connectors.protocols.rest.settings import Endpoint, RestConfig, Wire
+from connectors.protocols.rest.settings import Endpoint, Read, RestConfig, Wire
 from connectors.protocols.rest.webhook import Door
 from connectors.protocols.rest.writing import Writer, accepts
+from connectors.strict_json import StrictJsonError, read_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from starlette.types import ASGIApp
 
-    from connectors.connector import Absent, Accept, ConnectorConfig, Outcome, Receipt, Surroundings
+    from connectors.connector import Absent, Accept, ConnectorConfig, Outcome, Raw, Receipt, Surroundings
     from connectors.door import DoorConfig
 
 FRESH_S = 2.0
@@ -61,6 +64,7 @@ class Rest:
         self._reads = [read for read in wire.reads if read.snapshot == "no"]
         self._snapshots = [read for read in wire.reads if read.snapshot != "no"]
         self._lookups = wire.answers
+        self._pushed = wire.pushed
         self._hearing = Hearing(surroundings, config.timezone)
         self._exchange = Exchange(config, surroundings.folder, wire.error)
         self._lists = Lists(self._exchange)
@@ -125,7 +129,7 @@ class Rest:
                         marks[name] = heard.mark
                         self._failing.pop(name, None)
                         if heard.messages or heard.faults:
-                            yield self._item(heard, polls, marks)
+                            yield self._item(heard, name, polls, marks)
                 except (NotConnected, Halted):
                     raise
                 except ConnectorError as error:
@@ -172,18 +176,35 @@ class Rest:
                     if message.object == object and (keys is None or message.key in keys):
                         yield message
 
+    async def translate(self, raw: Raw) -> Item:
+        """What a page or a post says by today's mapping: `channel` is the read, none for a post."""
+        declared = self._pushed if raw.channel is None else self._named(raw.channel)
+        if declared is None:
+            return Item(faults=(Fault("document", f"nothing is declared for {raw.channel or 'posts'} any more"),))
+        place = raw.channel or declared.items or "item"
+        try:
+            items = items_of(read_json(raw.content, len(raw.content) + 1), declared.items)
+        except (StrictJsonError, MappingError) as error:
+            return Item(faults=(Fault("body", str(error), raw.content),))
+        messages, faults = await self._hearing.understood(declared, items, place)
+        return Item(messages=tuple(messages), faults=tuple(faults))
+
+    def _named(self, name: str) -> Read | None:
+        return next((read for read in self._reads if read.name == name), None)
+
     async def _reach(self, timeout_s: float | None = None) -> None:
         if self._check is None:
             await self._exchange.attempt(Call(url="", judged=False, timeout_s=timeout_s))
         else:
             await self._writer.check(timeout_s)
 
-    def _item(self, heard: Heard, polls: Sequence[Poll], marks: Mapping[str, Mark]) -> Item:
+    def _item(self, heard: Heard, name: str, polls: Sequence[Poll], marks: Mapping[str, Mark]) -> Item:
         self._last_data = datetime.now(UTC)
         kept = {poll.read.name for poll in polls if poll.read.bookmark is not None}
         bookmark = json.dumps({name: mark.stored() for name, mark in marks.items() if name in kept})
         return Item(
-            messages=heard.messages, faults=heard.faults, raw=heard.content, bookmark=bookmark, settle=waits
+            messages=heard.messages, faults=heard.faults, raw=heard.content, channel=name, bookmark=bookmark,
+            settle=waits,
         )  # fmt: skip
 
 
