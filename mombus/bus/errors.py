@@ -6,6 +6,7 @@ BusError
 ├── TooFewNodes        the broker's cluster hasn't enough nodes for the copies that are wanted
 ├── NotPermitted       the broker's account may not publish there
 ├── StreamGone         a stream that should be there isn't: deleted, or its store was wiped
+├── NotOurs            the journal and the broker's streams don't belong together
 ├── StreamFull         the stream's limit is reached and the deadline passed while waiting for room
 ├── NotStored          the deadline passed before the broker confirmed; it may still have been stored
 ├── TooLarge           the message is over `bus: largest_body_bytes`, or its headers over the broker's max_payload
@@ -40,6 +41,10 @@ class NotPermitted(BusError):  # noqa: N818
 
 class StreamGone(BusError):  # noqa: N818
     """The stream doesn't exist any more: it was deleted, or the broker's store was wiped."""
+
+
+class NotOurs(BusError):  # noqa: N818
+    """The journal and the broker's streams don't belong together: one was wiped, or restored from a backup."""
 
 
 class StreamFull(BusError):  # noqa: N818

@@ -42,6 +42,7 @@ COMMANDS: dict[str, Row] = {
     "kept": Row("waiting", "kept", "List what came in and could not be taken."),
     "take": Row("deciding", "take", "Try a kept message again."),
     "dismiss": Row("deciding", "dismiss", "Say that a kept item is dealt with."),
+    "journal": Row("journal", "app", "Adopt the broker's streams after a wipe or restore."),
     "audit": Row("audit", "app", "Show what people did; verify the trail."),
     "secret": Row("secret", "app", "Make a token or webhook secret."),
     "replay": Row("replay", "app", "Send history to a target again, or see what would become of it."),

@@ -43,6 +43,10 @@ async def note_beginnings(journal: Journal, reader: Reader, routings: Mapping[st
     await journal.write(work)
 
 
+ADOPTED = "*"
+"""Noted by who adopted a stream whose journal was lost: where every route of the target goes on that isn't noted."""
+
+
 async def open_reading(
     journal: Journal, reader: Reader, target: str, routing: Routing
 ) -> tuple[dict[str, Beginning], int]:
@@ -96,7 +100,8 @@ def _check_stream(connection: Connection, created: datetime) -> None:
 def _note(connection: Connection, target: str, wanted: Mapping[str, Rule], last: int) -> None:
     """Note the beginnings that aren't noted yet; they are fresh until the target's inbox has opened with them."""
     known, _ = _known(connection, target)
-    begin = {name: _beginning(rule, last) for name, rule in wanted.items() if name not in known}
+    adopted = known.get(ADOPTED)
+    begin = {name: adopted or _beginning(rule, last) for name, rule in wanted.items() if name not in known}
     upsert(connection, starts, [
         {"target": target, "what": name, "from_seq": b.from_seq, "from_time": b.from_time, "fresh": True}
         for name, b in begin.items()

@@ -26,6 +26,7 @@ from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.streams import Limits
 from mombus.hub import note
+from mombus.hub.belonging import Belonging
 from mombus.hub.building import make_far_sessions, make_sessions
 from mombus.hub.connecting import Connecting
 from mombus.hub.disk import Disk
@@ -93,12 +94,12 @@ async def open_hub(
     KindError, PartsError.
     """
     parts.check(config)
-    folder = _folder(config)
+    folder = folder_of(config)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
         server = Server(config.http)
         stack.push_async_callback(server.stop)
-        bus, broker = await _open_bus(config, folder, stack, parts)
+        bus, broker = await open_bus(config, folder, stack, parts)
         tasks: list[asyncio.Task[None]] = []
         if parts.delivery:
             opened = await _open_delivery(config, parts, bus, broker, stack, tasks, on_hop, server)
@@ -125,11 +126,14 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     tasks: list[asyncio.Task[None]], on_hop: Callable[[Hop], None] | None, server: Server,
 ) -> _Opened:  # fmt: skip
     """The hub itself, with the connectors that run here; those that run elsewhere are reached over the bus."""
-    journal, index = await open_journals(config, _folder(config), stack)
+    journal, index = await open_journals(config, folder_of(config), stack)
     owners = Owners(config.objects, config.plant.equipment)
     here = make_sessions(config, owners, parts)
     far = make_far_sessions(config, owners, parts, bus.client)
-    storage = Storage(_disk(config), bus.js)
+    belonging = Belonging(bus.js, journal, config.plant.site)
+    await belonging.check()
+    stack.push_async_callback(belonging.close)
+    storage = Storage(_disk(config), bus.js, belonging)
     handovers = await make_handovers(
         config, bus=bus, journal=journal, index=index, owners=owners, storage=storage,
         sessions={name: {**here, **far}[name] for name in config.systems}, on_hop=on_hop,
@@ -193,11 +197,11 @@ async def _open_spooling(
 ) -> Spooling:
     """The spools of this process's systems; processes that share a folder share its file, each with rows of its own."""
     limits = {name: config.systems[name].spool for name in sessions}
-    return await stack.enter_async_context(open_spools(_folder(config), limits, intake, disk.full))
+    return await stack.enter_async_context(open_spools(folder_of(config), limits, intake, disk.full))
 
 
 def _disk(config: Config) -> Disk:
-    return Disk(_folder(config), warn=config.bus.disk_warn, stop=config.bus.disk_stop)
+    return Disk(folder_of(config), warn=config.bus.disk_warn, stop=config.bus.disk_stop)
 
 
 def _begin(tasks: list[asyncio.Task[None]], running: Mapping[str, Coroutine[None, None, None]]) -> None:
@@ -215,11 +219,12 @@ def _app(config: Config, parts: Parts, opened: _Opened, notices: Callable[[], Se
     return make_app(opened.desk, doors, token, names=config.http.names, notices=notices)
 
 
-def _folder(config: Config) -> Path:
+def folder_of(config: Config) -> Path:
+    """Where the hub keeps its files."""
     return (config.folder / config.bus.folder).absolute()
 
 
-async def _open_bus(
+async def open_bus(
     config: Config, folder: Path, stack: AsyncExitStack, parts: Parts
 ) -> tuple[Bus, EmbeddedBroker | None]:
     """Connect to the broker; its own one is started first, if the hub has one."""

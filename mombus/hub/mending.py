@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 EVERY_S = 2.0
 ANSWERS_S = 2.0
+PATIENCE = 4
+"""So many looks in a row may find that it stores nothing."""
 REST_S = 30.0
 """How long a broker that was started again is left in peace."""
 
@@ -32,12 +34,12 @@ class Mending:
         self._disk = disk
 
     async def run(self) -> None:
-        """Watch for ever. Twice in a row without storing is frozen: once may be chance."""
+        """Watch for ever. A broker that is frozen as a whole loses its connection before PATIENCE looks are over."""
         frozen = 0
         while True:
             await asyncio.sleep(EVERY_S)
             frozen = frozen + 1 if await self._stores_nothing() else 0
-            if frozen > 1 and self._disk.stopped() is None and self._broker is not None:
+            if frozen > PATIENCE and self._disk.stopped() is None and self._broker is not None:
                 log.warning("the broker stores nothing though the disk has room: it is started again")
                 await self._broker.restart()
                 self._bus.link.confirmed()

@@ -16,29 +16,33 @@ if TYPE_CHECKING:
     from nats.js import JetStreamContext
 
     from mombus.bus.spool import SpoolState
+    from mombus.hub.belonging import Belonging
     from mombus.hub.disk import Disk
 
-EVERY_S = 5.0
+EVERY_S, SOON_S = 5.0, 0.2
 
 log = structlog.get_logger()
 
 
 class Storage:
-    """The disk, the room in MOM and the spools. `spools` tells of those that hold or have lost anything."""
+    """The disk, the room in MOM, whether journal and broker belong together, and the spools.
 
-    def __init__(self, disk: Disk, js: JetStreamContext) -> None:
+    `spools` tells of those that hold or have lost anything."""
+
+    def __init__(self, disk: Disk, js: JetStreamContext, belonging: Belonging) -> None:
         self.disk = disk
         self.spools: Callable[[], Sequence[SpoolState]] = list
         self._js = js
+        self._belonging = belonging
         self._room = Room(0, -1)
 
     def running(self) -> Mapping[str, Coroutine[None, None, None]]:
         """What runs for ever, by name."""
-        return {"disk": self.disk.run(), "room": self._keep_room()}
+        return {"disk": self.disk.run(), "room": self._keep_room(), "belonging": self._belonging.run()}
 
     def wrong(self) -> dict[str, str]:
         """What keeps the hub from taking in, by where."""
-        found = {"disk": self.disk.stopped(), "stream MOM": self._full()}
+        found = {"store": self._belonging.wrong, "disk": self.disk.stopped(), "stream MOM": self._full()}
         return {where: reason for where, reason in found.items() if reason}
 
     def trouble(self) -> list[str]:
@@ -69,7 +73,7 @@ class Storage:
             else:
                 if self._room.dropped:
                     log.warning("MOM is nearly full: the oldest made room", messages=self._room.dropped)
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(SOON_S if self._room.dropped else EVERY_S)
 
 
 def _lost(state: SpoolState) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    func,
     insert,
     select,
     tuple_,
@@ -268,6 +269,16 @@ def settle(connection: Connection, target: str, seq: int) -> None:
 def position(connection: Connection, target: str) -> int | None:
     """Up to where everything is settled, None if the target has never been read."""
     return connection.execute(select(positions.c.seq).where(positions.c.target == target)).scalar()
+
+
+def stream_created(connection: Connection, name: str) -> datetime | None:
+    """The creation time of the stream that the journal belongs to, None if it never saw one."""
+    return connection.execute(select(streams.c.created).where(streams.c.name == name)).scalar()
+
+
+def furthest(connection: Connection) -> int:
+    """The furthest position of any target, 0 if there is none."""
+    return connection.execute(select(func.max(positions.c.seq))).scalar() or 0
 
 
 def same_stream(connection: Connection, name: str, created: datetime) -> datetime | None:
