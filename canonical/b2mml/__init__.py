@@ -9,11 +9,13 @@ model stays with it and is written back. See docs/b2mml-coverage.md for what is 
 from canonical.b2mml.document import Document, Entry, Response
 from canonical.b2mml.faults import B2MMLError, BadItem, DocumentError, Finding, WriteError
 from canonical.b2mml.frame import Answer
-from canonical.b2mml.reader import read
+from canonical.b2mml.reader import Seen, read
 from canonical.b2mml.replies import Outcome, Verdict, acknowledge, confirm
+from canonical.b2mml.splitting import split, survey
 from canonical.b2mml.writer import write, write_document
 
 __all__ = [
-    "read", "write", "write_document", "acknowledge", "confirm", "Document", "Entry", "Response", "Outcome", "Verdict",
+    "read", "Seen", "split", "survey",
+    "write", "write_document", "acknowledge", "confirm", "Document", "Entry", "Response", "Outcome", "Verdict",
     "Answer", "B2MMLError", "DocumentError", "WriteError", "BadItem", "Finding",
 ]  # fmt: skip

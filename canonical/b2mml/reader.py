@@ -55,17 +55,29 @@ _WITHOUT_BODY = frozenset({Verb.GET, Verb.CANCEL})
 
 def read(
     data: bytes, *, source: str, site: str, recorded: datetime, max_bytes: int = MAX_BYTES,
-    timezone: ZoneInfo | None = None,
+    timezone: ZoneInfo | None = None, seen: Seen | None = None,
 ) -> Document:  # fmt: skip
     """Read one B2MML document (V7.0.1, or the V4.01 nouns) that the system `source` of `site` sent.
 
     `recorded` is when it came in. `timezone` is the site's, for documents whose times name no offset; without it such
     times are refused. Raises DocumentError for bytes that are no B2MML transaction, or unsafe; items that don't fit
-    are in the document's `faults` and don't stop the others.
+    are in the document's `faults` and don't stop the others. `seen` is given to all parts of one document that was
+    split: what is in it twice is refused wherever it stands.
     """
     root = parse(data, max_bytes)
     envelope = open_envelope(root, timezone)
-    return _Reading(envelope, root, source=source, site=site, recorded=recorded, zone=timezone).document()
+    reading = _Reading(
+        envelope, root, source=source, site=site, recorded=recorded, zone=timezone, seen=seen or Seen()
+    )  # fmt: skip
+    return reading.document()
+
+
+class Seen:
+    """What a document has said so far: things, and segment responses by their ids."""
+
+    def __init__(self) -> None:
+        self.things: set[tuple[str, str]] = set()
+        self.responses: set[str] = set()
 
 
 class _Reading:
@@ -73,7 +85,7 @@ class _Reading:
 
     def __init__(
         self, envelope: Envelope, root: etree._Element, *, source: str, site: str, recorded: datetime,
-        zone: ZoneInfo | None,
+        zone: ZoneInfo | None, seen: Seen,
     ) -> None:  # fmt: skip
         self.envelope = envelope
         self.root = root
@@ -84,8 +96,8 @@ class _Reading:
         self.messages: list[Message] = []
         self.faults: list[BadItem] = []
         self.entries: list[Entry] = []
-        self.seen: set[tuple[str, str]] = set()
-        self.responses: set[str] = set()
+        self.seen = seen.things
+        self.responses = seen.responses
 
     def document(self) -> Document:
         """Read every item; what is left of the tree is the skeleton."""

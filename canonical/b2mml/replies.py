@@ -50,12 +50,13 @@ class Outcome:
 
 
 def acknowledge(
-    document: Document, outcomes: Iterable[Verdict], *, created: datetime, sender: str, bod_id: str,
+    document: Document, outcomes: Iterable[Verdict], *, created: datetime, sender: str, bod_id: str, taken: int = 0,
 ) -> bytes:  # fmt: skip
     """Acknowledge a document item by item: Accepted unless `outcomes` says otherwise, bad items Rejected.
 
     The facts of one segment response are one item: the first that isn't accepted speaks for it. Documents that can't
-    be acknowledged in V7.0.1 (events, nothing in them) are answered by ConfirmBOD.
+    be acknowledged in V7.0.1 (events, nothing in them) are answered by ConfirmBOD. `taken` items that aren't named in
+    the document were accepted as well: of one that was read in parts only what was refused is named.
     """
     verdicts = _verdicts(document, outcomes)
     if document.noun == "OperationsEvent" or not verdicts:
@@ -65,6 +66,8 @@ def acknowledge(
     about = Sender(created=created, sender=sender, bod_id=bod_id, receiver=document.logical_id)
     root, data, said = frame(Verb.ACKNOWLEDGE, noun, about)
     answers_to(said, document, None, created)
+    if taken:
+        answer(said, Answer(Action.ACCEPTED, f"/{noun}"))
     for verdict in verdicts:
         answer(said, verdict)
     write_items(data, [each for each in document.messages if FORMS[each.object].noun == noun], bod_id)

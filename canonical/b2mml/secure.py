@@ -13,8 +13,8 @@ MAX_DEPTH = 64
 MAX_ATTRIBUTES = 64
 MAX_TEXT = 1_000_000
 
-_NO_DTD = "the document has a DOCTYPE: B2MML needs none, DTDs and entities are refused"
-_DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
+NO_DTD = "the document has a DOCTYPE: B2MML needs none, DTDs and entities are refused"
+DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
 """Looked for before the parser sees the bytes, so that nothing a DTD names is even tried; what is spelt in a rarer
 encoding is found after."""
 
@@ -33,8 +33,8 @@ def parse(data: bytes, max_bytes: int = MAX_BYTES) -> etree._Element:
         raise DocumentError("", "the document is empty")
     if data[:2] == b"\x1f\x8b":
         raise DocumentError("", "the bytes are gzip: send the XML uncompressed")
-    if any(mark in data for mark in _DOCTYPES):
-        raise DocumentError("1:1", _NO_DTD)
+    if any(mark in data for mark in DOCTYPES):
+        raise DocumentError("1:1", NO_DTD)
     try:
         root = etree.fromstring(data, _parser())
     except etree.XMLSyntaxError as error:
@@ -42,7 +42,7 @@ def parse(data: bytes, max_bytes: int = MAX_BYTES) -> etree._Element:
         raise DocumentError(f"{line}:{column}", f"not well-formed XML: {error.msg}") from None
     info = root.getroottree().docinfo
     if info.internalDTD is not None or info.externalDTD is not None or info.doctype:
-        raise DocumentError("1:1", _NO_DTD)
+        raise DocumentError("1:1", NO_DTD)
     _within_caps(root, data)
     return root
 

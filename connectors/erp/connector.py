@@ -206,7 +206,9 @@ class ErpB2mml:
         from connectors.protocols.soap.door import Door  # noqa: PLC0415 - heavy
 
         self._reception = reception = self._received(deliver)
-        return Door(SERVICE, reception.take, reception.keep, reception.parse, max_bytes=self.door.max_bytes)
+        return Door(
+            SERVICE, reception.take, reception.keep, reception.parse, max_bytes=self.door.max_bytes, large=reception
+        )  # fmt: skip
 
     def _received(self, deliver: Callable[[Item], Awaitable[Sequence[Outcome]]]) -> Reception:
         from connectors.erp.receiving import Reception  # noqa: PLC0415 - heavy

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from zoneinfo import ZoneInfo
 
-    from canonical.b2mml import Document
+    from canonical.b2mml import Document, Seen
     from canonical.message import Message
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 STDIN = "-"
+LARGE = 4_000_000
+"""Bytes of a file that is read whole; a larger one is read, and shown, in parts."""
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="B2MML documents; - is standard input.")]
 Source = Annotated[str, typer.Option(help="The system that is speaking, as named in routes.yaml.")]
@@ -53,18 +55,20 @@ def read_(
     timezone: Timezone = None,
 ) -> None:
     """Show what documents say as canonical messages. Exit code 1 when something in them can't be taken."""
-    speaker, failed, documents = _Speaker(source, site, _zone(timezone)), False, []
+    speaker, failed, printed = _Speaker(source, site, _zone(timezone)), False, _Json() if as_json else None
     for name in files:
-        document = _document(name, speaker)
-        failed |= document is None or bool(document.faults)
-        if document is not None:
-            documents.append(document)
+        for document in _documents(name, speaker):
+            failed |= document is None or bool(document.faults)
+            if document is None:
+                continue
             for finding in document.findings:
                 print(f"{name}: {finding}", file=sys.stderr)  # noqa: T201 - messages go to stderr
-            if not as_json:
+            if printed is not None:
+                printed.add(document)
+            else:
                 print("\n".join(_shown(name, document)))  # noqa: T201 - stdout is for data
-    if as_json:
-        print(_as_json(documents))  # noqa: T201 - stdout is for data
+    if printed is not None:
+        printed.end()
     raise typer.Exit(Exit.FINDINGS if failed else Exit.OK)
 
 
@@ -153,20 +157,36 @@ def _schema(folder: Path) -> Callable[[bytes], Iterator[str]]:
     return strict
 
 
-def _document(name: str, speaker: _Speaker) -> Document | None:
-    from canonical.b2mml import DocumentError  # noqa: PLC0415 - heavy
+def _documents(name: str, speaker: _Speaker) -> Iterator[Document | None]:
+    """The document, a large one in parts; None for what can't be read."""
+    from canonical.b2mml import DocumentError, Seen, split  # noqa: PLC0415 - heavy
 
     try:
-        return _read(_bytes(name), speaker)
+        if name == STDIN or _size(name) <= LARGE:
+            yield _read(_bytes(name), speaker)
+            return
+        with Path(name).open("rb") as file:
+            seen = Seen()
+            for part in split(file):
+                yield _read(part, speaker, seen)
     except DocumentError as error:
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201 - messages go to stderr
-        return None
+        yield None
 
 
-def _read(data: bytes, speaker: _Speaker) -> Document:
+def _size(name: str) -> int:
+    try:
+        return Path(name).stat().st_size
+    except OSError as error:
+        raise _failed(f"{name}: {error.strerror}", Exit.USAGE) from None
+
+
+def _read(data: bytes, speaker: _Speaker, seen: Seen | None = None) -> Document:
     from canonical.b2mml import read  # noqa: PLC0415 - heavy
 
-    return read(data, source=speaker.source, site=speaker.site, recorded=datetime.now(UTC), timezone=speaker.zone)
+    return read(
+        data, source=speaker.source, site=speaker.site, recorded=datetime.now(UTC), timezone=speaker.zone, seen=seen
+    )  # fmt: skip
 
 
 def _bytes(name: str) -> bytes:
@@ -190,10 +210,25 @@ def _failed(text: str, code: Exit = Exit.FINDINGS) -> typer.Exit:
     return typer.Exit(code)
 
 
-def _as_json(documents: list[Document]) -> str:
-    if len(documents) == 1:
-        return documents[0].to_json()
-    return "[" + ",\n".join(document.to_json() for document in documents) + "]"
+class _Json:
+    """Prints documents as JSON while they are read: one alone as it is, several as a list."""
+
+    def __init__(self) -> None:
+        self._held: Document | None = None
+        self._several = False
+
+    def add(self, document: Document) -> None:
+        """One more. The first is held until it is known whether it is alone."""
+        if self._held is not None:
+            sys.stdout.write(",\n" if self._several else "[")
+            sys.stdout.write(self._held.to_json())
+            self._several = True
+        self._held = document
+
+    def end(self) -> None:
+        """There are no more."""
+        text = self._held.to_json() if self._held is not None else "[]"
+        sys.stdout.write(f",\n{text}]\n" if self._several else f"{text}\n")
 
 
 def _shown(name: str, document: Document) -> Iterator[str]:

@@ -13,7 +13,8 @@ Who may post at all, how often and how slowly, is the hub's to say (connectors/d
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Protocol
 
 from connectors.connector import RetryableError
 from connectors.protocols.soap.envelope import (
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from connectors.protocols.soap.service import Service
 
 RETRY_AFTER_S = 5.0
+LARGE = 4_000_000
+"""Bytes of a document that are held in memory; what is larger goes through a file."""
 MEDIA_TYPES = frozenset({"text/xml", "application/xml", "application/soap+xml"})
 
 
@@ -56,13 +59,24 @@ class Refused(Exception):  # noqa: N818
         self.code, self.version = code, version
 
 
+class TakesLarge(Protocol):
+    """Takes documents over LARGE from a file, so that they are never in memory whole."""
+
+    async def look_through(self, file: IO[bytes]) -> bytes:
+        """It with its last items only. Raises Refused when it can't be taken; it is kept then."""
+
+    async def take_large(self, file: IO[bytes]) -> bytes | None:
+        """As `take`."""
+
+
 class Door:
     """An ASGI application that hands each document to `take` and sends back what that returns.
 
     `take` gets the document's bytes; it returns the answer's bytes, or None when the caller asked for none. The caller
     is answered only after it has returned. It raises Refused for a document that can never be taken, and
     RetryableError when the hub can't take one now. `parse` reads bytes as XML and raises Refused. What can't be parsed
-    or opened, is no XML or too big is given to `keep` before the caller hears of it, as far as it was read.
+    or opened, is no XML or too big is given to `keep` before the caller hears of it, as far as it was read. Documents
+    over LARGE go through a file to `large`, where that is given.
     """
 
     def __init__(
@@ -73,9 +87,10 @@ class Door:
         parse: Callable[[bytes], _Element],
         *,
         max_bytes: int,
+        large: TakesLarge | None = None,
     ) -> None:
         self._service, self._take, self._keep, self._parse = service, take, keep, parse
-        self._max_bytes = max_bytes
+        self._max_bytes, self._large = max_bytes, large
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -97,17 +112,33 @@ class Door:
         return await self._read(request)
 
     async def _read(self, request: Request) -> Response:
-        body, whole = await _body(request, self._max_bytes)
-        if not whole:
-            return await self._turned_away(body, f"the document is over {self._max_bytes} bytes: split it", 413)
-        if problem := _unreadable(request):
-            return await self._turned_away(body, problem, 415)
-        return await self._receive(body, _announced(request))
+        with SpooledTemporaryFile(max_size=LARGE) as file:
+            size = await _body(request, self._max_bytes, file)
+            if size > self._max_bytes:
+                return await self._turned_away(file, f"the document is over {self._max_bytes} bytes: split it", 413)
+            if problem := _unreadable(request):
+                return await self._turned_away(file, problem, 415)
+            if self._large is not None and size > LARGE:
+                return await self._receive_large(file, self._large, _announced(request))
+            return await self._receive(file.read(), _announced(request))
 
-    async def _turned_away(self, body: bytes, problem: str, status: int) -> Response:
+    async def _receive_large(self, file: IO[bytes], large: TakesLarge, version: Version | None) -> Response:
+        """As `_receive`, with the document on disk."""
+        try:
+            opened = self._open(await large.look_through(file))
+            if isinstance(opened, Refused):
+                raise opened
+            version, _ = opened
+            return self._answered(await large.take_large(file), version)
+        except Refused as refusal:
+            return _refusal(refusal, version)
+        except RetryableError as error:
+            return _not_now(error, version)
+
+    async def _turned_away(self, file: IO[bytes], problem: str, status: int) -> Response:
         """Keep what isn't even looked at, so that people here see why nothing comes; then say why."""
         try:
-            await self._keep(body, Refused(problem))
+            await self._keep(file.read(min(LARGE, self._max_bytes)), Refused(problem))
         except RetryableError as error:
             return _not_now(error, None)
         return _text(f"{problem}\n", status)
@@ -177,14 +208,16 @@ def _announced(request: Request) -> Version | None:
     return Version.V11 if "soapaction" in request.headers else None
 
 
-async def _body(request: Request, max_bytes: int) -> tuple[bytes, bool]:
-    """The request's body, and whether it is whole: no more than the limit is read."""
-    body = bytearray()
+async def _body(request: Request, max_bytes: int, file: IO[bytes]) -> int:
+    """Put the request's body into a file and return its size; it isn't read on once it is over the limit."""
+    size = 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            return bytes(body[:max_bytes]), False
-    return bytes(body), True
+        size += len(chunk)
+        file.write(chunk)
+        if size > max_bytes:
+            break
+    file.seek(0)
+    return size
 
 
 def _refusal(refusal: Refused, version: Version | None) -> Response:
