@@ -101,7 +101,8 @@ async def test_what_waits_is_kept_whole_in_its_order(journal):
             "target": "erp", "message_id": id, "seq": seq, "object": message.object, "key": message.key,
             "revision": 1, "lanes": json.dumps(message.lanes), "kind": kind, "reason": "it's so", "since": NOW,
             "attempts": 1, "due": NOW, "deadline": None, "waived": False, "missing_object": "material",
-            "missing_id": "M-1", "headers": json.dumps(to_headers(message)), "content": message.content,
+            "missing_id": "M-1", "replay": None, "history": 0, "headers": json.dumps(to_headers(message)),
+            "content": message.content,
         }  # fmt: skip
 
     rows = [row("PO-2", 2, Wait.PARKED), row("PO-1", 1, Wait.REFERENCE)]

@@ -44,11 +44,13 @@ async def test_commits_are_repeated_when_the_server_is_back():
     server = get_server(Path(tempfile.mkdtemp(prefix="mombus-pg-")), cleanup_mode="delete")
     journal = await Journal.open(server.get_uri())
     await journal.write(lambda c: c.execute(text("CREATE TABLE notes(name TEXT PRIMARY KEY)")) and None)
-    psutil.Process(server.get_pid()).send_signal(signal.SIGQUIT)
+    postmaster = psutil.Process(server.get_pid())
+    postmaster.send_signal(signal.SIGQUIT)
     writing = [asyncio.create_task(journal.write(partial(note, name=f"{number}"))) for number in range(3)]
     reading = asyncio.create_task(names(journal))
     await until(lambda: journal.trouble)
     assert "the journal's database doesn't answer" in journal.trouble
+    await until(lambda: not postmaster.is_running())
     await asyncio.to_thread(server.ensure_postgres_running)
     await asyncio.gather(*writing)
     assert set(await reading) <= {"0", "1", "2"}
