@@ -132,7 +132,8 @@ async def test_a_get_is_answered_by_a_system_of_another_part(tmp_path, monkeypat
         open_hub(plant.config, parts=connectors("erp")),
     ):
         await plant.mes.say(get("PO-2"))
-        shows = [answer for answer in await plant.mes.answers(2) if answer.verb is Verb.SHOW]
+        await until(lambda: any(answer.verb is Verb.SHOW for answer in plant.mes.got))
+        shows = [answer for answer in plant.mes.got if answer.verb is Verb.SHOW]
         assert [(show.key, show.body.id) for show in shows] == [("PO-2", "PO-2")]
 
 
