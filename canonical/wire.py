@@ -84,6 +84,19 @@ def from_headers(headers: Mapping[str, str], content: bytes) -> Message:
         raise HeaderError(str(malformed)) from None
 
 
+def from_stored(subject: str, headers: Mapping[str, str], content: bytes) -> Message:
+    """Read back what is stored on `subject`. Raises HeaderError, also when the headers contradict the subject.
+
+    The broker lets a system publish on its own subjects only; what its headers say is the system's own saying.
+    """
+    message = from_headers(headers, content)
+    tokens = subject.split(".")
+    del tokens[5:6]
+    if ".".join(tokens) != message.subject:
+        raise HeaderError(f"its headers say {message.subject}, but it is stored on {subject}")
+    return message
+
+
 def _optional(headers: Mapping[str, str]) -> dict[str, Any]:
     return {name: _decode(value) for name in _OPTIONAL if (value := headers.get(f"ce-{name}")) is not None}
 

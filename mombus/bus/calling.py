@@ -17,6 +17,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from canonical.subjects import token
 from mombus.bus.errors import AnswerLost, NobodyAnswers
 
 if TYPE_CHECKING:
@@ -42,6 +43,16 @@ LOOK_S = 2.0
 LOST_S = 6.0
 """After so long without a sign of work the answer won't come."""
 FRAME_S = 10.0
+
+
+def intake_base(site: str) -> str:
+    """Where connectors in other processes hand items over: `<base>.<system>.item`."""
+    return f"mombus.in.{token(site)}"
+
+
+def connectors_base(site: str) -> str:
+    """Where those connectors are asked to write: `<base>.<system>.write`."""
+    return f"mombus.connector.{token(site)}"
 
 
 class Failure(Exception):  # noqa: N818 - what is carried, not what went wrong here

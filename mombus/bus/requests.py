@@ -11,8 +11,9 @@ from urllib.parse import unquote
 from sqlalchemy.exc import SQLAlchemyError
 
 from canonical.message import Action, Message, Verb
+from canonical.objects import UnknownObjectError
 from canonical.subjects import filter_subject
-from canonical.wire import HeaderError, from_headers, to_headers
+from canonical.wire import HeaderError, from_stored, to_headers
 from mombus.bus.errors import BusError
 from mombus.bus.streams import MOM
 from mombus.journal import requests as table
@@ -139,16 +140,21 @@ class Requests:
 
     async def _answered(self, delivery: Msg) -> None:
         try:
-            reply = from_headers(delivery.headers or {}, delivery.data)
-        except HeaderError:
+            reply = from_stored(delivery.subject, delivery.headers or {}, delivery.data)
+        except (HeaderError, UnknownObjectError):
             await delivery.ack()
             return
-        if reply.correlation is not None:
+        if reply.correlation is not None and await self._may_answer(reply):
             await self._close(partial(
                 table.answer, id=reply.correlation, action=reply.action, reason=reply.reason,
                 document=reply.document, now=datetime.now(UTC),
             ))  # fmt: skip
         await delivery.ack()
+
+    async def _may_answer(self, reply: Message) -> bool:
+        """Only who was asked closes a request, whoever else can publish replies about its own objects."""
+        asked = await self.find(reply.correlation)
+        return asked is None or asked.owner == reply.source
 
     async def _close(self, work: Callable[[Connection], bool]) -> None:
         """Until it is written: an answer that isn't would let its request expire."""

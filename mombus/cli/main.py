@@ -27,6 +27,7 @@ class Row(NamedTuple):
 COMMANDS: dict[str, Row] = {
     "demo": Row("demo", "demo", "Run the hub with a simulated packaging line around it."),
     "run": Row("run", "run", "Run the hub until Ctrl-C."),
+    "broker-config": Row("broker_config", "broker_config", "Write the configuration of a broker with accounts."),
     "check": Row("check", "check", "Check routes.yaml and every file it names."),
     "status": Row("status", "status", "Show the systems, the flows and what needs a person."),
     "journey": Row("journey", "journey", "Show every hop of an order or lot, with delays."),

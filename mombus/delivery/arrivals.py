@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from canonical.message import Message
 from canonical.objects import Kind, UnknownObjectError
-from canonical.wire import HeaderError, from_headers
+from canonical.wire import HeaderError, from_stored
 from connectors.connector import MappingError, Offer
 from mombus.delivery import replies
 from mombus.delivery.lanes import Entry, Phase
@@ -115,7 +115,7 @@ class Arrivals:
 
     def _read(self, place: Place, delivery: Msg) -> Arrival | None:
         try:
-            message = from_headers(delivery.headers or {}, delivery.data)
+            message = from_stored(delivery.subject, delivery.headers or {}, delivery.data)
             is_state(message)
         except (HeaderError, UnknownObjectError) as error:
             self._unreadable(place, delivery, str(error))

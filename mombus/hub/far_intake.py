@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from canonical.subjects import token
-from mombus.bus.calling import Answerer, Caller, Failure
+from canonical.message import Message
+from mombus.bus.calling import Answerer, Caller, Failure, intake_base
 from mombus.bus.errors import BusError, NotReachable
 from mombus.bus.items import ItemError, pack, unpack
 from mombus.hub.carrying import pack_outcomes, unpack_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from nats.aio.client import Client
 
@@ -29,16 +29,10 @@ if TYPE_CHECKING:
     from mombus.bus.calling import Call
     from mombus.hub.connecting import TakesIn
 
-ROOT = "mombus.in"
 NOT_STORED = "not stored"
 BOOKMARK_S = 10.0
 AGAIN_S = 1.0
 NOBODY = "the hub doesn't take anything in: its part `delivery` doesn't run, or isn't ready"
-
-
-def intake_base(site: str) -> str:
-    """Where items are handed over: `<base>.<system>.item`."""
-    return f"{ROOT}.{token(site)}"
 
 
 class FarIntake:
@@ -79,10 +73,17 @@ class FarIntake:
 
 
 class IntakeDoor:
-    """The hub's side. Several hubs share the work: each item goes to one of them."""
+    """The hub's side. Several hubs share the work: each item goes to one of them.
 
-    def __init__(self, client: Client, site: str, intake: TakesIn, systems: frozenset[str]) -> None:
+    `refused` is told the account, what it tried and why it may not, when it speaks for another system.
+    """
+
+    def __init__(
+        self, client: Client, site: str, intake: TakesIn, systems: frozenset[str],
+        refused: Callable[[str, str, str], None],
+    ) -> None:  # fmt: skip
         self._intake = intake
+        self._refused = refused
         self._systems = systems
         self._answerer = Answerer(client, intake_base(site), self._answer, queue="hub")
 
@@ -100,7 +101,7 @@ class IntakeDoor:
         try:
             match call.name:
                 case "item":
-                    return pack_outcomes(await self._intake.accept(call.system, unpack(call.content)))
+                    return pack_outcomes(await self._accept(call.system, unpack(call.content)))
                 case "ready":
                     return b""
                 case "bookmark":
@@ -108,3 +109,10 @@ class IntakeDoor:
         except (BusError, SQLAlchemyError, ItemError) as error:
             raise Failure(NOT_STORED, str(error).splitlines()[0]) from error
         raise Failure("unexpected", f"the intake knows no call '{call.name}'")
+
+    async def _accept(self, system: str, item: Item) -> Sequence[Outcome]:
+        for one in item.messages:
+            if isinstance(one, Message) and one.source != system:
+                why = f"{system} can't speak for {one.source}: the item is kept"
+                self._refused(system, f"hand over {one.verb} {one.object} of {one.source}", why)
+        return await self._intake.accept(system, item)

@@ -20,6 +20,7 @@ from mombus.hub.bulk import BulkActions
 from mombus.hub.frontdesk import FrontDesk
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
+from mombus.hub.refusals import Refusals
 from mombus.hub.replays import Replays
 from mombus.hub.translating import Translating
 from mombus.index.feeder import Feeder
@@ -51,10 +52,12 @@ class Handovers:
     def __init__(
         self, *, intake: Intake, delivery: Delivery, requests: Requests, feeder: Feeder, observing: Observing,
         housekeeping: Housekeeping, replays: Replays, bulk: BulkActions, desk: FrontDesk,
+        refusals: Refusals,
     ) -> None:  # fmt: skip
         self.intake = intake
         self.delivery = delivery
         self.desk = desk
+        self.refusals = refusals
         self._requests = requests
         self._feeder = feeder
         self._observing = observing
@@ -82,7 +85,9 @@ class Handovers:
 
     def watching(self) -> Mapping[str, Coroutine[None, None, None]]:
         """What every hub does for itself, by name."""
-        return {"index": self._feeder.run(), "observing": self._observing.run()}
+        return {
+            "index": self._feeder.run(), "observing": self._observing.run(), "refusals": self.refusals.run(),
+        }  # fmt: skip
 
     def housework(self) -> Sequence[Coroutine[None, None, None]]:
         """What one hub does for all: requests and their answers, and housekeeping."""
@@ -133,6 +138,8 @@ async def make_handovers(
         observe=observing.hop, prepare=make_prepare(aliases, known, requests), shared=shared,
     )  # fmt: skip
     observing.delivery = delivery
+    refusals = Refusals(site, journal)
+    await refusals.listen(bus)
     translating = Translating(
         config=config, owners=owners, bus=bus, journal=journal, index=index, intake=intake, aliases=aliases
     )  # fmt: skip
@@ -145,7 +152,8 @@ async def make_handovers(
         observing=observing, storage=storage, replays=replays, bulk=bulk,
     )  # fmt: skip
     return Handovers(
-        intake=intake, delivery=delivery, requests=requests, feeder=Feeder(bus.js, index, observing.stored),
-        observing=observing, replays=replays, bulk=bulk, desk=desk,
+        intake=intake, delivery=delivery, requests=requests, refusals=refusals, observing=observing,
+        feeder=Feeder(bus.js, index, observing.stored, unreadable=refusals.contradicted), replays=replays, bulk=bulk,
+        desk=desk,
         housekeeping=Housekeeping(bus=bus, journal=journal, index=index, aliases=aliases, intake=intake),
     )  # fmt: skip

@@ -159,7 +159,7 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     _begin(tasks, {**storage.running(), "broker": Mending(bus, broker, storage.disk).run()})
     _begin(tasks, {**working, **spooling.running(), **watching})
     if not parts.whole:
-        door = IntakeDoor(bus.client, config.plant.site, gate, frozenset(config.systems))
+        door = IntakeDoor(bus.client, config.plant.site, gate, frozenset(config.systems), handovers.refusals.tell)
         await door.start()
         stack.push_async_callback(door.stop, CLOSE_S)
     handovers.desk.notices = server.notices

@@ -27,10 +27,9 @@ from connectors.connector import (
     Receipt,
     Sink,
 )
-from mombus.bus.calling import Caller, Failure
+from mombus.bus.calling import Caller, Failure, connectors_base
 from mombus.bus.errors import AnswerLost, NobodyAnswers
 from mombus.hub.carrying import pack_messages, raised, unpack_answers, unpack_messages
-from mombus.hub.serving import connectors_base
 from mombus.hub.session import Condition, Session
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from canonical.subjects import token
 from connectors.connector import Answers, OutcomeUnknown, PermanentError, Sink
-from mombus.bus.calling import Answerer, Failure
+from mombus.bus.calling import Answerer, Failure, connectors_base
 from mombus.hub.carrying import failure, pack_answers, pack_messages, unpack_messages
 from mombus.hub.session import reconnecting
 
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
 
     from mombus.bus.calling import Call
     from mombus.hub.session import Session
-
-ROOT = "mombus.connector"
-
-
-def connectors_base(site: str) -> str:
-    """Where the calls to a site's connectors are asked: `<base>.<system>.<call>`."""
-    return f"{ROOT}.{token(site)}"
 
 
 class Serving:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, insert, select
 
 from canonical.objects import UnknownObjectError, data_object
 from canonical.references import references
-from canonical.wire import HeaderError, from_headers
+from canonical.wire import HeaderError, from_stored
 from mombus.bus import claims
 from mombus.bus.errors import BodyGone
 from mombus.bus.streams import MOM
@@ -35,12 +35,22 @@ log = structlog.get_logger()
 
 
 class Feeder:
-    """Feeds one index. `seen` is called with every message once it is indexed."""
+    """Feeds one index. `seen` is called with every message once it is indexed.
 
-    def __init__(self, js: JetStreamContext, index: Journal, seen: Callable[[Message, datetime], None]) -> None:
+    `unreadable` is told the subject and the reason of what is no message, or another than its subject says.
+    """
+
+    def __init__(
+        self,
+        js: JetStreamContext,
+        index: Journal,
+        seen: Callable[[Message, datetime], None],
+        unreadable: Callable[[str, str], None] = lambda _subject, _reason: None,
+    ) -> None:
         self._js = js
         self._index = index
         self._seen = seen
+        self._unreadable = unreadable
 
     async def run(self) -> None:
         """Read for ever; an outage of the broker is waited out, then reading goes on where it stopped."""
@@ -80,7 +90,7 @@ class Feeder:
             await asyncio.shield(_unsubscribed(consumer))
 
     async def _store(self, batch: Sequence[Msg]) -> None:
-        entries = [entry for entry in map(_read_one, batch) if entry is not None]
+        entries = [entry for entry in map(self._read_one, batch) if entry is not None]
         rows = [_row(message, seq, stored) for message, seq, stored in entries]
         named = [ref for message, seq, _ in entries for ref in _refs(await self._whole(message), seq)]
         await self._index.write(lambda connection: _insert(connection, rows, named))
@@ -94,6 +104,16 @@ class Feeder:
         except BodyGone as gone:
             log.warning("references not indexed", id=message.id, reason=str(gone))
             return message
+
+    def _read_one(self, msg: Msg) -> tuple[Message, int, datetime] | None:
+        try:
+            message = from_stored(msg.subject, msg.headers or {}, msg.data)
+            data_object(message.object)
+        except (HeaderError, UnknownObjectError) as error:
+            log.warning("not indexed", subject=msg.subject, reason=str(error))
+            self._unreadable(msg.subject, str(error))
+            return None
+        return message, msg.metadata.sequence.stream, msg.metadata.timestamp
 
     def _tell(self, message: Message, stored: datetime) -> None:
         try:
@@ -119,16 +139,6 @@ def _resume(connection: Connection, created: datetime) -> int:
             connection.execute(delete(table))
         connection.execute(insert(read_from).values(stream=MOM, created=created))
     return connection.execute(select(func.max(messages.c.seq))).scalar() or 0
-
-
-def _read_one(msg: Msg) -> tuple[Message, int, datetime] | None:
-    try:
-        message = from_headers(msg.headers or {}, msg.data)
-        data_object(message.object)
-    except (HeaderError, UnknownObjectError) as error:
-        log.warning("not indexed", subject=msg.subject, reason=str(error))
-        return None
-    return message, msg.metadata.sequence.stream, msg.metadata.timestamp
 
 
 def _row(message: Message, seq: int, stored: datetime) -> dict[str, Any]:

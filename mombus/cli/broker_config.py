@@ -1,0 +1,67 @@
+"""`mombus broker-config`: a broker of one's own, on which every part and system has an account of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mombus.cli.check import load_or_exit
+from mombus.cli.exits import Exit
+
+
+def broker_config(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="The configuration and files laid over it. Default: routes.yaml")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder to write to; keys that are there stay.")] = Path("broker"),
+    nkeys: Annotated[bool, typer.Option("--nkeys", help="Keys instead of passwords.")] = False,
+    jwt: Annotated[bool, typer.Option("--jwt", help="Accounts signed by an operator, instead of passwords.")] = False,
+    native: Annotated[list[str] | None, typer.Option(help="A system that speaks NATS itself. Several times.")] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="Make a certificate, signed by a local authority.")] = False,
+    host: Annotated[
+        list[str] | None, typer.Option(help="A name or address by which the broker is reached, for the certificate.")
+    ] = None,
+    listen: Annotated[str, typer.Option(help="Where the broker listens.")] = "127.0.0.1:4222",
+    store: Annotated[Path | None, typer.Option(help="Where it keeps its streams. Default: jetstream in --out.")] = None,
+) -> int:
+    """Write a nats-server configuration with one account per part and system, from the ownership table.
+
+    Exit code 0: written; 64: it can't be written like that; 78: the configuration has errors.
+    """
+    from mombus.bus.accounts import AccountsError, accounts  # noqa: PLC0415 - only this command needs them
+    from mombus.bus.broker_files import Proof, write_broker  # noqa: PLC0415
+
+    config = load_or_exit(files)
+    if nkeys and jwt:
+        typer.echo("mombus: --nkeys or --jwt, not both", err=True)
+        return Exit.USAGE
+    if not tls and not listen.startswith(("127.", "localhost:", "[::1]:")):
+        typer.echo(f"mombus: {listen} can be reached from other machines: add --tls, or listen on loopback", err=True)
+        return Exit.USAGE
+    try:
+        found = accounts(config, native or ())
+    except AccountsError as error:
+        typer.echo(f"mombus: {error}", err=True)
+        return Exit.USAGE
+    proof = Proof.JWT if jwt else Proof.NKEYS if nkeys else Proof.PASSWORDS
+    folder = out.absolute()
+    write_broker(folder, found, proof, listen=listen, store=store or folder / "jetstream", tls=tls)
+    if tls:
+        from mombus.bus.certificates import write_certificates  # noqa: PLC0415
+
+        write_certificates(folder, host or ["localhost", "127.0.0.1"])
+    _say(folder, listen, proof, tls=tls)
+    return Exit.OK
+
+
+def _say(folder: Path, listen: str, proof: str, *, tls: bool) -> None:
+    from mombus.bus.accounts import HUB  # noqa: PLC0415
+    from mombus.bus.broker_files import CONFIGURATION, Proof, credentials_file  # noqa: PLC0415
+
+    scheme, ca = ("tls", f", ca: {folder / 'ca.pem'}") if tls else ("nats", "")
+    hub, erp = (folder / credentials_file(name, Proof(proof)) for name in (HUB, "<system>"))
+    typer.echo(f"Start the broker:  nats-server -c {folder / CONFIGURATION}")
+    typer.echo(f"In routes.yaml:    bus: {{broker: {scheme}://{listen}, credentials: {hub}{ca}}}")
+    typer.echo(f"A connector apart: mombus run --part connectors:<system> --credentials {erp}")

@@ -1,0 +1,212 @@
+"""Systems with accounts of their own attack the broker: each attack fails, changes nothing, and is in the audit trail.
+
+Beside every attack something permitted is done in the same way, so that a broker that refuses everything fails here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from account_plant import NATIVE, OTHER, account_plant, material
+from hub_plant import order, until
+from nats.errors import Error
+
+from canonical.wire import to_headers
+from connectors.connector import Item
+from mombus.bus.accounts import WEB, durable
+from mombus.bus.broker_files import Proof
+from mombus.bus.commands import command_subject
+from mombus.bus.items import pack
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from account_plant import AccountPlant
+    from nats.aio.client import Client
+
+    from canonical.message import Message
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+WAIT_S = 0.25
+API: dict[str, dict[str, Any]] = {
+    "STREAM.NAMES": {}, "STREAM.INFO.MOM": {}, "STREAM.MSG.GET.MOM": {"seq": 1}, "DIRECT.GET.MOM": {"seq": 1},
+    "STREAM.PURGE.MOM": {}, "STREAM.DELETE.MOM": {}, "STREAM.UPDATE.MOM": {"name": "MOM", "subjects": ["x"]},
+    "STREAM.CREATE.MINE": {"name": "MINE", "subjects": ["mine.>"]},
+    "CONSUMER.CREATE.MOM": {"stream_name": "MOM", "config": {"ack_policy": "none"}},
+    "CONSUMER.DURABLE.CREATE.MOM.mine": {"stream_name": "MOM", "config": {"durable_name": "mine"}},
+    "CONSUMER.DELETE.MOM.to-mes": {}, "CONSUMER.MSG.NEXT.MOM.to-mes": {"batch": 1}, "CONSUMER.NAMES.MOM": {},
+}  # fmt: skip
+OWNERS = "mom.lyon.production_order.sync.erp"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[Proof.NKEYS, Proof.JWT])
+async def plant(request, tmp_path_factory) -> AsyncIterator[AccountPlant]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        async with account_plant(tmp_path_factory.mktemp("plant"), monkeypatch, request.param) as running:
+            assert (await running.erp.say(order("PO-1"))).accepted
+            await running.mes.answers(1)
+            yield running
+
+
+async def asked(client: Client, subject: str, data: bytes = b"", headers: Any = None) -> bytes | None:
+    """The answer, None if there is none."""
+    with suppress(Error, TimeoutError):
+        return (await client.request(subject, data, timeout=WAIT_S, headers=headers)).data
+    return None
+
+
+def publish(client: Client, message: Message, **changed: str) -> Any:
+    """Ask for a message to be stored, as a client of JetStream does."""
+    return asked(client, changed.pop("subject", message.subject), message.content, {**to_headers(message), **changed})
+
+
+async def test_an_owner_that_speaks_nats_states_what_it_owns_and_reads_what_is_its(plant):
+    async with plant.client(NATIVE) as wms:
+        acked = await publish(wms, material("CAP-1"))
+        assert json.loads(acked or b"{}")["stream"] == "MOM"
+        await until(lambda: any(got.key == "CAP-1" for got in plant.mes.got))
+        reading = await wms.jetstream(prefix="HUB.API").pull_subscribe_bind(durable(NATIVE), "MOM")
+        (delivery,) = await reading.fetch(1, timeout=5)
+        assert delivery.headers["ce-subject"] == "PO-1"
+        await delivery.ack()
+
+        async def settled() -> bool:
+            return (await plant.admin.jetstream().consumer_info("MOM", durable(NATIVE))).ack_floor.consumer_seq == 1
+
+        await until(settled)
+
+
+async def test_the_pages_account_asks_commands(plant):
+    async with plant.client(WEB) as web:
+        answer = json.loads(await asked(web, command_subject("lyon", "waiting"), b"{}") or b"{}")
+        assert answer == {"result": []}
+
+
+@pytest.mark.parametrize("account", [OTHER, NATIVE, WEB])
+async def test_nobody_publishes_as_an_owner(plant, account):
+    before = await plant.store()
+    async with plant.client(account) as attacker:
+        assert await publish(attacker, order("PO-666", revision=1)) is None
+        assert await publish(attacker, order("PO-666", revision=1, source=account)) is None
+    assert await plant.store() == before
+    deed = await plant.audited(account, f"publish on {OWNERS}")
+    assert deed["result"].startswith("refused")
+
+
+@pytest.mark.parametrize("account", [OTHER, NATIVE, WEB])
+async def test_nobody_reaches_jetstream(plant, account):
+    before = await plant.store()
+    async with plant.client(account) as attacker:
+        answers = await asyncio.gather(*(
+            asked(attacker, f"{prefix}.{call}", json.dumps(question).encode())
+            for prefix in ("$JS.API", "HUB.API")
+            for call, question in API.items()
+        ))  # fmt: skip
+    assert not any(answers)
+    assert await plant.store() == before
+    for call in API:
+        await plant.audited(account, f"publish on $JS.API.{call}")
+
+
+async def test_a_reply_subject_is_no_way_to_an_owners_subject(plant):
+    """Where the broker or the hub answers, is where the attacker says: that must stay in the attacker's room."""
+    before = await plant.store()
+    injected = (f"{OWNERS}.order:PO-666.PO-666", "$JS.API.STREAM.DELETE.MOM", "_INBOX.somebody")
+    async with plant.client(OTHER) as crm, plant.client(NATIVE) as wms, plant.client(WEB) as web:
+        for number, reply in enumerate(injected):
+            own = material(f"CAP-inject-{number}")
+            await wms.publish(own.subject, own.content, headers=to_headers(own), reply=reply)
+            await wms.publish(
+                f"HUB.API.CONSUMER.MSG.NEXT.MOM.{durable(NATIVE)}", b'{"batch": 1, "no_wait": true}', reply=reply
+            )
+            await crm.publish("mombus.in.lyon.crm.bookmark", b"", reply=reply, headers={"mombus-call": f"x{number}"})
+            await web.publish(command_subject("lyon", "status"), b"{}", reply=reply)
+        for client in (crm, wms, web):
+            await client.flush()
+    await until(lambda: _has(plant, "CAP-inject-2"))
+    after = await plant.store()
+    own_subjects = {name for name in after["subjects"] if ".material.sync.wms." in name}
+    assert {name: after["subjects"][name] for name in after["subjects"].keys() - own_subjects} == {
+        name: count for name, count in before["subjects"].items() if ".material.sync.wms." not in name
+    }
+    assert (after["streams"], after["consumers"]) == (before["streams"], before["consumers"])
+
+
+async def _has(plant: AccountPlant, key: str) -> bool:
+    return any(name.endswith(f".{key}") for name in (await plant.store())["subjects"])
+
+
+@pytest.mark.parametrize("account", [OTHER, NATIVE, WEB])
+async def test_nobody_overhears_another(plant, account):
+    heard: list[str] = []
+
+    async def hear(message: Any) -> None:
+        heard.append(message.subject)
+
+    async with plant.client(account) as spy:
+        for subject in (">", "_INBOX.>", "mom.>", "$JS.>", "mombus.>", "$SYS.>"):
+            await spy.subscribe(subject, cb=hear)
+        await spy.flush()
+        key = f"PO-heard-by-{account}"
+        assert (await plant.erp.say(order(key))).accepted
+        await until(lambda: any(got.key == key for got in plant.mes.got))
+        await spy.publish("mine.own", b"")
+        await until(lambda: "mine.own" in heard)
+    assert set(heard) <= {"mine.own"}
+
+
+@pytest.mark.parametrize("account", [OTHER, NATIVE])
+async def test_no_system_commands_the_hub_or_another_connector(plant, account):
+    before = await plant.store()
+    got = len(plant.mes.got)
+    writing = pack(Item(messages=(order("PO-666", revision=1),)))
+    call = {"mombus-call": "forged", "mombus-frame": "1/1"}
+    async with plant.client(account) as attacker:
+        for name in ("status", "do", "resume"):
+            assert await asked(attacker, command_subject("lyon", name), b"{}") is None
+        assert await asked(attacker, "mombus.connector.lyon.mes.write", writing, call) is None
+        assert await asked(attacker, "mombus.in.lyon.erp.item", writing, call) is None
+    assert (await plant.store(), len(plant.mes.got)) == (before, got)
+    for words in ("mombus.command.lyon.status", "mombus.connector.lyon.mes.write", "mombus.in.lyon.erp.item"):
+        await plant.audited(account, f"publish on {words}")
+
+
+async def test_a_part_that_speaks_for_another_system_is_kept_and_noted(plant):
+    before = await plant.store()
+    call = {"mombus-call": "forged", "mombus-frame": "1/1"}
+    async with plant.client(OTHER) as crm:
+        own = await asked(crm, "mombus.in.lyon.crm.item", pack(Item()), call)
+        assert own == b"[]", "what it may do works in the same way"
+        said = await asked(crm, "mombus.in.lyon.crm.item", pack(Item(messages=(order("PO-666"),))), call)
+        ((_, key, accepted, reason),) = json.loads(said or b"[]")
+        assert (key, accepted, "can't speak for erp" in reason) == ("PO-666", False, True)
+    assert (await plant.store())["subjects"] == before["subjects"]
+    assert [row["kind"] for row in await plant.hub.desk.kept()] == ["refused"]
+    await plant.audited(OTHER, "hand over sync production_order of erp")
+
+
+async def test_headers_that_contradict_their_subject_get_nowhere(plant):
+    """It may publish on its own subject; what it says there in another's name is delivered to nobody."""
+    own, forged = material("CAP-7"), order("PO-666", revision=1)
+    async with plant.client(NATIVE) as wms:
+        for headers in (
+            to_headers(forged),
+            {**to_headers(own), "ce-site": "berlin"},
+            {**to_headers(own), "ce-subject": "CAP-8"},
+        ):
+            headers["Nats-Msg-Id"] = f"forged-{len(str(headers))}"
+            assert await asked(wms, own.subject, forged.content, headers)
+        assert await publish(wms, material("CAP-9"))
+        await until(lambda: any(got.key == "CAP-9" for got in plant.mes.got))
+    assert not [got for got in plant.mes.got if got.key in {"PO-666", "CAP-7", "CAP-8"}]
+    await plant.audited(NATIVE, "but it is stored on mom.lyon.material.sync.wms")
+
+    async def kept() -> bool:
+        return (await plant.store())["dead"] >= 3
+
+    await until(kept)
