@@ -15,20 +15,27 @@ import structlog
 
 from bench.figure import Figure, table
 
-NAMES = ("b2mml", "handovers", "latency", "opcua", "memory", "startup", "recovery")
+NAMES = ("b2mml", "handovers", "lanes", "latency", "opcua", "memory", "startup", "recovery")
 """The modules of this package with a `run(quick)` that returns figures, in the order they run."""
+LONG = ("many", "large")
+"""Those that run only when they are named: they take many minutes."""
 
 
 def main() -> int:
-    """Run the benches named, all of them by default. Exit code 0, whatever the figures say."""
+    """Run the benches named, by default all but the long ones. Exit code 0, whatever the figures say."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; all of them by default")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"one of {', '.join(NAMES + LONG)}; by default all but the last {len(LONG)}",
+    )
     parser.add_argument("--quick", action="store_true", help="fewer rounds of less: rough figures in under a minute")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     asked = parser.parse_args()
-    unknown = [name for name in asked.names if name not in NAMES]
+    unknown = [name for name in asked.names if name not in NAMES + LONG]
     if unknown:
-        parser.error(f"there is no bench '{unknown[0]}'; there are {', '.join(NAMES)}")
+        parser.error(f"there is no bench '{unknown[0]}'; there are {', '.join(NAMES + LONG)}")
     _quiet()
     figures = [figure for name in asked.names or NAMES for figure in _run(name, quick=asked.quick)]
     if asked.json:

@@ -46,22 +46,23 @@ def run(quick: bool) -> list[Figure]:
     rounds = 3 if quick else 25
     return [
         figure
-        for noun, message in (("OperationsSchedule", _order), ("OperationsPerformance", _confirmation))
+        for noun, message in (("OperationsSchedule", order), ("OperationsPerformance", _confirmation))
         for figure in _measured(noun, document(message), rounds)
     ]
 
 
 def document(message: Callable[[int], Message], size: int = SIZE) -> bytes:
     """A document of messages numbered from 0, of about `size` bytes."""
-    one = len(_written([message(n) for n in range(20)])) - len(_written([message(n) for n in range(10)]))
-    return _written([message(n) for n in range(max(1, size * 10 // one))])
+    one = len(written([message(n) for n in range(20)])) - len(written([message(n) for n in range(10)]))
+    return written([message(n) for n in range(max(1, size * 10 // one))])
 
 
-def _written(messages: Sequence[Message]) -> bytes:
+def written(messages: Sequence[Message]) -> bytes:
+    """The messages as one document."""
     return write(messages, created=NOW, sender="erp", bod_id="BENCH-1")
 
 
-def _order(number: int) -> Message:
+def order(number: int) -> Message:
     """A bottling order of two steps, as an ERP sends it."""
     start = NOW + timedelta(minutes=15 * number)
     end = start + timedelta(hours=2)
@@ -121,11 +122,11 @@ def _measured(noun: str, data: bytes, rounds: int) -> list[Figure]:
     said = reading()
     assert not said.faults
     messages = said.messages
-    assert _written(messages) == data
+    assert written(messages) == data
     bodies = [message.body for message in messages]
     plain = [body.model_dump(exclude_unset=True) for body in bodies]
     times = _medians(rounds, {
-        "parse": lambda: etree.fromstring(data), "read": reading, "write": lambda: _written(messages),
+        "parse": lambda: etree.fromstring(data), "read": reading, "write": lambda: written(messages),
         "walk": lambda: _walked(etree.fromstring(data)),
         "bytes": partial(etree.tostring, etree.fromstring(data)), "validate": lambda: _validated(bodies, plain),
     })  # fmt: skip

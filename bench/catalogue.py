@@ -63,7 +63,7 @@ class Catalogue:
         """All of them once, from the bookmark on, then nothing more."""
         for start in range(int(bookmark or 0), self._keys, IN_ONE_ITEM):
             end = min(start + IN_ONE_ITEM, self._keys)
-            yield Item(messages=tuple(self._material(number) for number in range(start, end)), bookmark=str(end))
+            yield Item(messages=tuple(self.material(number) for number in range(start, end)), bookmark=str(end))
         await asyncio.Event().wait()
 
     async def write(self, messages: Sequence[Message]) -> list[Receipt]:
@@ -74,7 +74,8 @@ class Catalogue:
         """Never asked: it is idempotent."""
         return Absent()
 
-    def _material(self, number: int) -> Message:
+    def material(self, number: int) -> Message:
+        """One of them."""
         now = datetime.now(UTC)
         body = MaterialDefinition(id=f"M-{number:06}", description=f"Material {number}")
         return Message.of(

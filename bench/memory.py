@@ -81,13 +81,13 @@ async def _watched(folder: Path, keys: int, hub: psutil.Process, broker: psutil.
         while not settled:
             if time.monotonic() > begin + DEADLINE_S:
                 raise RuntimeError(f"{keys} keys aren't delivered after {DEADLINE_S:g} s")
-            settled = await _delivered(bus, keys)
+            settled = await delivered(bus, keys)
             await asyncio.sleep(1.0 if settled else LOOK_AGAIN_S)
             peaks = [max(peak, each.memory_info().rss) for peak, each in zip(peaks, (hub, broker), strict=True)]
     return peaks[0] / 2**20, peaks[1] / 2**20, time.monotonic() - begin
 
 
-async def _delivered(bus: Bus, keys: int) -> bool:
+async def delivered(bus: Bus, keys: int) -> bool:
     """Is everything stored, and acknowledged by delivery?"""
     stream = await bus.js.stream_info("MOM")
     consumer = await bus.js.consumer_info("MOM", "to-mes")
