@@ -304,7 +304,10 @@ class Sink(Protocol):
         """
 
     async def find(self, message: Message) -> Receipt | Absent:
-        """Did it take effect? Raises OutcomeUnknown when that can't be told, NotConnected when nobody answers."""
+        """Did it take effect? Raises OutcomeUnknown when that can't be told, NotConnected when nobody answers.
+
+        Raises Rejected when the target took it and refused it later: it has no effect there any more.
+        """
 
 
 @runtime_checkable

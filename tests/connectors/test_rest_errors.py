@@ -22,6 +22,7 @@ from connectors.connector import (
     Effect,
     Halted,
     Health,
+    Lacking,
     Level,
     MappingError,
     NotConnected,
@@ -254,6 +255,29 @@ async def test_a_strange_answer_to_a_write_leaves_open_what_happened(ledger: Led
     ledger.next_answers = [Response('{"state": "odd"}')]
     assert isinstance(await written(failing), OutcomeUnknown)
     await failing.close()
+
+
+async def test_what_was_taken_and_refused_later_has_its_reason(ledger: Ledger) -> None:
+    connector = rest(ledger, write={"duplicate": [409], "find": FIND | {"refused": "item.refused"}})
+    assert await written(connector) == Receipt(Level.POSTED, "7001")
+    assert await connector.find(decision()) == Receipt(Level.POSTED, "7001")
+    ledger.docs[0]["refused"] = "the period is closed"
+    with pytest.raises(Rejected, match="the period is closed"):
+        await connector.find(decision())
+    ledger.next_answers = [Response('{"message": "exists"}', 409)]
+    assert isinstance(await written(connector), Rejected)
+    await connector.close()
+
+
+async def test_a_refusal_for_missing_stock_is_told_from_others(ledger: Ledger) -> None:
+    error = '{"status": 422, "reason": detail, "lacking": code = "STOCK"}'
+    connector = rest(ledger, write={"error": f"$exists(code) ? {error}"})
+    answers = ('{"code": "STOCK", "detail": "0 of 5 there"}', '{"code": "NO", "detail": "no"}')
+    ledger.next_answers = [Response(answer) for answer in answers]
+    assert isinstance(lacking := await written(connector), Lacking)
+    assert "0 of 5 there" in str(lacking)
+    assert isinstance(await written(connector), Rejected)
+    await connector.close()
 
 
 @pytest.mark.parametrize("write", [{}, {"document": None}])

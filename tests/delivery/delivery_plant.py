@@ -56,13 +56,21 @@ class Ledger:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS effects(n INTEGER PRIMARY KEY, id TEXT, object TEXT, key TEXT, "
-            "revision INTEGER, lane TEXT, content BLOB)"
+            "revision INTEGER, lane TEXT, content BLOB, document TEXT)"
         )
 
     def add(self, message: Message) -> None:
         self._db.execute(
-            "INSERT INTO effects(id, object, key, revision, lane, content) VALUES (?,?,?,?,?,?)",
-            (message.id, message.object, message.key, message.revision, message.lanes[0], message.content),
+            "INSERT INTO effects(id, object, key, revision, lane, content, document) VALUES (?,?,?,?,?,?,?)",
+            (
+                message.id,
+                message.object,
+                message.key,
+                message.revision,
+                message.lanes[0],
+                message.content,
+                message.document,
+            ),
         )
 
     def has(self, message_id: str) -> bool:

@@ -132,6 +132,9 @@ class Find(Listing):
 
     match: Jsonata | None = Field(default=None, description="True of the item that is the effect; any without it.")
     document: Jsonata | None = Field(default=None, description="The document's number.")
+    refused: Jsonata | None = Field(
+        default=None, description="Why the system refused the item after it had taken it; nothing if it didn't."
+    )
 
 
 class Write(Section):

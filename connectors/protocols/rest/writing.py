@@ -17,6 +17,7 @@ from connectors.connector import (
     OutcomeUnknown,
     PermanentError,
     Receipt,
+    Rejected,
     RetryableError,
 )
 from connectors.protocols.rest.exchange import Call, readable
@@ -55,6 +56,10 @@ def accepts(writes: Sequence[Write]) -> dict[Offer, Accept]:
     return found
 
 
+class RefusedLater(Rejected):
+    """The system took a message and refused it afterwards."""
+
+
 class Writer:
     """Writes to one system."""
 
@@ -88,7 +93,7 @@ class Writer:
             found = await self._found(write, write.find, data)
             if found is None:
                 await self.check()
-        except (NotConnected, Halted):
+        except (NotConnected, Halted, RefusedLater):
             raise
         except (RetryableError, PermanentError) as error:
             raise OutcomeUnknown(f"reading back failed: {error}") from error
@@ -120,6 +125,8 @@ class Writer:
             return Receipt(Level.ACCEPTED)
         try:
             found = await self._found(write, write.find, data)
+        except RefusedLater:
+            raise
         except ConnectorError as error:
             raise OutcomeUnknown(f"it is there already, but can't be read back: {error}") from error
         if found is None:
@@ -131,6 +138,8 @@ class Writer:
             for item in page.items:
                 seen = data | {"item": item}
                 if find.match is None or evaluate(find.match, seen) is True:
+                    if find.refused is not None and (reason := evaluate(find.refused, seen)):
+                        raise RefusedLater(str(reason))
                     document = None if find.document is None else evaluate(find.document, seen)
                     level = write.level if document is not None else Level.ACCEPTED
                     return Receipt(level, None if document is None else str(document))
