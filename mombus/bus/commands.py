@@ -60,7 +60,7 @@ async def listen(
     observe: Callable[[str], None] | None = None,
     hub: str | None = None,
 ) -> None:
-    """Answer commands from now on, until the bus is closed.
+    """Answer commands from now on, until the bus is closed: the broker knows it when this returns.
 
     A command is answered by one of the hubs that listen for a site; with `hub`, those are heard that are asked of that
     hub by its name.
@@ -78,6 +78,7 @@ async def listen(
     )
     subscriber(handle)
     await subscriber.start()
+    await bus.client.flush()
 
 
 async def _whole(message: NatsMessage) -> NatsMessage:

@@ -27,11 +27,11 @@ class HubError(Exception):
     """The hub answered that it can't."""
 
 
-def ask(folder: Path | None, name: str, **question: Any) -> Any:
-    """The hub's answer to a command. Prints why and exits with 1 when there is none."""
+def ask(folder: Path | None, name: str, *, at: str | None = None, **question: Any) -> Any:
+    """The hub's answer to a command; `at` names one of several hubs. Prints why and exits with 1 when there is none."""
     try:
         note = the_hub(folder)
-        return asyncio.run(asked(note, name, question))
+        return asyncio.run(asked(note, name, question, at))
     except (NoHub, HubError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(Exit.FINDINGS) from None
@@ -53,7 +53,7 @@ def the_hub(folder: Path | None) -> Note:
     raise errors[0]
 
 
-async def asked(note: Note, name: str, question: dict[str, Any]) -> Any:
+async def asked(note: Note, name: str, question: dict[str, Any], at: str | None = None) -> Any:
     """The hub's answer to a command. Raises HubError."""
     import nats  # noqa: PLC0415 - heavy, only who asks needs it
     from nats.errors import Error  # noqa: PLC0415
@@ -73,7 +73,9 @@ async def asked(note: Note, name: str, question: dict[str, Any]) -> Any:
     except (Error, OSError, BusError) as error:
         raise HubError(f"the hub's broker doesn't answer: {error or type(error).__name__}") from None
     try:
-        reply = await client.request(command_subject(note.site, name), json.dumps(question).encode(), timeout=TIMEOUT_S)
+        reply = await client.request(
+            command_subject(note.site, name, at), json.dumps(question).encode(), timeout=TIMEOUT_S
+        )
     except Error as error:
         raise HubError(f"the hub doesn't answer: {error or type(error).__name__}; `mombus status` tells more") from None
     finally:

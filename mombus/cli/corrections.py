@@ -20,12 +20,18 @@ WRONG = frozenset({"changed", "new", "read now"})
 """What publishing corrects."""
 
 
+def rows_of(folder: Path | None, opened: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The rows of what was opened, from the hub that has opened it."""
+    while rows := ask(folder, "replay_rows", at=opened["hub"], preview=opened["preview"]):
+        yield from rows
+
+
 class Corrections:
     """The corrections of what is selected, or of the documents whose parts are kept."""
 
     def __init__(self, folder: Path | None, selection: Mapping[str, Any], *, kept: bool, as_json: bool) -> None:
         self._folder = folder
-        self._question = {"selection": dict(selection), "kept": kept}
+        self._question: dict[str, Any] = {"selection": dict(selection), "kept": kept}
         self._as_json = as_json
 
     def shown(self) -> int:
@@ -51,9 +57,7 @@ class Corrections:
         return Exit.FINDINGS if refused else Exit.OK
 
     def _rows(self, **more: Any) -> Iterator[dict[str, Any]]:
-        preview = ask(self._folder, "replay_translate", **self._question, **more)
-        while rows := ask(self._folder, "replay_rows", preview=preview):
-            yield from rows
+        return rows_of(self._folder, ask(self._folder, "replay_translate", **self._question, **more))
 
     def _show(self, rows: Sequence[Mapping[str, Any]]) -> None:
         counts = Counter(row["difference"] for row in rows)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mombus.cli.asking import Folder, Json, ask, whoami
-from mombus.cli.corrections import Corrections
+from mombus.cli.corrections import Corrections, rows_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
 from mombus.cli.what_if import what_if
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 LOOK_S = 0.5
 MANNERS = {"missing": "", "restored": " as if it had lost what it had", "again": " for a SECOND EFFECT each"}
@@ -175,7 +175,7 @@ def _selected(folder: Path | None, selection: Mapping[str, Any]) -> bool:
 
 
 def _previewed(folder: Path | None, wish: Mapping[str, Any], *, as_json: bool) -> int:
-    rows = list(_rows(folder, ask(folder, "replay_preview", **wish)))
+    rows = list(rows_of(folder, ask(folder, "replay_preview", **wish)))
     if as_json:
         print_json(rows)
     else:
@@ -195,11 +195,6 @@ def _previewed(folder: Path | None, wish: Mapping[str, Any], *, as_json: bool) -
     for target, fates in _counted(rows).items():
         typer.echo(f"{target}: {_listed(fates)}. Nothing was sent.", err=True)
     return Exit.OK
-
-
-def _rows(folder: Path | None, preview: str) -> Iterator[dict[str, Any]]:
-    while rows := ask(folder, "replay_rows", preview=preview):
-        yield from rows
 
 
 def _counted(rows: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:

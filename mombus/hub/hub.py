@@ -147,6 +147,7 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     if config.bus.shared:
         sharing = Sharing(config, journal, handovers=handovers, connecting=connecting, address=server.url)
         handovers.desk.neighbours = Neighbours(bus, config.plant.site, sharing.holder)
+        handovers.replays.hub = sharing.holder.hub
     stack.push_async_callback(_stop, tasks, handovers.delivery, sharing)
     if sharing is not None:
         await sharing.begin()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -83,7 +84,10 @@ class Correction(BaseModel):
 
 
 class Replays:
-    """The replays of a hub: each is fed to its target part by part, one after the other per target."""
+    """The replays of a hub: each is fed to its target part by part, one after the other per target.
+
+    `hub` is its name among those that share the journal.
+    """
 
     def __init__(
         self, *, config: Config, bus: Bus, journal: Journal, index: Journal, delivery: Delivery,
@@ -97,6 +101,7 @@ class Replays:
         self._history = History(bus, index)
         self._previews: OrderedDict[str, AsyncIterator[list[dict[str, Any]]]] = OrderedDict()
         self._news = asyncio.Event()
+        self.hub: str | None = None
 
     async def answer(  # noqa: PLR0911 - one line per command
         self, name: str, question: Mapping[str, Any]
@@ -140,13 +145,13 @@ class Replays:
             partial(selecting.page, selection=selection, after=after, upto=MAX_SEQ, limit=PAGE)
         )
 
-    async def preview(self, wish: Wish) -> str:
+    async def preview(self, wish: Wish) -> dict[str, str | None]:
         """Begin to look at what would be sent; `rows` with the answer tells it part by part. Writes nothing."""
-        for target in wish.to:
+        for target in self._targets(wish):
             self._delivery.replaying(target)
         return self._opened(self._judged(wish))
 
-    async def translate(self, correction: Correction) -> str:
+    async def translate(self, correction: Correction) -> dict[str, str | None]:
         """Begin to translate documents again; `rows` with the answer does it part by part. Audited if it publishes."""
         selection = self._selection(correction.selection)
         if correction.publish:
@@ -162,12 +167,13 @@ class Replays:
             ))  # fmt: skip
         return self._opened(self._translating.selected(selection, publish=correction.publish))
 
-    def _opened(self, rows: AsyncIterator[list[dict[str, Any]]]) -> str:
+    def _opened(self, rows: AsyncIterator[list[dict[str, Any]]]) -> dict[str, str | None]:
+        """What to ask for its rows by, and which hub."""
         name = uuid4().hex
         self._previews[name] = rows
         while len(self._previews) > PREVIEWS:
             self._previews.popitem(last=False)
-        return name
+        return {"preview": name, "hub": self.hub}
 
     async def rows(self, preview: str) -> list[dict[str, Any]]:
         """The next rows of a preview, none at its end. Raises LookupError when it isn't open (any more)."""
@@ -197,10 +203,8 @@ class Replays:
                 who=wish.who, why=wish.why, begun=now, total=found.count, upto=found.upto, position=0, fates={},
                 progress=Progress.RUNNING,
             )
-            for target in dict.fromkeys(wish.to) if self._delivery.replaying(target)
+            for target in self._targets(wish)
         ]  # fmt: skip
-        if not begun:
-            raise ReplayError("say which targets it goes to")
         await self._journal.write(partial(_begin, begun, str(selection)))
         self._news.set()
         return {"id": id, "count": found.count, "targets": [replay.target for replay in begun]}
@@ -220,7 +224,8 @@ class Replays:
         withdrawn = 0
         for replay in mine:
             await self._journal.write(partial(_cancel, replay, who, why))
-            withdrawn += await self._delivery.replaying(replay.target).withdraw(replay.id)
+            with suppress(BetweenHubsError):
+                withdrawn += await self._delivery.replaying(replay.target).withdraw(replay.id)
         return {"id": mine[0].id, "withdrawn": withdrawn}
 
     async def run(self) -> None:
@@ -239,6 +244,16 @@ class Replays:
         while True:
             await self._feed(target)
             await asyncio.sleep(AGAIN_S)
+
+    def _targets(self, wish: Wish) -> list[str]:
+        """Its targets, each once. Raises ReplayError."""
+        known = self._delivery.targets
+        for target in wish.to:
+            if target not in known:
+                raise ReplayError(f"'{target}' is no target; the targets are {', '.join(sorted(known))}")
+        if not wish.to:
+            raise ReplayError("say which targets it goes to")
+        return list(dict.fromkeys(wish.to))
 
     def _selection(self, said: Mapping[str, Any]) -> Selection:
         return selection_of(said, self._config.plant.timezone, datetime.now(UTC))
@@ -270,13 +285,25 @@ class Replays:
         terms = Terms(replay.id, replay.manner)
         selection = Selection.model_validate_json(replay.selection)
         async for position, part in self._history.parts(selection, after=replay.position, upto=replay.upto):
-            await _until_at_most(MOST_IN_HAND - len(part), replaying)
+            if not await self._room(replay, replaying, MOST_IN_HAND - len(part)):
+                return
             if not await replaying.put(await replaying.judge(part, terms), terms, position):
                 return
-        await _until_at_most(0, replaying)
+        if not await self._room(replay, replaying, 0):
+            return
         await self._journal.write(partial(
             replays.end, id=replay.id, target=replay.target, progress=Progress.DONE, now=datetime.now(UTC)
         ))  # fmt: skip
+
+    async def _room(self, replay: Replay, replaying: Replaying, most: int) -> bool:
+        """Return once at most so many are in hand; False when it was cancelled, here or by another hub."""
+        while replaying.in_hand > most:
+            found = await self._journal.read(partial(replays.find, id=replay.id, target=replay.target))
+            if found is None or not found.runs:
+                await replaying.withdraw(replay.id)
+                return False
+            await asyncio.sleep(LOOK_S)
+        return True
 
     async def _until_indexed(self, seq: int) -> None:
         """An index that is being built again doesn't know yet what is selected."""
@@ -286,18 +313,13 @@ class Replays:
     async def _judged(self, wish: Wish) -> AsyncIterator[list[dict[str, Any]]]:
         selection = self._selection(wish.selection)
         found = await self._history.survey(selection)
-        for target in dict.fromkeys(wish.to):
+        for target in self._targets(wish):
             terms = Terms("a new id", wish.manner)
             replaying = self._delivery.replaying(target)
             async for _, part in self._history.parts(selection, after=0, upto=found.upto, size=SHOWN):
                 judged = await replaying.judge(part, terms)
                 if judged:
                     yield [_row(target, one) for one in judged]
-
-
-async def _until_at_most(most: int, replaying: Replaying) -> None:
-    while replaying.in_hand > most:  # noqa: ASYNC110 - counting is dear: not after every message
-        await asyncio.sleep(LOOK_S)
 
 
 def _wish(question: Mapping[str, Any]) -> Wish:

@@ -82,6 +82,11 @@ class Replay:
     progress: Progress
     ended: datetime | None = None
 
+    @property
+    def runs(self) -> bool:
+        """True until it has ended."""
+        return self.progress is Progress.RUNNING
+
 
 def begin(connection: Connection, replay: Replay) -> None:
     """Keep a new replay."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
+import typer
 from history_plant import FACT, board, loaded, mombus, post, start, write_config
 from hub_plant import until
 
+from mombus.cli import replay
+from mombus.cli.asking import asked, the_hub
 from mombus.hub import note
 from mombus.hub.hub import open_hub
 
@@ -37,6 +42,10 @@ async def indexed(running: Hub, number: int) -> None:
     await until(seen)
 
 
+def wish(**selection: Any) -> dict[str, Any]:
+    return {"selection": selection, "to": ["board"], "who": "ada", "why": "test"}
+
+
 async def test_a_board_that_came_later_gets_what_it_missed_and_nobody_gets_it_twice(tmp_path: Path) -> None:
     async with board() as one:
         async with hub(tmp_path, one) as running:
@@ -60,12 +69,10 @@ async def test_a_board_that_came_later_gets_what_it_missed_and_nobody_gets_it_tw
             assert [id for id in one.ids if id[-1] in "024"] == ["UD-0", "UD-2", "UD-4"]
             assert [id for id in one.ids if id[-1] in "135"] == ["UD-1", "UD-3", "UD-5"]
 
-            code, out, _ = await mombus(*select, "--why", "once more", "--yes", cwd=tmp_path)
-            assert (code, one.posts) == (0, 7)
-            assert "7 already there" in out
-
-            _, out, _ = await mombus("audit", "--json", cwd=tmp_path)
-            assert "the board is new" in out
+            await running.desk.replays.answer("replay_begin", wish(object=["release_decision"]))
+            assert (await ended(tmp_path))["fates"] == {"already there": 7}
+            assert one.posts == 7
+            assert "the board is new" in {deed["why"] for deed in await running.desk.audit.deeds()}
 
 
 async def test_a_second_effect_is_asked_for_twice(tmp_path: Path) -> None:
@@ -75,12 +82,6 @@ async def test_a_second_effect_is_asked_for_twice(tmp_path: Path) -> None:
         await indexed(running, 2)
         again = ("replay", "--key", "UD-1", "--to", "board", "--again")
 
-        code, _, err = await mombus(*again, "--no-input", cwd=tmp_path)
-        assert code == 64
-        assert "--why is needed" in err
-        code, _, err = await mombus(*again, "--no-input", "--why", "torn label", cwd=tmp_path)
-        assert code == 64
-        assert "--yes is needed" in err
         code, _, err = await mombus(*again, cwd=tmp_path, answers="torn label\nn\n")
         assert code == 130
         assert "for a SECOND EFFECT each?" in err
@@ -114,24 +115,41 @@ async def test_what_selects_nothing_says_what_was_meant(tmp_path: Path) -> None:
         code, out, err = await mombus("replay", "--key", "UD-4712", "--to", "board", cwd=tmp_path)
         assert (code, out) == (1, "")
         assert "did you mean 'UD-4711'?" in err
-        for args, words in (
-            (("--key", "UD-4711"), "say where it goes"),
-            (("--key", "UD-4711", "--to", "board", "--again", "--restored"), "contradict"),
+        for question, words in (
+            (wish(key=["UD-4711"]) | {"to": ["borad"]}, "'borad' is no target; the targets are board"),
+            (wish(key=["UD-4711"], since="yesterday"), "'yesterday' is no time"),
+            (wish(key=["UD-4711"]) | {"why": " "}, "say who decides and why"),
+            (wish(key=["UD-4711"]) | {"to": []}, "say which targets it goes to"),
+            (wish(ref=["UD-4711"]), "names nothing: write OBJECT=ID"),
+            (wish(id=["abc"]), "is too little of an id"),
+            (wish(), "say what is replayed"),
         ):
-            code, _, err = await mombus("replay", *args, cwd=tmp_path)
-            assert (code, words in err) == (64, True), err
-        for args, words in (
-            (("--key", "UD-4711", "--to", "borad", "--dry-run"), "the targets are board"),
-            (("--key", "UD-4711", "--to", "board", "--since", "yesterday"), "'yesterday' is no time"),
-            (("--to", "board", "--yes", "--why", "all"), "say what is replayed"),
-        ):
-            code, _, err = await mombus("replay", *args, cwd=tmp_path)
-            assert (code, words in err) == (1, True), err
+            with pytest.raises(ValueError, match=re.escape(words)):
+                await running.desk.replays.answer("replay_begin", question)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--key", "UD-4711"), "say where it goes"),
+        (("--key", "UD-4711", "--to", "board", "--again", "--restored"), "contradict"),
+    ],
+)
+def test_wrong_usage_is_told(args: tuple[str, ...], words: str) -> None:
+    with pytest.raises(typer.BadParameter, match=words):
+        typer.main.get_command(replay.app).main(args, standalone_mode=False)
+
+
+def test_who_asks_nobody_must_say_everything() -> None:
+    with pytest.raises(typer.BadParameter, match="--why is needed"):
+        replay._deed(None, None, yes=True, no_input=True)("?")
+    with pytest.raises(typer.BadParameter, match="--yes is needed"):
+        replay._deed(None, "because", yes=False, no_input=True)("?")
 
 
 async def test_a_hub_that_is_killed_goes_on_with_its_replay(tmp_path: Path) -> None:
     """Nothing is lost, nothing has two effects, every lot's order is kept."""
-    number, lots = 600, 5
+    number, lots = 500, 5
     async with board() as one:
         async with hub(tmp_path, one) as running:
             await post(running.url, [f"UD-{n:03}" for n in range(number)], lots=lots)
@@ -139,16 +157,12 @@ async def test_a_hub_that_is_killed_goes_on_with_its_replay(tmp_path: Path) -> N
         write_config(tmp_path, one, [FACT])
         one.pause_s = 0.002
         begun = 0
-        for goal in (60, 250, number):
+        for goal in (60, number):
             process = await start("run", "routes.yaml", cwd=tmp_path)
             try:
                 await up(tmp_path)
                 if not begun:
-                    code, _, err = await mombus(
-                        "replay", "--source", "ledger", "--to", "board", "--why", "new", "--yes", "--no-wait",
-                        cwd=tmp_path,
-                    )  # fmt: skip
-                    assert code == 0, err
+                    await asked(the_hub(tmp_path / "hub"), "replay_begin", wish(source=["ledger"]))
                     begun = 1
                 await until(lambda: len(one.ids) >= goal, 60)  # noqa: B023 - awaited at once
                 if goal == number:
@@ -176,8 +190,7 @@ async def ended(folder: Path) -> dict[str, Any]:
     """The replay once it has ended."""
     async with asyncio.timeout(30):
         while True:
-            code, out, err = await mombus("replay", "status", "--json", cwd=folder)
-            assert code == 0, err
-            (row,) = json.loads(out)
+            row = (await asked(the_hub(folder / "hub"), "replay_list", {}))[0]
             if row["progress"] == "done":
-                return row
+                return dict(row)
+            await asyncio.sleep(0.05)

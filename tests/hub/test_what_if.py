@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer
 from history_plant import FACT, board, loaded, mombus, post, write_config
 from hub_plant import order, until
 
+from mombus.cli.what_if import what_if
 from mombus.hub.hub import open_hub
 from mombus.hub.what_if import Change, Difference, Routes, changed_paths, differences
 
@@ -113,7 +116,9 @@ def test_paths_of_lists_and_of_what_is_gone() -> None:
     assert list(changed_paths(before, after)) == ["a.1.b: 2 → 3", "c: {} → (nothing)", "d: (nothing) → null"]
 
 
-async def test_the_command_compares_a_running_hub_s_history_and_sends_nothing(tmp_path: Path) -> None:
+async def test_the_command_compares_a_running_hub_s_history_and_sends_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with board() as one:
         today = write_config(tmp_path, one, [FACT])
         async with open_hub(loaded(today)) as running:
@@ -126,8 +131,8 @@ async def test_the_command_compares_a_running_hub_s_history_and_sends_nothing(tm
             await until(indexed)
             other = {**FACT, "when": "body.id != 'UD-2'", "map": '$merge([body, {"description": "edited"}])'}
             (tmp_path / "other.yaml").write_text(json.dumps({"routes": [other]}))
-            what_if = ("--what-if", "routes.yaml", "--what-if", "other.yaml")
-            code, out, err = await mombus("replay", "--source", "ledger", *what_if, cwd=tmp_path)
+            flags = ("--what-if", "routes.yaml", "--what-if", "other.yaml")
+            code, out, err = await mombus("replay", "--source", "ledger", *flags, cwd=tmp_path)
             assert code == 2, err
             assert out.splitlines()[:2] == [
                 "3 messages, 3 would be different. Nothing was sent.", "  board: 2 changed, 1 removed"
@@ -135,13 +140,10 @@ async def test_the_command_compares_a_running_hub_s_history_and_sends_nothing(tm
             assert '      description: (nothing) → "edited"' in out
             assert "  - board removed" in out
 
-            code, out, _ = await mombus("replay", "--key", "UD-2", *what_if, "--json", cwd=tmp_path)
+            code, out, _ = await mombus("replay", "--key", "UD-2", *flags, "--json", cwd=tmp_path)
             told = json.loads(out)
             assert (code, told["messages"], told["by"]) == (2, 1, {"board": {"removed": 1}})
             assert [(row["key"], row["difference"]) for row in told["rows"]] == [("UD-2", "removed")]
-
-            code, out, _ = await mombus("replay", "--what-if", "routes.yaml", cwd=tmp_path)
-            assert (code, out) == (0, "3 messages, 0 would be different. Nothing was sent.\n")
 
             await post(running.url, ["UD-1"], door="board", lots=0)
             owned = {"release_decision": {"owner": "board", "kept_for": "the board"}}
@@ -154,7 +156,12 @@ async def test_the_command_compares_a_running_hub_s_history_and_sends_nothing(tm
             assert "release_decision is owned by board, not by ledger" in out
 
             (tmp_path / "bad.yaml").write_text("version: 2\n")
-            code, _, err = await mombus("replay", "--what-if", "bad.yaml", cwd=tmp_path)
-            assert code == 78
-            assert "bad.yaml:1:10: error" in err
+            with pytest.raises(typer.Exit) as ended:
+                what_if([tmp_path / "bad.yaml"], [today], {}, folder=tmp_path / "hub", as_json=False)
+            assert ended.value.exit_code == 78
+            assert "bad.yaml:1:10: error" in capsys.readouterr().err
+            assert await asyncio.to_thread(
+                what_if, [today], [today], {}, folder=tmp_path / "hub", as_json=False
+            ) == 0  # fmt: skip
+            assert "4 messages, 0 would be different. Nothing was sent.\n" in capsys.readouterr().out
             assert one.posts == 3
