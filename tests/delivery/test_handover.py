@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from delivery_plant import FACT, NOW, ORDER, Ledger, Sink, after, fact, hub, letters, mes, order, target, until
+from proof import Part
 
 from canonical.wire import MESSAGE_ID, to_headers
 from connectors.connector import Accept, Effect, Halted, MappingError, OutcomeUnknown, Rejected, RetryableError
@@ -113,7 +114,7 @@ async def test_a_poisoned_lane_stops_no_other_and_replays_in_order(bus, journal_
         assert [key for key in sink.ledger.got() if key[0] == "A"] == [f"A-{n}" for n in range(1, 6)]
 
 
-async def test_tried_too_often_is_parked(bus, journal_path, sink):
+async def test_tried_too_often_is_parked(bus, journal_path, sink, proof):
     sink.trouble = lambda _m, _attempt: RetryableError("HTTP 500")
     async with hub(bus, journal_path, mes(sink)) as running:
         await bus.publish(fact("R-1"))
@@ -121,6 +122,13 @@ async def test_tried_too_often_is_parked(bus, journal_path, sink):
         (row,) = await running.delivery.waiting()
         assert row.reason == "tried 4 times: HTTP 500"
         assert row.attempts == 4
+    proof(
+        Part.TARGET,
+        fault="500 every time",
+        load="1 fact, 4 tries allowed",
+        expected="delayed retries, then parked for a person with the reason",
+        seen=f"{sum(sink.tries.values())} tries, then parked: {row.reason}",
+    )
 
 
 async def test_one_dead_letter_per_parking(bus, journal_path, sink):
