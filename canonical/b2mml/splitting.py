@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CHUNK = 64 * 1024
 PART_ITEMS = 1000
 """Items of a part at most: they are stored as one batch."""
-PART_BYTES = 2_000_000
+PART_BYTES = 1_000_000
 """A part ends with the item that reaches so many bytes."""
 _MARK = "mombus-items"
 _PLACE = b"<?mombus-items here?>"

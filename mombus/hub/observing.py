@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -39,6 +40,7 @@ class Observing:
         self._intake = intake
         self._on_hop = on_hop
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(QUEUE)
+        self._behind = False
 
     def stored(self, message: Message, at: datetime) -> None:
         """A message was stored on the bus."""
@@ -46,7 +48,7 @@ class Observing:
         if message.object == "gap":
             self.metrics.gaps.labels(message.source).inc()
         if message.row.kind is Kind.STATE and message.verb.states and message.action is not Action.DELETE:
-            self._later(lambda: self._arrived(message))
+            self._later(partial(self._arrived, message.object, id_of(message.key)))
 
     def hop(self, hop: Hop) -> None:
         """Something happened to a message at a target."""
@@ -82,6 +84,8 @@ class Observing:
 
     async def _follow(self) -> None:
         while True:
+            if self._work.empty():
+                self._behind = False
             work = await self._work.get()
             try:
                 await work()
@@ -89,15 +93,18 @@ class Observing:
                 log.exception("what follows from a message failed")
 
     def _later(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it soon. `work` names what it is about and holds no body: many may be queued."""
         try:
             self._work.put_nowait(work)
         except asyncio.QueueFull:
-            log.warning("too much follows at once: what waits is looked at again at its own time")
+            if not self._behind:
+                log.warning("too much follows at once: what waits is looked at again at its own time")
+            self._behind = True
 
-    async def _arrived(self, message: Message) -> None:
+    async def _arrived(self, object: str, id: str) -> None:
         """What waits for this thing to be stated is looked at again."""
         if self.delivery is not None:
-            await self.delivery.arrived(message.object, id_of(message.key))
+            await self.delivery.arrived(object, id)
 
     async def _learn(self, hop: Hop) -> None:
         """The target's number is an alias from now on."""
