@@ -41,7 +41,7 @@ from mombus.hub.server import Server
 from mombus.hub.serving import Serving
 from mombus.hub.sharing import Sharing
 from mombus.hub.spooling import open_spools
-from mombus.hub.storage import Storage
+from mombus.hub.storage import Storage, losses
 from mombus.ownership.owners import Owners
 
 if TYPE_CHECKING:
@@ -186,9 +186,10 @@ async def _open_apart(
     _begin(tasks, {"disk": disk.run(), **spooling.running(), **connecting.running()})
 
     async def ready() -> Mapping[str, str]:
-        """The hub takes in what the systems of this process say."""
-        wrong = {name: await intake.unready(name) for name in sessions}
-        return {f"handing over for {name}": reason for name, reason in wrong.items() if reason}
+        """The hub takes in what the systems of this process say, and nothing of it is lost."""
+        wrong = {f"handing over for {name}": await intake.unready(name) for name in sessions}
+        wrong |= {"spool": "; ".join(losses(spooling.states())), "disk": disk.full()}
+        return {what: reason for what, reason in wrong.items() if reason}
 
     return _Opened(connecting, FarDesk(bus.client, site), ready)
 

@@ -48,7 +48,7 @@ class Storage:
     def trouble(self) -> list[str]:
         """One sentence each, the worst first."""
         states = self.spools()
-        lines = [_lost(state) for state in states if state.lost]
+        lines = losses(states)
         lines += [f"{where}: {reason}" for where, reason in self.wrong().items()]
         lines += [f"disk: {warning}"] if (warning := self.disk.warning()) else []
         return lines + [_kept(state) for state in states if state.items]
@@ -74,6 +74,11 @@ class Storage:
                 if self._room.dropped:
                     log.warning("MOM is nearly full: the oldest made room", messages=self._room.dropped)
             await asyncio.sleep(SOON_S if self._room.dropped else EVERY_S)
+
+
+def losses(states: Sequence[SpoolState]) -> list[str]:
+    """What these spools have lost, one sentence each."""
+    return [_lost(state) for state in states if state.lost]
 
 
 def _lost(state: SpoolState) -> str:
