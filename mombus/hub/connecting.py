@@ -73,6 +73,7 @@ class Connecting:
     async def leave(self, system: str) -> None:
         """Say goodbye to one system: another hub has it, or will."""
         session = self._sessions[system]
+        session.left = session.opened
         session.mark(Condition.ELSEWHERE, ANOTHER)
         with suppress(TimeoutError):
             await asyncio.wait_for(session.connector.close(), GOODBYE_S)
@@ -108,10 +109,10 @@ class Connecting:
 
 async def _connect_first(session: Session) -> None:
     """A system that is only written to is connected once; its inbox connects it again after that."""
-    pause_s, before = 0.2, session.opened
-    while session.opened == before:
+    pause_s = 0.2
+    while session.opened == session.left:
         try:
-            await session.connect(before)
+            await session.connect(session.left)
         except (Halted, ConfigError) as error:
             log.error("system halted", system=session.system, reason=str(error))
             await session.halt(str(error))

@@ -36,12 +36,21 @@ class Neighbours:
         self._site = site
         self._holder = holder
 
+    @property
+    def hub(self) -> str:
+        """This hub's own name."""
+        return self._holder.hub
+
+    def has(self, system: str) -> bool:
+        """True while this hub has a system."""
+        return self._holder.has(system)
+
     async def listen(self, answer: Answer) -> None:
         """Answer the commands that this hub gets, for it or for the plant, by `answer` or by the hub they are for."""
         observe = partial(log.error, "command failed")
         listening = partial(listen, self._bus, site=self._site, observe=lambda text: observe(reason=text))
         await listening(answer=partial(self._answer, answer))
-        await listening(answer=answer, hub=self._holder.hub)
+        await listening(answer=answer, hub=self.hub)
 
     async def systems(self, own: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """The systems, each as the hub sees it that has it; `hub` is then where that one is."""
@@ -61,7 +70,7 @@ class Neighbours:
         """Answer, or pass it on. Raises ValueError with the other hub's refusal."""
         about = _about(question)
         if about is not None and name not in READ_ANYWHERE and not self._holder.has(about):
-            peer = self._holder.holder(about)
+            peer = await self._holder.holder(about)
             if peer is not None and peer.hub != self._holder.hub:
                 return await pass_on(self._bus, site=self._site, name=name, question=question, hub=peer.hub)
         return await here(name, question)

@@ -34,13 +34,15 @@ class Session:
     """The connection of one system.
 
     `condition` and `reason` are what people see; `since` is when the condition began, `last_data` when it last said
-    something. `doorkeeper` is who lets it in, where it comes to us.
+    something. `doorkeeper` is who lets it in, where it comes to us. `left` is how often it had been opened when another
+    hub got it.
     """
 
     def __init__(self, system: str, kind: str, connector: Connector) -> None:
         self.system = system
         self.kind = kind
         self.connector = connector
+        self.left = 0
         self.condition = Condition.STARTING
         self.reason = "not connected yet"
         self.since = datetime.now(UTC)

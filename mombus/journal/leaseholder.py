@@ -147,10 +147,11 @@ class Leaseholder:
         """True while this hub has the lease."""
         return name in self._mine
 
-    def holder(self, name: str) -> Peer | None:
-        """The hub that has a lease, as of the last look."""
-        hub = next((one.hub for one in self._view.standing if one.name == name and one.live), None)
-        return next((peer for peer in self._view.hubs if peer.hub == hub), None)
+    async def holder(self, name: str) -> Peer | None:
+        """The hub that has a lease now."""
+        view = await self._journal.read(_view)
+        hub = next((one.hub for one in view.standing if one.name == name and one.live), None)
+        return next((peer for peer in view.hubs if peer.hub == hub), None)
 
     async def run(self) -> None:
         """Renew, take and hand over until cancelled; then break off what is left."""
@@ -193,7 +194,7 @@ class Leaseholder:
 
     def _renewed(self, connection: Connection) -> View:
         leases.renew(connection, self.hub, self._address, self._plan, list(self._mine), TTL_S)
-        return View(leases.standing(connection), leases.living(connection))
+        return _view(connection)
 
     def _share(self) -> int:
         """How many leases are this hub's fair share, rounded up."""
@@ -271,3 +272,7 @@ class Leaseholder:
 
 def _is_live(held: Held | None) -> bool:
     return held is not None and held.live
+
+
+def _view(connection: Connection) -> View:
+    return View(leases.standing(connection), leases.living(connection))

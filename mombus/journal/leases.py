@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 OVER = 0.0
 """The expiry of a lease that was let go."""
 
+FORGOTTEN_S = 86_400
+"""How long a hub that was killed is remembered."""
+
 leases = Table(
     "leases", metadata,
     Column("name", String(64), primary_key=True),
@@ -67,6 +70,7 @@ def renew(  # noqa: PLR0917 - one row
     connection: Connection, hub: str, address: str, plan: str, names: Collection[str], ttl_s: float
 ) -> None:  # fmt: skip
     """Say that the hub lives, and renew those of its leases under which it works."""
+    connection.execute(delete(hubs).where(hubs.c.expires < _now() - FORGOTTEN_S))
     row = {"hub": hub, "address": address, "plan": plan, "expires": _now() + ttl_s}
     connection.execute(
         insert(hubs).values(**row).on_conflict_do_update(index_elements=["hub"], set_=row)
@@ -117,9 +121,8 @@ def standing(connection: Connection) -> Sequence[Held]:
 
 
 def living(connection: Connection) -> Sequence[Peer]:
-    """The hubs that live. Those that don't are forgotten a day later."""
+    """The hubs that live."""
     h = hubs.c
-    connection.execute(delete(hubs).where(h.expires < _now() - 86_400))
     rows = connection.execute(select(h.hub, h.address, h.plan).where(h.expires > _now()).order_by(h.hub))
     return [Peer(*row) for row in rows]
 
