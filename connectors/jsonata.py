@@ -11,12 +11,16 @@ import json
 import math
 import re
 import threading
+import time
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime
+from datetime import time as time_of_day
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import jsonatapy
+
+from connectors.jsonata_limits import WIDE, Limits, check_data, guarded, limits_of
 
 if TYPE_CHECKING:
     from canonical.message import Message
@@ -27,7 +31,7 @@ TIMEOUT_MS = 200
 """How long one evaluation may take."""
 MAX_STACK = 200
 """How deep functions may call each other, and how deep data may be nested."""
-MAX_SEQUENCE = 100_000
+MAX_SEQUENCE = WIDE.sequence
 """How many elements a sequence, or a result in all, may have."""
 MAX_RESULT_TEXT = 4_000_000
 """How many characters the texts of a result may have in all."""
@@ -44,7 +48,11 @@ _SYMBOLS = {
     "Comma": ",", "Colon": ":", "Semicolon": ";", "Pipe": "|", "Caret": "^", "Hash": "#", "At": "@", "Dot": ".",
 }  # fmt: skip
 _SYMBOL = re.compile(rf"\b(?:{'|'.join(_SYMBOLS)})\b")
-_UNREPEATABLE = ("now", "millis", "random", "shuffle", "eval")
+_PANIC = "PanicException"
+"""What the engine raises when it has hit a bug of its own; it is no Exception."""
+MAX_REASON = 300
+POSITION_S = 0.5
+"""How long the place of a mistake is looked for."""
 
 
 class ExpressionError(ValueError):
@@ -73,6 +81,7 @@ class Expression:
     def __init__(self, text: str) -> None:
         """Use `compile`."""
         self.text = text
+        self._limits = _limits(text)
         self._engines = threading.local()
         self._engine()
 
@@ -87,15 +96,18 @@ class Expression:
         result is no JSON (NaN, infinity), and when the data isn't.
         """
         try:
+            plain = _plain(data, MAX_STACK)
+            check_data(plain, self._limits)
             result = self._engine().evaluate(
-                _plain(data, MAX_STACK),
-                timeout=TIMEOUT_MS,
-                max_stack_depth=MAX_STACK,
-                max_sequence_length=MAX_SEQUENCE,
+                plain, timeout=TIMEOUT_MS, max_stack_depth=MAX_STACK, max_sequence_length=self._limits.sequence
             )
         except (ValueError, TypeError) as failure:
             code, reason = _reason(failure)
-            raise ExpressionError(reason, self.text, code=code) from None
+            raise ExpressionError(_shortened(reason, MAX_REASON), self.text, code=code) from None
+        except BaseException as failure:
+            if type(failure).__name__ != _PANIC:
+                raise
+            raise ExpressionError(_shortened(f"the engine gave up: {failure}", MAX_REASON), self.text) from None
         self._check_size(result)
         return result
 
@@ -153,31 +165,10 @@ def environment(message: Message) -> dict[str, Any]:
 
 def _compiled(text: str) -> jsonatapy.JsonataExpression:
     try:
-        engine = jsonatapy.compile(text)
-        for name in _UNREPEATABLE:
-            engine.register_override(name, _refusal(name))
-        return engine.register_override("pad", _pad)
+        return guarded(jsonatapy.compile(text))
     except ValueError as failure:
         code, reason = _reason(failure)
         raise ExpressionError(reason, text, _position(text, code), code) from None
-
-
-def _refusal(name: str) -> Any:
-    def refuse(*_: Any) -> NoReturn:
-        raise ValueError(f"${name} gives another answer each time; use what the message says, such as occurred")
-
-    return refuse
-
-
-def _pad(text: str | None, width: float, filler: str | None = None) -> str | None:
-    """The built-in one allocates any width, however long that takes."""
-    if text is None:
-        return None
-    if abs(width) > MAX_TEXT:
-        raise ValueError(f"$pad to a width over {MAX_TEXT}")
-    missing = max(0, int(abs(width)) - len(text))
-    padding = ((filler or " ") * missing)[:missing]
-    return text + padding if width >= 0 else padding + text
 
 
 def _reason(failure: Exception) -> tuple[str, str]:
@@ -194,13 +185,23 @@ def _reason(failure: Exception) -> tuple[str, str]:
     return code, f"unexpected {words}" if code == "S0201" else _decapitalised(words.rstrip("."))
 
 
-def _position(text: str, code: str) -> int:
+def _limits(text: str) -> Limits:
+    try:
+        return limits_of(text)
+    except ValueError as refused:
+        raise ExpressionError(str(refused), text) from None
+
+
+def _position(text: str, code: str) -> int | None:
     """Where the mistake is: the engine doesn't say, but every shorter text that still holds it fails the same way."""
     end = len(text.rstrip())
     if code in _UNEXPECTED_END:
         return end
+    until = time.monotonic() + POSITION_S
     while end > 1 and _code_of(text[: end - 1]) == code:
         end -= 1
+        if time.monotonic() > until:
+            return None
     return end - 1
 
 
@@ -219,7 +220,7 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, int | Decimal):
         exact = isinstance(value, int) and abs(value) <= EXACT_INTEGER
         return value if exact else format(Decimal(value), "f")
-    if isinstance(value, datetime | date | time):
+    if isinstance(value, datetime | date | time_of_day):
         return value.isoformat()
     if depth == 0:
         raise ValueError(f"the data is nested deeper than {MAX_STACK}")
@@ -234,5 +235,5 @@ def _decapitalised(words: str) -> str:
     return words[:1].lower() + words[1:] if words[1:2].islower() else words
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:200]}…"
+def _shortened(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"

@@ -37,20 +37,28 @@ def _url_fault(text: str) -> Fault | None:
         return Fault("the URL holds credentials", "use fields such as user, password or token, with ${secret:…}")
     if host.lower().rstrip(".") in _METADATA or _link_local(host):
         return Fault(f"'{host}' is a link-local or metadata address, not a system", "name the system's own address")
+    if _nobody(host):
+        return Fault(f"'{host}' is nobody's address", "name the system's own address, 127.0.0.1 for this machine")
     return None
 
 
 def _link_local(host: str) -> bool:
-    address = _address(host.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address is not None and address.is_link_local
+    address = _address(host)
+    return address is not None and (address.is_link_local or str(address) in _METADATA)
+
+
+def _nobody(host: str) -> bool:
+    """Unspecified (many clients take it for this machine), or everybody's."""
+    address = _address(host)
+    return address is not None and (address.is_unspecified or address.is_multicast)
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that a client would use for a numeric host, also spelt 0xA9FEA9FE or 2852039166."""
+    """The address that a client would use for a numeric host, also spelt 0xA9FEA9FE, 2852039166 or mapped to IPv6."""
+    host = host.partition("%")[0]
     try:
-        return ip_address(host)
+        address = ip_address(host)
+        return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
     except ValueError:
         pass
     try:
