@@ -126,8 +126,6 @@ class ErpB2mmlConfig(ConnectorConfig):
         parts = urlsplit(value)
         if parts.username is not None or parts.password is not None:
             raise ValueError("write user and password as `credentials:`, not into the address")
-        if parts.hostname and (parts.hostname.startswith("169.254.") or parts.hostname.startswith("fe80:")):
-            raise ValueError(f"{parts.hostname} is a link-local address: no ERP answers there")
         if parts.scheme not in ("http", "https", "", "file"):
             raise ValueError(f"'{parts.scheme}' addresses aren't spoken: use http or https, or the path of a WSDL")
         return value

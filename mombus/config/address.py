@@ -9,7 +9,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
-_METADATA = frozenset({"metadata.google.internal", "metadata", "instance-data", "100.100.100.200", "fd00:ec2::254"})
+_METADATA = frozenset({"metadata.google.internal", "metadata", "instance-data", "100.100.100.200", "fd00:ec2::254",
+                       "169.254.169.254", "169.254.170.2"})  # fmt: skip
 
 
 class Fault(NamedTuple):
@@ -19,14 +20,17 @@ class Fault(NamedTuple):
     hint: str
 
 
-def address_fault(text: str) -> Fault | None:
-    """What is wrong with `text` if it is a URL, or a list of them with commas; None for good ones and other texts."""
+def address_fault(text: str, *, link_local: bool = False) -> Fault | None:
+    """What is wrong with `text` if it is a URL, or a list of them with commas; None for good ones and other texts.
+
+    With `link_local` a link-local address is good, but never that of a cloud's metadata.
+    """
     several = text.split(",")
     urls = several if all(map(_URL.fullmatch, several)) else [text] if _URL.fullmatch(text) else []
-    return next((fault for fault in map(_url_fault, urls) if fault), None)
+    return next((fault for url in urls if (fault := _url_fault(url, link_local=link_local))), None)
 
 
-def _url_fault(text: str) -> Fault | None:
+def _url_fault(text: str, *, link_local: bool) -> Fault | None:
     try:
         parts = urlsplit(text)
         host, credentials = parts.hostname or "", parts.username is not None or parts.password is not None
@@ -35,16 +39,21 @@ def _url_fault(text: str) -> Fault | None:
         return Fault(f"this is no URL: {error}", "write scheme://host:port/path")
     if credentials:
         return Fault("the URL holds credentials", "use fields such as user, password or token, with ${secret:…}")
-    if host.lower().rstrip(".") in _METADATA or _link_local(host):
-        return Fault(f"'{host}' is a link-local or metadata address, not a system", "name the system's own address")
+    if _metadata(host) or (_link_local(host) and not link_local):
+        hint = "name the system's own address" if _metadata(host) else "name its own address, or set allow_link_local"
+        return Fault(f"'{host}' is a link-local or metadata address, not a system", hint)
     if _nobody(host):
         return Fault(f"'{host}' is nobody's address", "name the system's own address, 127.0.0.1 for this machine")
     return None
 
 
+def _metadata(host: str) -> bool:
+    return host.lower().rstrip(".") in _METADATA or str(_address(host)) in _METADATA
+
+
 def _link_local(host: str) -> bool:
     address = _address(host)
-    return address is not None and (address.is_link_local or str(address) in _METADATA)
+    return address is not None and address.is_link_local
 
 
 def _nobody(host: str) -> bool:

@@ -122,7 +122,7 @@ class Reading:
             message, _, hint = str(error).partition("; ")
             self._findings.error(table.nodes["connector"].mark, f"{path}.connector", message, hint)
             return
-        config = self._validation.model(kind.Config, own, path)
+        config = self._validation.model(kind.Config, own, path, link_local=common.allow_link_local)
         if config is None:
             return
         self._draft.systems[name] = System(

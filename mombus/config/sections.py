@@ -59,6 +59,9 @@ class SystemSection(Section):
         default=(), description="What is decided in this system: shown where people ask who decides."
     )
     contact: str | None = Field(default=None, description="Whom to ask about this system.")
+    allow_link_local: bool = Field(
+        default=False, description="Its addresses may be link-local ones (169.254.0.0/16, fe80::/10)."
+    )
     spool: Size = Field(
         default=SPOOL, description="How much of what it says and can't repeat is kept on disk while the bus stores "
         "nothing, such as 256 MiB; 0 keeps nothing. What doesn't fit is lost, and told as a gap.",
@@ -80,5 +83,5 @@ class SystemSection(Section):
     )  # fmt: skip
 
 
-COMMON_KEYS = ("decides", "contact", "spool", "closed", "rate", "serialise_by", "lacking")
+COMMON_KEYS = ("decides", "contact", "allow_link_local", "spool", "closed", "rate", "serialise_by", "lacking")
 """The keys of a system that aren't its connector's."""

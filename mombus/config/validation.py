@@ -38,14 +38,16 @@ class Validation:
         self._findings, self._substitution = findings, substitution
 
     def model(
-        self, model: type[Model], table: Table, path: str, known: Mapping[str, Any] | None = None
-    ) -> Model | None:
+        self, model: type[Model], table: Table, path: str, known: Mapping[str, Any] | None = None, *,
+        link_local: bool = False,
+    ) -> Model | None:  # fmt: skip
         """The model that the table describes, or None after noting all that is wrong with it.
 
-        `known` are values that don't stand in the table, such as the key that it stands under.
+        `known` are values that don't stand in the table, such as the key that it stands under. With `link_local` its
+        addresses may be link-local ones.
         """
         noted: list[Mark] = []
-        data = {**self._values(table, path, noted), **(known or {})}
+        data = {**self._values(table, path, noted, link_local=link_local), **(known or {})}
         noted += self._misspelt(model, table, path)
         errors = self._errors(model, data)
         if any(error["type"] == "string_type" for error in errors):
@@ -66,18 +68,24 @@ class Validation:
             return invalid.errors(include_url=False)
         return []
 
-    def _values(self, node: Node, path: str, noted: list[Mark]) -> Any:
+    def _values(self, node: Node, path: str, noted: list[Mark], *, link_local: bool) -> Any:
         """The node as Python values, references replaced; `noted` gets the places where that failed."""
         if isinstance(node, Table):
-            return {key: self._values(inner, f"{path}.{key}", noted) for key, inner in node.nodes.items()}
+            return {
+                key: self._values(inner, f"{path}.{key}", noted, link_local=link_local)
+                for key, inner in node.nodes.items()
+            }
         if isinstance(node, Items):
-            return [self._values(inner, f"{path}[{index}]", noted) for index, inner in enumerate(node.nodes)]
+            return [
+                self._values(inner, f"{path}[{index}]", noted, link_local=link_local)
+                for index, inner in enumerate(node.nodes)
+            ]
         if path.rpartition(".")[2] in _EXPRESSIONS or not isinstance(node.value, str):
             return node.value
         fault: Fault | SubstitutionError | None
         try:
             text = self._substitution(node.text)
-            fault = address_fault(text)
+            fault = address_fault(text, link_local=link_local)
         except SubstitutionError as error:
             text, fault = node.text, error
         if fault is not None:

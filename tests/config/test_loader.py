@@ -266,6 +266,18 @@ def test_addresses_that_are_refused(folder: Folder, url: str, message: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("url", "good"),
+    [
+        ("http://169.254.7.7/", True), ("opc.tcp://[fe80::1]:4840", True), ("http://169.254.169.254/", False),
+        ("http://[fd00:ec2::254]/", False), ("http://0.0.0.0/", False),
+    ],
+)  # fmt: skip
+def test_a_machine_may_be_said_to_be_at_a_link_local_address(folder: Folder, url: str, good: bool) -> None:
+    folder.change('"http://cmms"', f'"{url}", allow_link_local: true')
+    assert (folder.findings() == []) is good
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "http://127.0.0.1:8080/x",

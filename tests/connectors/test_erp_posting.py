@@ -347,7 +347,6 @@ def test_every_question_is_valid() -> None:
     ("options", "says"),
     [
         ({"url": "http://user:pw@erp/x?wsdl"}, "credentials"),
-        ({"url": "http://169.254.169.254/x?wsdl"}, "link-local"),
         ({"url": "ftp://erp/x"}, "ftp"),
         ({"endpoint": "http://user:pw@erp/x"}, "credentials"),
         ({"listen": "in erp"}, "listen"),
