@@ -8,6 +8,7 @@ nothing is put there twice. What the target got is told by the journal, which a 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -52,6 +53,7 @@ class Fate(StrEnum):
     """It was parked."""
 
 
+LOOK_S = 0.05
 SENDING = frozenset({Fate.SENT, Fate.REPEATED})
 
 
@@ -90,8 +92,15 @@ class Replaying:
         entries = self._inbox.hand.entries.values()
         return sum(entry.replay is not None and _moves(entry) for entry in entries)
 
+    async def ready(self) -> None:
+        """Return once everything that was in hand at the last stop has come again: before, nobody knows what is
+        settled and what is on its way."""
+        await self._inbox.opened.wait()
+        while not self._inbox.hand.caught_up:  # noqa: ASYNC110 - once after a start
+            await asyncio.sleep(LOOK_S)
+
     async def judge(self, part: Sequence[tuple[int, Message]], terms: Terms) -> list[Judged]:
-        """What becomes of these messages, in order. Changes nothing but `terms`."""
+        """What becomes of these messages, in order, once it is `ready`. Changes nothing but `terms`."""
         terms.seen.clear()
         system = self._inbox.target.system
         ids = [message.id for _, message in part] + [second_id(message, terms.replay) for _, message in part]
@@ -157,6 +166,8 @@ class Replaying:
         rule = await self._rule(message, inside)
         if isinstance(rule, str):
             return Judged(seq, message, Fate.FILTERED, rule)
+        if seq > self._inbox.hand.read:
+            return Judged(seq, message, Fate.WAITS, "the target hasn't come so far yet")
         if conditional:
             terms.entered.add(thing)
         terms.seen.add(message.id)
@@ -167,11 +178,8 @@ class Replaying:
         return Judged(seq, message, fate, reason, rule, enters=conditional)
 
     def _on_its_way(self, seq: int, message: Message, terms: Terms) -> Judged | None:
-        inbox = self._inbox
         if message.id in terms.seen:
             return Judged(seq, message, Fate.THERE, "selected before")
-        if seq > inbox.hand.read:
-            return Judged(seq, message, Fate.WAITS, "the target hasn't come so far yet")
         entry = self._find(message.id) or self._find(second_id(message, terms.replay))
         if entry is None:
             return None

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 MOST_IN_HAND = 400
 """Replayed messages of one target that wait for their turn at most: what is live isn't crowded out."""
 LOOK_S = 0.1
+READY_S = 5.0
 AGAIN_S = 2.0
 PREVIEWS = 8
 """Previews that are open at the same time; the oldest is forgotten."""
@@ -148,7 +149,7 @@ class Replays:
     async def preview(self, wish: Wish) -> dict[str, str | None]:
         """Begin to look at what would be sent; `rows` with the answer tells it part by part. Writes nothing."""
         for target in self._targets(wish):
-            self._delivery.replaying(target)
+            await self._ready(target)
         return self._opened(self._judged(wish))
 
     async def translate(self, correction: Correction) -> dict[str, str | None]:
@@ -166,6 +167,13 @@ class Replays:
                 selection.source, publish=correction.publish, who=correction.who, why=correction.why
             ))  # fmt: skip
         return self._opened(self._translating.selected(selection, publish=correction.publish))
+
+    async def _ready(self, target: str) -> None:
+        try:
+            await asyncio.wait_for(self._delivery.replaying(target).ready(), READY_S)
+        except TimeoutError:
+            text = f"{target} is still catching up with what came before the hub was started: try again in a moment"
+            raise ReplayError(text) from None
 
     def _opened(self, rows: AsyncIterator[list[dict[str, Any]]]) -> dict[str, str | None]:
         """What to ask for its rows by, and which hub."""
@@ -282,6 +290,7 @@ class Replays:
 
     async def _feed_one(self, replay: Replay, replaying: Replaying) -> None:
         await self._until_indexed(replay.upto)
+        await replaying.ready()
         terms = Terms(replay.id, replay.manner)
         selection = Selection.model_validate_json(replay.selection)
         async for position, part in self._history.parts(selection, after=replay.position, upto=replay.upto):

@@ -9,7 +9,8 @@ from connectors.connector import Accept, Effect, PermanentError
 from mombus.delivery.commands import Command
 from mombus.delivery.replaying import Fate, Terms
 from mombus.delivery.target import Rule, State
-from mombus.journal import replays
+from mombus.journal import deliveries, replays
+from mombus.journal.journal import Journal
 from mombus.journal.replays import Manner, Progress, Replay
 from mombus.journal.waiting import Wait
 
@@ -254,3 +255,22 @@ async def test_thousands_of_dead_letters_go_in_order_of_their_keys(bus, journal_
 async def settled(running, number) -> bool:
     """True once so many wait: the first of each lane parked, the others behind it."""
     return len(await running.delivery.waiting()) == number
+
+
+async def test_nothing_is_judged_before_what_was_in_hand_has_come_again(bus, journal_path, sink):
+    """After a stop the target's position is behind a message that was in hand; those after it are long dealt with."""
+    sink.trouble = lambda message, _attempt: PermanentError("no") if message.key == "R-2" else None
+    async with hub(bus, journal_path, mes(sink)) as running:
+        await bus.publish_batch([fact("R-1", "PO-1"), fact("R-2", "PO-2")])
+        await running.until_state("R-2", State.PARKED)
+        await skip(running, "R-2")
+        part = await history(bus)
+    journal = await Journal.open(f"sqlite:///{journal_path}")
+    await journal.write(lambda connection: deliveries.settle(connection, "mes", 0))
+    await journal.close()
+    sink.trouble = lambda _message, _attempt: None
+    async with hub(bus, journal_path, mes(sink)) as running:
+        await running.delivery.replaying("mes").ready()
+        assert await replay(running, part) == {"R-1": Fate.THERE, "R-2": Fate.SENT}
+        await running.until_state("R-2", State.DELIVERED)
+        assert sink.ledger.got() == ["R-1", "R-2"]
