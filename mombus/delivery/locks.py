@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from mombus.delivery.lanes import Entry
 
 
+EVERY = "*"
+"""The key of what may name anything: nothing else that has keys is written beside it."""
+
+
 class Locks:
     """The keys of what is being written to one target.
 
@@ -33,7 +37,7 @@ class Locks:
         Who asks in order, with one set of claims, gives every key to those who wait for it in order.
         """
         keys = self._keys(entry)
-        if keys.isdisjoint(self._held) and keys.isdisjoint(claimed):
+        if not _meet(keys, self._held) and not _meet(keys, claimed):
             self._held |= keys
             return True
         claimed |= keys
@@ -54,8 +58,16 @@ class Locks:
         by = self._by(entry)
         if entry.object in by:
             yield f"{entry.object}:{id_of(entry.key)}"
-        if by and entry.in_hand.content:
+        if by and entry.in_hand.claim is not None:
+            yield EVERY  # its body is kept apart, and fetched only when it is written
+        elif by and entry.in_hand.content:
             with suppress(ValueError):  # a body that isn't the object's is refused when it is written
                 for reference in references(entry.in_hand.body):
                     if reference.object in by:
                         yield f"{reference.object}:{reference.id}"
+
+
+def _meet(keys: Collection[str], others: Collection[str]) -> bool:
+    if not keys or not others:
+        return False
+    return EVERY in keys or EVERY in others or not set(keys).isdisjoint(others)

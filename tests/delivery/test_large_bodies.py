@@ -13,6 +13,8 @@ from connectors.connector import Accept, Effect, PermanentError
 from mombus.bus import claims
 from mombus.bus.streams import CLAIMS
 from mombus.delivery.commands import Command
+from mombus.delivery.lanes import Entry
+from mombus.delivery.locks import Locks
 from mombus.delivery.target import Rule, State
 from mombus.journal import waiting
 from mombus.journal.journal import Journal
@@ -99,3 +101,20 @@ async def test_a_when_decides_by_the_body_wherever_it_is_kept(bus, journal_path,
         assert done.ok
         await running.until_state("PO-1", State.DELIVERED)
     assert sink.ledger.got() == ["PO-1"]
+
+
+def test_one_whose_references_are_not_known_is_written_beside_nothing_that_has_lock_keys():
+    locks = Locks(lambda _entry: {"material"})
+    apart = replace(large("PO-1"), content=b"", _body=None, claim=Claim("0" * 16, "0" * 64, 1))
+    entries = [
+        Entry(id=key, seq=1, object=message.object, key=key, lanes=message.lanes, message=message, revision=1)
+        for key, message in (("PO-1", apart), ("PO-2", order("PO-2")))
+    ]
+    for first, second in (entries, entries[::-1]):
+        assert locks.take(first, set())
+        claimed: set[str] = set()
+        assert not locks.take(second, claimed)
+        locks.release(first)
+        assert not locks.take(first, claimed), "who asked first is first"
+        assert locks.take(second, set())
+        locks.release(second)
