@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,7 +32,7 @@ INBOXES = ("_INBOX.", "_R_.")
 ID, FRAME, MORE, AT, ERROR = "mombus-call", "mombus-frame", "mombus-more", "mombus-at", "mombus-error"
 WORKING, DROP = "working", "drop"
 ROOM_FOR_HEADERS = 8 * 1024
-MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 160 * 1024 * 1024
 """The largest question or answer."""
 MAX_PARTIAL = 4
 """How many questions of one caller may be half there; the oldest is forgotten, its caller begins again."""
@@ -230,6 +231,11 @@ class Answerer:
                 task.cancel()
 
     async def _asked(self, question: Msg) -> None:
+        """One frame of a question. What is no call at all isn't answered: its sender broke the rules."""
+        with suppress(ValueError):
+            await self._take(question)
+
+    async def _take(self, question: Msg) -> None:
         system, name = question.subject.removeprefix(f"{self._base}.").split(".")[:2]
         headers = question.headers or {}
         id = headers.get(ID, "")

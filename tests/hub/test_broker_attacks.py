@@ -15,6 +15,7 @@ import pytest_asyncio
 from account_plant import NATIVE, OTHER, account_plant, material
 from hub_plant import order, until
 from nats.errors import Error
+from proof import Part
 
 from canonical.wire import to_headers
 from connectors.connector import Item
@@ -88,7 +89,7 @@ async def test_the_pages_account_asks_commands(plant):
 
 
 @pytest.mark.parametrize("account", [OTHER, NATIVE, WEB])
-async def test_nobody_publishes_as_an_owner(plant, account):
+async def test_nobody_publishes_as_an_owner(plant, account, proof):
     before = await plant.store()
     async with plant.client(account) as attacker:
         assert await publish(attacker, order("PO-666", revision=1)) is None
@@ -96,6 +97,13 @@ async def test_nobody_publishes_as_an_owner(plant, account):
     assert await plant.store() == before
     deed = await plant.audited(account, f"publish on {OWNERS}")
     assert deed["result"].startswith("refused")
+    proof(
+        Part.ATTACK,
+        fault=f"the account {account} publishes an order as its owner, and in its own name ({plant.proof})",
+        load="a broker as `mombus broker-config` writes it, the hub and its parts running",
+        expected="no answer, nothing stored, an entry in the audit trail under the account's name",
+        seen=f"{len((await plant.store())['subjects']) - len(before['subjects'])} stored, {deed['who']}: {deed['result']}",
+    )
 
 
 @pytest.mark.parametrize("account", [OTHER, NATIVE, WEB])
