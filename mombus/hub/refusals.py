@@ -81,6 +81,8 @@ class Refusals:
             await self._more.wait()
             self._more.clear()
             noted, self._open = self._open, {}
+            for (account, _), attempts in noted.items():
+                log.warning("refused", account=account, what=attempts.what, times=attempts.times)
             try:
                 await self._journal.write(partial(_note, deeds=[_deed(*one) for one in noted.items()]))
             except SQLAlchemyError as error:
@@ -91,7 +93,6 @@ class Refusals:
 
     async def _heard(self, message: Msg) -> None:
         account, subject = tried(message.subject, self._site)
-        log.warning("refused", account=account, subject=subject)
         self.tell(account, f"publish on {subject}", "the ownership table gives this account no such subject")
 
 

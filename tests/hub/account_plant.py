@@ -65,13 +65,21 @@ class AccountPlant:
             await client.close()
 
     async def store(self) -> dict[str, Any]:
-        """Everything that an attack must not change: streams, consumers, and what is on whose subjects."""
+        """Everything that an attack must not change: streams, consumers, and what is on whose subjects.
+
+        The hub makes and drops consumers without a durable name itself, at its own times: they aren't here.
+        """
         js = self.admin.jetstream()
         infos = {info.config.name: info for info in await js.streams_info()}
         mom = await js.stream_info("MOM", subjects_filter="mom.>")
         return {
             "streams": sorted(str(name) for name in infos),
-            "consumers": sorted([info.name for name in infos for info in await js.consumers_info(str(name))]),
+            "consumers": sorted([
+                str(info.config.durable_name)
+                for name in infos
+                for info in await js.consumers_info(str(name))
+                if info.config.durable_name
+            ]),
             "subjects": dict(mom.state.subjects or {}),
             "dead": infos["DEAD"].state.messages, "raw": infos["RAW"].state.messages,
             "signals": infos["SIGNALS"].state.messages,
