@@ -18,6 +18,7 @@ DEEDS = {
     "held": "release or skip", "retrying": "retry now, or hold", "behind": "waits for the one before it",
     "awaiting reference": "release to send anyway", "awaiting alias": "add the alias",
     "replayed": "goes when its turn comes, or skip", "awaiting posting": "sent --document NUMBER when it is posted",
+    "awaiting another": "goes when that is posted, or skip", "awaiting stock": "goes when stock came, or skip",
 }  # fmt: skip
 
 
