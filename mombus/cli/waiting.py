@@ -13,6 +13,8 @@ from mombus.cli.showing import length, print_json, print_table
 Why = Annotated[str, typer.Option("--why", help="Why: kept in the audit trail.", prompt="Why")]
 Who = Annotated[str | None, typer.Option("--who", help="Who decides. Default: you, by your login name.")]
 
+MANY = 500
+"""So many the hub lists at most."""
 DEEDS = {
     "parked": "retry, skip, or sent", "in doubt": "look in the target, then sent or not-sent",
     "held": "release or skip", "retrying": "retry now, or hold", "behind": "waits for the one before it",
@@ -43,6 +45,8 @@ def waiting(
         print_table(
             ("id", "target", "object", "key", "why", "age", "tries", "reason", "you may"), shown, empty="Nothing waits."
         )
+        if len(rows) >= MANY:
+            typer.echo(f"The first {len(rows)}. `mombus status` groups them, `mombus retry --all` chooses.", err=True)
     return Exit.FINDINGS if any(row["person"] for row in rows) else Exit.OK
 
 

@@ -97,8 +97,14 @@ class Commands:
         return await self._change(command, entry, row, deed, record)
 
     async def arrived(self, object: str, id: str) -> None:
-        """`object` `id` is known now: what waits for it is looked at again."""
+        """`object` `id` is known now: what waits for it is looked at again.
+
+        Called for every state that is stated: where nothing waits for it, the journal isn't asked.
+        """
         inbox = self._inbox
+        if (object, id) not in inbox.hand.awaited:
+            return
+        inbox.hand.awaited.discard((object, id))
         ids = await inbox.journal.read(
             partial(waiting.missing, target=inbox.target.system, object=object, id=id)
         )  # fmt: skip

@@ -55,6 +55,8 @@ class Hand:
         self.recent_entered: Recent[tuple[str, str], bool] = Recent()
         self.owing = Owing()
         self.stock = Stock()
+        self.awaited: set[tuple[str, str]] = set()
+        """The (object, id) that something waits for, or waited for until lately."""
         self._after: dict[str, list[Entry]] = {}
         self.unsettled: set[int] = set()
         self.read = 0

@@ -156,6 +156,8 @@ class Inbox:
                 self.hand.add(entry)
             if entry.kind is Wait.STOCK:
                 self.hand.stock.lacks(entry)
+            if entry.missing is not None:
+                self.hand.awaited.add(entry.missing)
             if entry.due is not None:
                 self.waking.at_due(entry)
 

@@ -285,6 +285,8 @@ class Settling:
         entry.roomed, entry.message, entry.kind, entry.open = True, None, to_wait.kind, to_wait.open
         if to_wait.kind is Wait.STOCK:
             self._hand.stock.lacks(entry)
+        if entry.missing is not None:
+            self._hand.awaited.add(entry.missing)
         entry.due = None
         if to_wait.delay_s is not None:
             entry.due = asyncio.get_running_loop().time() + to_wait.delay_s

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 MOST = 1000
 EVERYTHING = Selection()
-KEPT_MOST, START_BYTES = 500, 300
-"""How many kept items are shown, and how much of each: they must fit into one answer."""
+LISTED_MOST, START_BYTES = 500, 300
+"""How many waiting messages or kept items are shown, and how much of each: they must fit into one answer."""
 
 log = structlog.get_logger()
 
@@ -140,7 +140,9 @@ class FrontDesk:
     async def waiting(self, target: str | None = None) -> Sequence[Mapping[str, Any]]:
         """What waits, in the order it came."""
         now = datetime.now(UTC)
-        return [reporting.waiting_row(row, now) for row in await self._delivery.waiting(target=target, limit=MOST)]
+        return [
+            reporting.waiting_row(row, now) for row in await self._delivery.waiting(target=target, limit=LISTED_MOST)
+        ]
 
     async def disagreements(self) -> Sequence[Mapping[str, Any]]:
         """Who says something else than the owner."""
@@ -159,7 +161,7 @@ class FrontDesk:
 
     async def kept(self) -> Sequence[Mapping[str, Any]]:
         """What came in and could not be taken; of a long one the beginning."""
-        rows = await self._journal.read(lambda c: parked.glimpses(c, limit=KEPT_MOST, start_bytes=START_BYTES))
+        rows = await self._journal.read(lambda c: parked.glimpses(c, limit=LISTED_MOST, start_bytes=START_BYTES))
         now = datetime.now(UTC)
         return [
             {
