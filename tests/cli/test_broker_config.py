@@ -1,0 +1,70 @@
+"""`mombus broker-config` writes what nats-server takes; with it the account connects, over TLS, and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mombus.bus.connection import connect
+from mombus.bus.embedded import executable
+from mombus.bus.errors import NotReachable
+
+ROOT = Path(__file__).parents[2]
+
+
+def written(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mombus", "broker-config", "routes.yaml", "--out", str(out), *more]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+async def test_an_account_connects_over_tls_with_its_password_and_nobody_without(tmp_path):
+    out = tmp_path / "broker"
+    done = written(out, "--tls", "--listen", "127.0.0.1:-1")
+    assert done.returncode == 0, done.stderr
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (*(out / "keys").iterdir(), out / "passwords.conf")} == {
+        0o600
+    }
+    assert stat.S_IMODE((out / "broker.key").stat().st_mode) == 0o600
+    with (out / "nats.conf").open("a") as file:
+        file.write(f'ports_file_dir: "{out}"\n')
+    server = await asyncio.create_subprocess_exec(
+        executable(), "-c", str(out / "nats.conf"), stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        ports = out / f"nats-server_{server.pid}.ports"
+        async with asyncio.timeout(20):
+            while not (ports.exists() and ports.stat().st_size):  # noqa: ASYNC110 - in its own time
+                await asyncio.sleep(0.02)
+        url = str(json.loads(ports.read_text())["nats"][0]).replace("nats://", "tls://")
+        async with connect(url, credentials=out / "keys" / "hub.login", ca=out / "ca.pem") as bus:
+            assert (await bus.js.account_info()).streams == 0
+        for credentials, ca in ((None, out / "ca.pem"), (out / "keys" / "hub.login", None)):
+            with pytest.raises(NotReachable):
+                async with connect(url, credentials=credentials, ca=ca, timeout_s=2):
+                    pass
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+def test_written_again_the_keys_stay(tmp_path):
+    assert written(tmp_path / "b", "--nkeys").returncode == 0
+    before = {path.name: path.read_text() for path in (tmp_path / "b" / "keys").iterdir()}
+    assert written(tmp_path / "b", "--nkeys", "--native", "wms").returncode == 0
+    assert {path.name: path.read_text() for path in (tmp_path / "b" / "keys").iterdir()} == before
+    assert len(set(before.values())) == len(before) == 8
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (("--listen", "0.0.0.0:4222"), "add --tls, or listen on loopback"), (("--nkeys", "--jwt"), "not both"),
+    (("--native", "epr"), "there is no such system; the systems are erp, mes"),
+])  # fmt: skip
+def test_what_would_be_open_or_has_no_meaning_is_not_written(tmp_path, options, words):
+    done = written(tmp_path / "b", *options)
+    assert (done.returncode, words in done.stderr, (tmp_path / "b").exists()) == (64, True, False), done.stderr
