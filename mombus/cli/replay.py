@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -185,7 +186,7 @@ def _previewed(folder: Path | None, wish: Mapping[str, Any], *, as_json: bool) -
                 row["object"],
                 row["key"],
                 row["revision"],
-                row["occurred"][:19],
+                _local(row["occurred"]),
                 row["fate"],
                 row["reason"],
             )
@@ -195,6 +196,11 @@ def _previewed(folder: Path | None, wish: Mapping[str, Any], *, as_json: bool) -
     for target, fates in _counted(rows).items():
         typer.echo(f"{target}: {_listed(fates)}. Nothing was sent.", err=True)
     return Exit.OK
+
+
+def _local(time: str) -> str:
+    """A time as clocks here show it, with its offset."""
+    return datetime.fromisoformat(time).astimezone().isoformat(" ", "seconds")
 
 
 def _counted(rows: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:
