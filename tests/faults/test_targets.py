@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from books import Books
 from counting_target import CountingTarget, Trouble
-from factory import counted, findable, keyed, running
+from factory import counted, findable, keyed, running, until
 from line import Line
 from load import Load
 from proof import Part, Proof
@@ -64,7 +64,8 @@ async def slow_link(line: Line) -> None:
 async def swallows(line: Line) -> None:
     for _ in range(10):
         line.swallow = 1
-        await asyncio.sleep(0.15)
+        with suppress(TimeoutError):
+            await until(lambda: line.swallow == 0, 1.0)
 
 
 async def away(line: Line) -> None:
@@ -82,7 +83,7 @@ class Case:
     declare: Callable[..., dict[str, Any]] = findable
     trouble: Callable[[str, int], Trouble] | None = None
     line: Callable[[Line], Awaitable[None]] | None = None
-    least: int = 5
+    least: int = 3
 
 
 CASES = {
