@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
+from itertools import count
 from typing import TYPE_CHECKING
 
 import httpx
@@ -43,6 +44,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         (basic("mii", token_hash(TOKEN)), 401), (basic("", "s3cret:wörd"), 401), (basic("SAP", "s3cret:wörd"), 401),
         ("Basic !!!", 401), ("Basic", 401), ("Bearer \xff\xfe", 401), ("Basic §§", 401), (f"Digest {TOKEN}", 401),
     ],
+    ids=map(str, count()),
 )  # fmt: skip
 async def test_only_who_shows_a_credential_comes_in(
     http: httpx.AsyncClient, authorization: str | None, status: int
