@@ -7,6 +7,10 @@ Long answers are fetched in frames in the same way. Both go to the one process t
 Who waits for an answer looks every few seconds whether somebody still works on it (`<base>.erp.working`), so that the
 end of the other process is noticed. Two things are told apart, since only one of them may be tried again blindly:
 NobodyAnswers (nothing was done, for certain) and AnswerLost (it may have been done).
+
+What has an effect (`once`) is sent in two frames at least. A process that was frozen, or a line that held everything
+back, may bring a question long after its caller gave it up and has read back that nothing was done. The last frame is
+sent only after the one before it was answered, so its age is known by one clock: too old, and the call doesn't begin.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from canonical.subjects import token
 from mombus.bus.errors import AnswerLost, NobodyAnswers
+from mombus.journal.leaseholder import clock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -34,8 +39,10 @@ WORKING, DROP = "working", "drop"
 ROOM_FOR_HEADERS = 8 * 1024
 MAX_BYTES = 160 * 1024 * 1024
 """The largest question or answer."""
-MAX_PARTIAL = 4
-"""How many questions of one caller may be half there; the oldest is forgotten, its caller begins again."""
+MAX_PARTIAL = 256
+"""How many questions of one caller may be half there, MAX_HALF_BYTES of them; the oldest is forgotten, its caller
+begins again."""
+MAX_HALF_BYTES = 4 * MAX_BYTES
 MAX_REST = 16
 """How many long answers are kept for who fetches them."""
 MAX_OPEN = 256
@@ -43,6 +50,8 @@ MAX_OPEN = 256
 LOOK_S = 2.0
 LOST_S = 6.0
 """After so long without a sign of work the answer won't come."""
+FRESH_S = 4.0
+"""A last frame that comes later after the one before it was held up on its way, and may have been given up."""
 FRAME_S = 10.0
 
 
@@ -82,21 +91,26 @@ class Caller:
         self._base = base
         self._nobody = nobody
 
-    async def call(self, system: str, name: str, content: bytes = b"", *, timeout_s: float | None = None) -> bytes:
-        """The answer. Raises Failure, NobodyAnswers, AnswerLost; when cancelled the other side is told to stop."""
+    async def call(
+        self, system: str, name: str, content: bytes = b"", *, timeout_s: float | None = None, once: bool = False
+    ) -> bytes:
+        """The answer. Raises Failure, NobodyAnswers, AnswerLost; when cancelled the other side is told to stop.
+
+        `once` is for what has an effect: it doesn't begin any more when it was given up here.
+        """
         where = f"{self._base}.{system}"
         id = self._client.new_inbox().rpartition(".")[2]
-        subject = await self._send_all_but_last(f"{where}.{name}", id, content)
+        frames = max(_frames(content, self._room), 2 if once else 1)
+        subject = await self._send_all_but_last(f"{where}.{name}", id, content, frames)
         try:
-            answer = await self._send_last(where, subject, id, content, timeout_s)
+            answer = await self._send_last(where, subject, id, content, frames, timeout_s)
         except asyncio.CancelledError:
             await self._drop(where, id)
             raise
         return await self._whole(f"{where}.{name}", id, answer)
 
-    async def _send_all_but_last(self, subject: str, id: str, content: bytes) -> str:
-        """Send what doesn't fit into one message; returns where the last frame goes."""
-        frames = _frames(content, self._room)
+    async def _send_all_but_last(self, subject: str, id: str, content: bytes, frames: int) -> str:
+        """Send all frames but one; returns where the last one goes."""
         where = subject
         for number in range(1, frames):
             headers = {ID: id, FRAME: f"{number}/{frames}"}
@@ -107,8 +121,9 @@ class Caller:
             where = f"{subject}.{(reply.headers or {}).get(AT, '')}"
         return where
 
-    async def _send_last(self, where: str, subject: str, id: str, content: bytes, timeout_s: float | None) -> Msg:
-        frames = _frames(content, self._room)
+    async def _send_last(  # noqa: PLR0917 - one call, taken apart
+        self, where: str, subject: str, id: str, content: bytes, frames: int, timeout_s: float | None
+    ) -> Msg:
         headers = {ID: id, FRAME: f"{frames}/{frames}"}
         asked = asyncio.ensure_future(self._ask(subject, self._frame(content, frames), headers, timeout_s or 86_400.0))
         loop = asyncio.get_running_loop()
@@ -182,6 +197,8 @@ class _Partial:
 
     frames: int
     parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+    answered: float = 0.0
 
 
 class Answerer:
@@ -262,17 +279,20 @@ class Answerer:
         waiting = self._partial.setdefault(system, OrderedDict())
         if number == 1 and frames * _room(self._client) <= MAX_BYTES:
             waiting[id] = _Partial(frames)
-            while len(waiting) > MAX_PARTIAL:
-                waiting.popitem(last=False)
         partial = waiting.get(id)
-        if partial is None or partial.frames != frames or len(partial.parts) != number - 1:
+        held_up = partial is not None and number == frames and clock() - partial.answered > FRESH_S
+        if partial is None or held_up or partial.frames != frames or len(partial.parts) != number - 1:
             waiting.pop(id, None)
             too_large = frames * _room(self._client) > MAX_BYTES
-            text = f"more than {MAX_BYTES} bytes" if too_large else "its earlier frames aren't here"
+            reason = "it was held up on its way" if held_up else "its earlier frames aren't here"
+            text = f"more than {MAX_BYTES} bytes" if too_large else reason
             await self._fail(question, "too large" if too_large else "begin again", text)
             return None
         partial.parts.append(question.data)
+        partial.size += len(question.data)
         if number < frames:
+            _limit(waiting)
+            partial.answered = clock()
             await self._client.publish(question.reply, headers={AT: self._process})
             return None
         del waiting[id]
@@ -324,6 +344,13 @@ class Answerer:
     def _of(self, question: Msg) -> tuple[str, str]:
         system = question.subject.removeprefix(f"{self._base}.").partition(".")[0]
         return system, question.data.decode("ascii", "replace")
+
+
+def _limit(waiting: OrderedDict[str, _Partial]) -> None:
+    """Forget the oldest of what is half there until the rest isn't too much."""
+    size = sum(partial.size for partial in waiting.values())
+    while len(waiting) > 1 and (len(waiting) > MAX_PARTIAL or size > MAX_HALF_BYTES):
+        size -= waiting.popitem(last=False)[1].size
 
 
 def _room(client: Client) -> int:

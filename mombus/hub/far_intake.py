@@ -44,7 +44,7 @@ class FarIntake:
     async def accept(self, system: str, item: Item) -> Sequence[Outcome]:
         """As `Intake.accept`. Raises BusError while nobody takes it in or the answer is lost: try it again then."""
         try:
-            outcomes = unpack_outcomes(await self._caller.call(system, "item", pack(item)))
+            outcomes = unpack_outcomes(await self._caller.call(system, "item", pack(item), once=True))
         except Failure as failed:
             if failed.kind == NOT_STORED:
                 raise NotReachable(failed.text) from failed

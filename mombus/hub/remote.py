@@ -87,10 +87,12 @@ class Remote:
         """A person says that it may work again. Raises NotConnected, OutcomeUnknown."""
         await self._ask("resume", timeout_s=CALL_S)
 
-    async def _ask(self, name: str, content: bytes = b"", *, timeout_s: float | None = None) -> bytes:
+    async def _ask(
+        self, name: str, content: bytes = b"", *, timeout_s: float | None = None, once: bool = False
+    ) -> bytes:
         """The one place where what goes wrong between the processes becomes an error of the connectors' tree."""
         try:
-            return await self._caller.call(self._system, name, content, timeout_s=timeout_s)
+            return await self._caller.call(self._system, name, content, timeout_s=timeout_s, once=once)
         except NobodyAnswers as error:
             raise NotConnected(str(error)) from error
         except AnswerLost as error:
@@ -106,7 +108,7 @@ class RemoteSink(Remote):
 
     async def write(self, messages: Sequence[Message]) -> Sequence[Receipt | ConnectorError]:
         """As `Sink.write`; delivery limits how long it may take."""
-        answers = unpack_answers(await self._ask("write", pack_messages(messages)))
+        answers = unpack_answers(await self._ask("write", pack_messages(messages), once=True))
         return [_result(answer) for answer in answers]
 
     async def find(self, message: Message) -> Receipt | Absent:
