@@ -46,7 +46,8 @@ def clock() -> float:
 class Lease:
     """One lease this hub has. `ending` is set when it is to be handed over: finish what is in hand, and return.
 
-    `calm_until` is the moment, by `clock`, before which what an earlier holder left open isn't read back.
+    `calm_until` is the moment, by `clock`, before which what an earlier holder left open isn't read back. `broken_off`:
+    it wasn't finished, so that a call may still take effect; it runs out then, and its successor waits for calm.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Lease:
     calm_until: float = 0.0
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     lost: bool = False
+    broken_off: bool = False
     task: asyncio.Task[None] | None = None
 
     @property
@@ -221,14 +223,16 @@ class Leaseholder:
         lease.task = asyncio.create_task(self._do(lease), name=f"lease {lease.name}")
 
     async def _do(self, lease: Lease) -> None:
-        """Do the duty; when it ends by itself, or fails, the lease is let go."""
+        """Do the duty; when it ends by itself the lease is let go, when it is broken off or fails it runs out."""
         log.info("lease taken", lease=lease.name, epoch=lease.epoch)
         try:
             await self._duties[lease.name](lease)
         except asyncio.CancelledError:
+            lease.broken_off = True
             if not lease.lost and not lease.ending.is_set():
                 raise
         except Exception:
+            lease.broken_off = True
             log.exception("what is done under a lease failed", lease=lease.name)
             await asyncio.sleep(RENEW_S)
         finally:
@@ -240,6 +244,7 @@ class Leaseholder:
     async def _let_go(self, lease: Lease) -> None:
         if lease.lost:
             log.warning("lease lost", lease=lease.name, epoch=lease.epoch)
+        if lease.lost or lease.broken_off:
             return
         try:
             await self._journal.write(lambda c: leases.let_go(c, self.hub, lease.name, lease.epoch))

@@ -100,8 +100,7 @@ def let_go(connection: Connection, hub: str, name: str, epoch: int) -> None:
 
 
 def leave(connection: Connection, hub: str) -> None:
-    """The hub stops: all it has is free."""
-    connection.execute(update(leases).where(leases.c.hub == hub).values(expires=OVER))
+    """The hub stops. What it hasn't let go runs out."""
     connection.execute(delete(hubs).where(hubs.c.hub == hub))
 
 

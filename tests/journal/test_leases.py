@@ -191,3 +191,15 @@ async def test_hubs_with_another_configuration_are_named(postgresql):
     async with several(postgresql, 1) as hubs:
         hubs.append(Hub(await Journal.open(postgresql), plan="q"))
         await until(lambda: hubs[0].holder.differing and hubs[1].holder.differing)
+
+
+async def test_what_is_broken_off_to_be_handed_over_runs_out_and_is_read_back_once_it_is_calm(postgresql, monkeypatch):
+    monkeypatch.setattr(leaseholder, "END_S", 0.2)
+    async with several(postgresql, 2) as hubs:
+        await until(lambda: done_once(hubs) and len(hubs[1].doing) == 2)
+        theirs, ended = sorted(hubs[0].doing), list(hubs[0].ended)
+        hubs[0].hold.clear()
+        await hubs[0].holder.end()
+        await until(lambda: len(hubs[1].doing) == len(NAMES))
+        assert hubs[0].ended == ended, "nothing was finished"
+        assert all(hubs[1].doing[name].calm_until > 0 for name in theirs), "it may have been writing"
