@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mombus.delivery.arrivals import Arrivals
@@ -28,7 +29,7 @@ from mombus.delivery.target import Condition, Hop, State, Status
 from mombus.delivery.turns import Turns
 from mombus.delivery.waking import Waking
 from mombus.delivery.writing import Writing
-from mombus.journal import waiting
+from mombus.journal import replays, waiting
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ class Inbox:
 
     async def _recall(self) -> None:
         """What the journal remembers of the time before the stop."""
+        await self.settling.commit(partial(replays.withdraw_cancelled, target=self.target.system))
         entries, intents = await waiting_entries(self.journal, self.target.system, self.clock())
         self._arrivals.intents = intents
         for entry in entries:

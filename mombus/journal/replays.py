@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, String, Table, Text, func, select, update
+from sqlalchemy import BigInteger, Column, String, Table, Text, delete, func, select, update
 
+from mombus.journal.deliveries import Outcome, deliveries
 from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
 from mombus.journal.waiting import Wait, waiting
@@ -106,6 +107,18 @@ def advance(connection: Connection, id: str, target: str, *, position: int, fate
 def end(connection: Connection, id: str, target: str, progress: Progress, now: datetime) -> bool:
     """It is over; False if it was before."""
     return _change(connection, id, target, progress=progress, ended=now)
+
+
+def withdraw_cancelled(connection: Connection, target: str) -> int:
+    """Take out what cancelled replays brought and wasn't begun, where a kill came before that; returns how many."""
+    w, d = waiting.c, deliveries.c
+    cancelled = select(replays.c.id).where(replays.c.target == target, replays.c.progress == Progress.CANCELLED)
+    begun = select(d.message_id).where(d.target == target, d.outcome == Outcome.INTENT)
+    gone = delete(waiting).where(
+        w.target == target, w.kind.in_([Wait.REPLAYED, Wait.BEHIND]), w.replay.in_(cancelled),
+        w.message_id.not_in(begun),
+    )  # fmt: skip
+    return connection.execute(gone).rowcount
 
 
 def find(connection: Connection, id: str, target: str) -> Replay | None:

@@ -231,6 +231,26 @@ async def test_a_replay_that_was_cancelled_puts_nothing(bus, journal_path, sink)
         assert await running.delivery.waiting() == []
 
 
+async def test_what_a_cancelled_replay_brought_isn_t_sent_after_a_kill_that_came_before_it_was_taken_back(
+    bus, journal_path, sink
+):
+    sink.trouble = lambda _message, _attempt: PermanentError("no")
+    async with hub(bus, journal_path, mes(sink)) as running:
+        await bus.publish(fact("R-1"))
+        await running.until_state("R-1", State.PARKED)
+        await skip(running, "R-1")
+        running.delivery.pause("mes", "test")
+        await replay(running, await history(bus))
+        journal = running.delivery._journal
+        await journal.write(lambda c: replays.end(c, "replay-1", "mes", Progress.CANCELLED, NOW))
+    sink.trouble = lambda _message, _attempt: None
+    async with hub(bus, journal_path, mes(sink)) as running:
+        await bus.publish(fact("R-2"))
+        await running.until_state("R-2", State.DELIVERED)
+        await running.delivery.replaying("mes").ready()
+        assert (sink.ledger.got(), await running.delivery.waiting()) == (["R-2"], [])
+
+
 async def test_thousands_of_dead_letters_go_in_order_of_their_keys(bus, journal_path, tmp_path):
     """Everything was refused and parked; then the target is mended and all of it is replayed."""
     keys, each = 100, 20
