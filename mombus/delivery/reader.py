@@ -77,8 +77,12 @@ class Reader:
         await self._pull.open()
         self._number = 0
 
-    async def fetch(self, most: int) -> list[tuple[Place, Msg]]:
-        """About `most` messages, none after `idle_s` without any. Raises ReadingLost, and OSError without a broker."""
+    async def fetch(self, most: int) -> list[tuple[Place, Msg]] | None:
+        """About `most` messages, none after `idle_s` without any; None when the broker didn't say whether there are.
+
+        A request may be lost on its way, or its answer late: that is no sign that everything was read. Raises
+        ReadingLost, and OSError without a broker.
+        """
         from nats.errors import Error  # noqa: PLC0415 - heavy
 
         if self._pull is None:
@@ -87,7 +91,7 @@ class Reader:
             fetched = await self._pull.fetch(min(most, BATCH), self._patience.idle_s)
         except TimeoutError:
             await self._check()
-            return []
+            return None
         except (RequestEnded, Error) as error:
             raise ReadingLost(str(error) or type(error).__name__) from error
         return [self._next(message) for message in fetched]

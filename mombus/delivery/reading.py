@@ -108,7 +108,7 @@ class Reading:
         if fetched:
             await self._arrivals.take(fetched)
             self.lag = fetched[-1][0].pending
-        if not fetched or not self.lag:
+        if fetched is not None and not (fetched and self.lag):
             self.lag = 0
             self._hand.catch_up()
         await self._settling.note_position(STEP if self.lag else 1)

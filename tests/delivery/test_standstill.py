@@ -10,6 +10,7 @@ from dataclasses import replace
 from delivery_plant import QUICK, fact, hub, mes, order, until
 
 from connectors.connector import MappingError, RetryableError
+from mombus.delivery import pull
 from mombus.delivery.commands import Command
 from mombus.delivery.delivery import Delivery
 from mombus.delivery.reader import ReadingLost
@@ -147,3 +148,27 @@ async def test_without_a_target_delivery_runs_on_until_drained(bus, journal_path
     delivery.drain()
     await asyncio.wait_for(run, 5)
     await journal.close()
+
+
+async def test_a_lost_request_for_messages_is_no_sign_that_everything_was_read(bus, journal_path, sink, monkeypatch):
+    """What waits, and replays, go only once what was in hand at the stop has come again."""
+    monkeypatch.setattr(pull, "LATE_S", 0.1)
+    ask, lost = pull.Pull._ask, asyncio.Event()
+    async with hub(bus, journal_path, mes(sink)) as running:
+        await bus.publish(fact("R-1", "PO-1"))
+        await running.until_state("R-1", State.DELIVERED)
+
+    async def lose(self, most, idle_s):
+        if not lost.is_set():
+            lost.set()
+            self._outstanding = most
+            return
+        await ask(self, most, idle_s)
+
+    monkeypatch.setattr(pull.Pull, "_ask", lose)
+    await bus.publish(fact("R-3", "PO-1"))
+    async with hub(bus, journal_path, mes(sink)) as running:
+        hand = running.delivery._inboxes["mes"].hand
+        await until(lambda: hand.caught_up)
+        assert lost.is_set() and hand.read >= (await bus.js.stream_info("MOM")).state.last_seq
+        await running.until_state("R-3", State.DELIVERED)
