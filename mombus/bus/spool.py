@@ -131,7 +131,9 @@ class Spool:
             except CANNOT as error:
                 self._reason = "the bus stores nothing now" if isinstance(error, TimeoutError) else _line(error)
                 log.warning("kept on disk", system=self._system, reason=self._reason)
-        await self._keep(item)
+        await asyncio.shield(
+            self._keep(item)
+        )  # whoever is cancelled: what is counted is on disk, and the other way round
         return [_kept(one) for one in item.messages]
 
     async def run(self) -> None:

@@ -71,10 +71,10 @@ class Loading:
             refused.endings.append(Ending(entry, Outcome.SUPERSEDED, reason=NEWER))
             return
         rule = await self._rule(message)
+        if entry.phase is not Phase.STORED:
+            return
         if isinstance(rule, ToWait):
             refused.waits.append((entry, replace(rule, open=entry.open)))
-            return
-        if entry.phase is not Phase.STORED:
             return
         entry.phase, entry.rule, entry.offer = Phase.QUEUED, rule, Offer(message.object, message.verb)
         self._hand.turn(entry)
