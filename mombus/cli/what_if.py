@@ -47,7 +47,7 @@ def what_if(
 
 async def _compared(note: Note, now: Config, other: Config, selection: dict[str, Any], rows: IO[str]) -> dict[str, Any]:
     """Write each difference to `rows`, a line of JSON each, and return the counts."""
-    from mombus.hub.what_if import Routes, differences  # noqa: PLC0415 - heavy
+    from mombus.hub.replay.what_if import Routes, differences  # noqa: PLC0415 - heavy
 
     counts: dict[str, Any] = {"messages": 0, "different": 0, "by": {}}
     before, after = Routes(now), Routes(other)
@@ -66,7 +66,7 @@ async def _history(note: Note, selection: dict[str, Any]) -> AsyncIterator[tuple
     """What is selected, part by part, and what is refused today because its source doesn't own it."""
     from mombus.bus.connection import connect  # noqa: PLC0415 - heavy
     from mombus.bus.errors import BusError  # noqa: PLC0415
-    from mombus.hub.history import read  # noqa: PLC0415
+    from mombus.hub.replay.history import read  # noqa: PLC0415
 
     after = 0
     try:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mombus.hub.bulk import BulkActions
     from mombus.hub.neighbours import Neighbours
     from mombus.hub.observing import Observing
-    from mombus.hub.replays import Replays
+    from mombus.hub.replay.replays import Replays
     from mombus.hub.session import Session
     from mombus.hub.storage import Storage
     from mombus.journal.journal import Journal

@@ -21,8 +21,8 @@ from mombus.hub.frontdesk import FrontDesk
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
 from mombus.hub.refusals import Refusals
-from mombus.hub.replays import Replays
-from mombus.hub.translating import Translating
+from mombus.hub.replay.replays import Replays
+from mombus.hub.replay.translating import Translating
 from mombus.index.feeder import Feeder
 from mombus.index.tables import index_metadata
 from mombus.journal.journal import Journal

@@ -13,7 +13,7 @@ from hub_plant import order, until
 
 from mombus.cli.what_if import what_if
 from mombus.hub.hub import open_hub
-from mombus.hub.what_if import Change, Difference, Routes, changed_paths, differences
+from mombus.hub.replay.what_if import Change, Difference, Routes, changed_paths, differences
 
 if TYPE_CHECKING:
     from collections.abc import Callable

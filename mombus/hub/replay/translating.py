@@ -22,8 +22,8 @@ from connectors.connector import Item, Translates
 from mombus.bus.raw import RAW_HEADER, read_raw
 from mombus.bus.streams import MOM
 from mombus.hub.building import connector_of
-from mombus.hub.history import History
-from mombus.hub.what_if import changed_paths, parsed
+from mombus.hub.replay.history import History
+from mombus.hub.replay.what_if import changed_paths, parsed
 from mombus.index import selection as selecting
 from mombus.journal import parked
 from mombus.ownership.aliases import Missing

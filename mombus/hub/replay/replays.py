@@ -17,8 +17,8 @@ from canonical.objects import shown_key
 from mombus.bus.errors import BusError
 from mombus.delivery.delivery import BetweenHubsError
 from mombus.delivery.replaying import Terms
-from mombus.hub.history import History
-from mombus.hub.selecting import selection_of
+from mombus.hub.replay.history import History
+from mombus.hub.replay.selecting import selection_of
 from mombus.index import selection as selecting
 from mombus.index.selection import Selection
 from mombus.journal import audit, replays
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
     from mombus.delivery.replaying import Judged, Replaying
-    from mombus.hub.translating import Translating
+    from mombus.hub.replay.translating import Translating
     from mombus.index.selection import End
     from mombus.journal.journal import Journal
 
