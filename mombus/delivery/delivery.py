@@ -132,7 +132,7 @@ class Delivery:
 
     async def status(self) -> list[Status]:
         """How every target is."""
-        return [await inbox.status() for inbox in list(self._inboxes.values())]
+        return await asyncio.gather(*(inbox.status() for inbox in list(self._inboxes.values())))
 
     async def waiting(
         self, *, target: str | None = None, kind: Wait | None = None, lane: str | None = None, limit: int | None = None

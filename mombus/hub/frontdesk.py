@@ -88,22 +88,25 @@ class FrontDesk:
 
     async def systems(self) -> list[dict[str, Any]]:
         """The systems as this hub sees them."""
-        statuses = {status.target: status for status in await self._delivery.status()}
+        said, probes = await asyncio.gather(self._delivery.status(), self._probes())
+        statuses = {status.target: status for status in said}
         return [
             reporting.system_row(session, probe, statuses.get(name), self._observing.flows)
-            for (name, session), probe in zip(self._sessions.items(), await self._probes(), strict=True)
+            for (name, session), probe in zip(self._sessions.items(), probes, strict=True)
         ]
 
     async def status(self) -> Mapping[str, Any]:
-        """Systems, flows, what waits, the last messages, and what a person should look at."""
+        """Systems, flows, what waits, the last messages, and what a person should look at.
+
+        Asked for side by side: under load each question alone waits for its turn among the messages.
+        """
         flows, now = self._observing.flows, datetime.now(UTC)
-        systems = await self.systems()
-        if self.neighbours is not None:
-            systems = await self.neighbours.systems(systems)
-        rows = [reporting.waiting_row(row, now) for row in await self._delivery.waiting(limit=reporting.SHOWN)]
-        waits = await self._journal.read(partial(selection.groups, selection=EVERYTHING, now=now))
+        systems, first, waits, (quarrels, kept) = await asyncio.gather(
+            self._all_systems(), self._delivery.waiting(limit=reporting.SHOWN),
+            self._journal.read(partial(selection.groups, selection=EVERYTHING, now=now)), self._open(),
+        )  # fmt: skip
+        rows = [reporting.waiting_row(row, now) for row in first]
         link = self._bus.link
-        quarrels, kept = await self._open()
         return reporting.summary(
             self._config.plant.site, systems=systems, flows=reporting.flow_rows(self._config, flows, waits),
             waiting=rows, waiting_total=sum(group.count for group in waits), messages=reporting.message_rows(flows),
@@ -116,6 +119,10 @@ class FrontDesk:
                 answers=self._process_owners(),
             ),
         )  # fmt: skip
+
+    async def _all_systems(self) -> list[dict[str, Any]]:
+        own = await self.systems()
+        return own if self.neighbours is None else await self.neighbours.systems(own)
 
     async def _probes(self) -> Sequence[Probe]:
         return await asyncio.gather(*(session.probe() for session in self._sessions.values()))

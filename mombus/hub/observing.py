@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -13,10 +12,11 @@ from canonical.message import Action
 from canonical.objects import Kind, data_object, id_of
 from mombus.delivery.target import State
 from mombus.index.flows import Flows
+from mombus.journal.aliases import Numbered
 from mombus.web.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Sequence
 
     from canonical.message import Message
     from mombus.bus.intake import Intake
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mombus.ownership.aliases import Aliases
 
 QUEUE = 10_000
+AT_ONCE = 500
+"""How much that follows is done together: numbers are learned in one commit."""
 
 log = structlog.get_logger()
 
@@ -39,7 +41,8 @@ class Observing:
         self._aliases = aliases
         self._intake = intake
         self._on_hop = on_hop
-        self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(QUEUE)
+        self._work: asyncio.Queue[Numbered | tuple[str, str]] = asyncio.Queue(QUEUE)
+        """Numbers to learn, and what was stated: (object, id)."""
         self._behind = False
 
     def stored(self, message: Message, at: datetime) -> None:
@@ -48,7 +51,7 @@ class Observing:
         if message.object == "gap":
             self.metrics.gaps.labels(message.source).inc()
         if message.row.kind is Kind.STATE and message.verb.states and message.action is not Action.DELETE:
-            self._later(partial(self._arrived, message.object, id_of(message.key)))
+            self._later((message.object, id_of(message.key)))
 
     def hop(self, hop: Hop) -> None:
         """Something happened to a message at a target."""
@@ -64,7 +67,7 @@ class Observing:
         if hop.state is State.DELIVERED and hop.delay_s is not None:
             self.metrics.delay.labels(hop.target, hop.object).observe(hop.delay_s)
         if hop.document:
-            self._later(lambda: self._learn(hop))
+            self._later(Numbered(hop.target, hop.object, hop.key, hop.document, hop.at))
 
     async def run(self) -> None:
         """Do what follows, and count the signals, for ever."""
@@ -86,33 +89,36 @@ class Observing:
         while True:
             if self._work.empty():
                 self._behind = False
-            work = await self._work.get()
+            work = [await self._work.get()]
+            while len(work) < AT_ONCE and not self._work.empty():
+                work.append(self._work.get_nowait())
             try:
-                await work()
+                await self._learn([what for what in work if isinstance(what, Numbered)])
+                await self._arrived([what for what in work if not isinstance(what, Numbered)])
             except Exception:
                 log.exception("what follows from a message failed")
 
-    def _later(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do it soon. `work` names what it is about and holds no body: many may be queued."""
+    def _later(self, what: Numbered | tuple[str, str]) -> None:
+        """Do what follows soon. It holds no body: many may be queued."""
         try:
-            self._work.put_nowait(work)
+            self._work.put_nowait(what)
         except asyncio.QueueFull:
             if not self._behind:
                 log.warning("too much follows at once: what waits is looked at again at its own time")
             self._behind = True
 
-    async def _arrived(self, object: str, id: str) -> None:
-        """What waits for this thing to be stated is looked at again."""
-        if self.delivery is not None:
-            await self.delivery.arrived(object, id)
+    async def _arrived(self, stated: Sequence[tuple[str, str]]) -> None:
+        """What waits for these things to be stated is looked at again."""
+        for thing in stated:
+            if self.delivery is not None:
+                await self.delivery.arrived(*thing)
 
-    async def _learn(self, hop: Hop) -> None:
-        """The target's number is an alias from now on."""
-        if hop.document is None:
+    async def _learn(self, receipts: Sequence[Numbered]) -> None:
+        """The targets' numbers are aliases from now on."""
+        if not receipts:
             return
-        await self._aliases.learn(
-            hop.target, hop.object, document=hop.document, key=hop.key, now=datetime.now(UTC)
-        )  # fmt: skip
+        await self._aliases.learn(receipts)
         await self._intake.release()
-        if self.delivery is not None:
-            await self.delivery.arrived(hop.object, id_of(hop.key), hop.target)
+        for receipt in receipts:
+            if self.delivery is not None:
+                await self.delivery.arrived(receipt.object, id_of(receipt.key), receipt.target)

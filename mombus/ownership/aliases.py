@@ -18,14 +18,14 @@ from mombus.journal import aliases as table
 from mombus.journal.aliases import Learned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
 
     from canonical.element import Element
     from canonical.message import Message
+    from mombus.journal.aliases import Numbered
     from mombus.journal.journal import Journal
 
-REMEMBERED = 100_000
+REMEMBERED = 20_000
 """Learned numbers kept in memory; the others are found in the journal."""
 
 
@@ -120,22 +120,17 @@ class Aliases(Declared):
         self._learned: OrderedDict[tuple[str, str, str], str | None] = OrderedDict()
         self._teachers: set[tuple[str, str]] | None = None
 
-    async def learn(self, system: str, object: str, *, document: str, key: str, now: datetime) -> None:
-        """`system` gave `object` `key` the number `document`."""
-        await self._learn([Learned(system, object, document, _canonical(object, key), now)])
-
     async def catch_up(self) -> int:
         """Learn the numbers in the journal's receipts that were passed over: the hub was killed, or too busy.
 
         Returns how many that were.
         """
         receipts = await self._journal.read(table.unlearned)
-        return await self._learn([
-            Learned(target, object, document, _canonical(object, key), at)
-            for target, object, key, document, at in receipts
-        ])  # fmt: skip
+        return await self.learn(receipts) if receipts else 0
 
-    async def _learn(self, given: list[Learned]) -> int:
+    async def learn(self, receipts: Sequence[Numbered]) -> int:
+        """Learn the numbers of receipts, all in one commit. Returns how many aren't what the things are called here."""
+        given = (Learned(r.target, r.object, r.document, _canonical(r.object, r.key), r.at) for r in receipts)
         numbers = [number for number in given if number.native != number.canonical]
         if not numbers:
             return 0

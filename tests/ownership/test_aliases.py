@@ -13,6 +13,7 @@ from canonical.isa95.operations import (
 from canonical.isa95.resources import StockLevel
 from canonical.message import Action, Message, Verb
 from canonical.quantity import Quantity
+from mombus.journal.aliases import Numbered
 from mombus.journal.journal import Journal
 from mombus.ownership.aliases import Aliases, Missing
 
@@ -79,7 +80,7 @@ async def test_a_tombstone_is_renamed_by_its_key(journal):
 
 async def test_learned_numbers_are_understood_after_a_restart_and_never_demanded(journal):
     aliases = Aliases({}, journal)
-    await aliases.learn("cmms", "maintenance_request", document="WO-9", key="MR-1", now=NOW)
+    assert await aliases.learn([Numbered("cmms", "maintenance_request", "MR-1", "WO-9", NOW)]) == 1
     for reopened in (aliases, Aliases({}, journal)):
         there = await reopened.inbound("cmms", order("X", "WO-9", object="maintenance_request"))
         assert (there.key, there.body.id) == ("MR-1", "MR-1")
@@ -90,7 +91,7 @@ async def test_learned_numbers_are_understood_after_a_restart_and_never_demanded
 
 async def test_what_the_system_calls_it_itself_is_not_learned(journal):
     aliases = Aliases({}, journal)
-    await aliases.learn("erp", "production_order", document="PO-1", key="PO-1", now=NOW)
+    assert await aliases.learn([Numbered("erp", "production_order", "PO-1", "PO-1", NOW)]) == 0
     assert await aliases.documents("erp", "production_order", "PO-1") == []
 
 
