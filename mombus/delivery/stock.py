@@ -29,16 +29,17 @@ class Stock:
     """The entries of one target that wait for stock, by the material they lack."""
 
     def __init__(self) -> None:
-        self._lacking: dict[tuple[str, str], list[Entry]] = {}
+        self._lacking: dict[tuple[str, str], dict[str, Entry]] = {}
 
     def lacks(self, entry: Entry) -> None:
         """This one waits for what it misses."""
         if entry.missing is not None:
-            self._lacking.setdefault(entry.missing, []).append(entry)
+            self._lacking.setdefault(entry.missing, {})[entry.id] = entry
 
     def brought(self, message: Message) -> list[Entry]:
         """The target took a message: what waited for one of its materials."""
         if not self._lacking or message.object not in BRINGING:
             return []
-        found = [entry for one in dict.fromkeys(materials(message)) for entry in self._lacking.pop(one, ())]
+        lacking = [self._lacking.pop(one, {}) for one in dict.fromkeys(materials(message))]
+        found = [entry for entries in lacking for entry in entries.values()]
         return [entry for entry in found if entry.kind is Wait.STOCK]
