@@ -7,7 +7,8 @@ intake what is kept, in order, as soon as it takes things again.
 
 A kill loses nothing: an item leaves the disk only after the intake has taken it. It repeats nothing either: what was
 handed over and not yet taken from the disk is handed over again, the same bytes, and intake is deterministic, so that
-the same ids and contents come of it. The broker drops them as known, targets meet them in the journal.
+the same ids and contents come of it. The broker drops them as known, targets meet them in the journal. A state that the
+bus counts the revisions of leaves the disk before the next item: handed over again it is the newest word, an echo.
 
 What doesn't fit is lost, counted, and told by one gap, which is kept where the lost things would have stood.
 """
@@ -22,6 +23,8 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from canonical.message import Message
+from canonical.objects import CATALOGUE, Kind
 from connectors.connector import Fault, Gap, Item, Outcome, RetryableError
 from mombus.bus.errors import BusError
 from mombus.bus.items import ItemError, pack, unpack
@@ -31,7 +34,6 @@ from mombus.journal import spooled
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from canonical.message import Message
     from mombus.journal.journal import Journal
 
     Accept = Callable[[Item], Awaitable[Sequence[Outcome]]]
@@ -206,14 +208,21 @@ class Spool:
         self._count(1, 0)
 
     async def _hand_over(self) -> None:
-        """Give the intake the oldest items; what it took leaves the disk, also when the next one fails."""
-        rows, taken = await self._oldest(), 0
+        """Give the intake the oldest items; what it took leaves the disk, also when the next one fails.
+
+        What the bus counts the versions of leaves at once: said again after a later one, it would be a change back.
+        """
+        rows, left, taken = await self._oldest(), 0, 0
         try:
             for row in rows:
-                await self._accept(self._item(row))
+                item = self._item(row)
+                await self._accept(item)
                 taken += 1
+                if _is_counted(item):
+                    await self._leave(rows[left:taken])
+                    left = taken
         finally:
-            await self._leave(rows[:taken])
+            await self._leave(rows[left:taken])
 
     async def _leave(self, rows: Sequence[spooled.Kept]) -> None:
         await self._journal.write(lambda c: spooled.take(c, [row.number for row in rows]))
@@ -261,6 +270,17 @@ class Spool:
             self._empty.set()
             self._filled.clear()
             self._since = None
+
+
+def _is_counted(item: Item) -> bool:
+    """True if it states what has no revision of its own."""
+    return any(
+        isinstance(one, Message)
+        and one.revision is None
+        and (row := CATALOGUE.get(one.object)) is not None
+        and row.kind is Kind.STATE
+        for one in item.messages
+    )
 
 
 def _kept(one: Message | Gap) -> Outcome:

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sayings import NOW, consumption, material, order, until
@@ -12,10 +15,12 @@ from sayings import NOW, consumption, material, order, until
 from canonical.message import Action, Message, Verb
 from connectors.connector import Fault, Gap, Item
 from mombus.bus.connection import connect
+from mombus.bus.errors import NotReachable
 from mombus.bus.intake import Intake
 from mombus.bus.known import Known
 from mombus.bus.raw import read_raw
 from mombus.bus.requests import Requests
+from mombus.bus.spool import Spool
 from mombus.bus.streams import DEAD, MOM, RAW, Limits
 from mombus.config.model import Ownership, References
 from mombus.journal import disagreements, parked
@@ -23,6 +28,7 @@ from mombus.journal import requests as request_rows
 from mombus.journal.journal import Journal
 from mombus.journal.parked import Parked
 from mombus.journal.requests import Asked
+from mombus.journal.spooled import spool_metadata
 from mombus.ownership.aliases import Aliases
 from mombus.ownership.owners import Owners
 
@@ -438,3 +444,41 @@ async def test_hostile_ids_pass_from_end_to_end(bus, intake):
 async def test_limits_are_for_connections_that_make_streams(broker):
     async with connect(broker.url, limits=Limits(dedup_window_s=120)) as bus:
         assert (await bus.js.stream_info(MOM)).config.duplicate_window == 120
+
+
+async def test_what_was_spooled_is_said_once_though_the_hub_is_killed_while_it_is_handed_over(bus, intake, tmp_path):
+    async def away(_item):
+        raise NotReachable("nobody answers")
+
+    async def dying(item):
+        if item.messages[0].body.description == "c":
+            shutil.copytree(tmp_path / "spool", tmp_path / "killed")
+            killed.set()
+            await asyncio.Event().wait()
+        return await intake.accept("erp", item)
+
+    killed = asyncio.Event()
+    (tmp_path / "spool").mkdir()
+    async with spool(tmp_path / "spool", away) as made:
+        for text in ("a", "b", "c"):
+            await made.accept(Item(messages=(order(text=text),)))
+    async with spool(tmp_path / "spool", dying):
+        await asyncio.wait_for(killed.wait(), 20)
+    async with spool(tmp_path / "killed", partial(intake.accept, "erp")) as made:
+        await until(lambda: not made.state.items)
+    assert [(m.revision, m.body.description) for m in await said(bus)] == [(1, "a"), (2, "b"), (3, "c")]
+
+
+@asynccontextmanager
+async def spool(folder, accept):
+    """The spool of erp, at work, with what that folder holds."""
+    kept = await Journal.open(f"sqlite:///{folder / 'spool.sqlite'}", schema=spool_metadata)
+    made = Spool("erp", kept, accept=accept, bookmark=lambda: None, limit=1024**2)
+    await made.open()
+    running = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+        await kept.close()
