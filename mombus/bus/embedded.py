@@ -48,14 +48,6 @@ def executable() -> str:
     return found
 
 
-def url_of(folder: Path) -> str | None:
-    """The address, credentials included, of the broker that runs in `folder`; None when there is none."""
-    try:
-        return (folder / "url").read_text("utf-8").strip()
-    except FileNotFoundError:
-        return None
-
-
 class EmbeddedBroker:
     """One nats-server as a child process. `observe` is told in a sentence when it dies and when it is back."""
 
@@ -109,8 +101,7 @@ class EmbeddedBroker:
         if self._process is not None:
             await _end(self._process)
             self._process = None
-        for name in ("url", "broker.pid"):
-            (self._folder / name).unlink(missing_ok=True)
+        (self._folder / "broker.pid").unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -175,7 +166,6 @@ class EmbeddedBroker:
             start_new_session=True, **arguments,
         )  # fmt: skip
         await self._listens(self._process)
-        _write_private(self._folder / "url", self.url)
 
     async def _listens(self, process: asyncio.subprocess.Process) -> None:
         ports = self._folder / f"{Path(executable()).name}_{process.pid}.ports"

@@ -22,9 +22,9 @@ REMEMBERED = 100_000
 
 
 class Known:
-    """Checks references by the policy of the object they name: hold, warn or accept.
+    """Checks references by the policy of the object they name: hold or accept.
 
-    `hold` and `warn` begin when the first thing of that object is known. Objects whose key is more than their id (lots)
+    `hold` begins when the first thing of that object is known. Objects whose key is more than their id (lots)
     can't be told by the id alone: they count as known.
     """
 
@@ -40,11 +40,13 @@ class Known:
 
     async def held(self, message: Message) -> Reference | None:
         """The first reference of a `hold` object that nobody has stated yet: the message must wait for it."""
-        return await self._first_unknown(message, References.HOLD)
-
-    async def doubtful(self, message: Message) -> Reference | None:
-        """The first reference of a `warn` object that nobody has stated yet: the message passes, people are told."""
-        return await self._first_unknown(message, References.WARN)
+        if not message.content or References.HOLD not in self._policies.values():
+            return None
+        for reference in references(message.body):
+            held = self._policies.get(reference.object) is References.HOLD
+            if held and not await self.has(reference.object, reference.id):
+                return reference
+        return None
 
     async def has(self, object: str, id: str) -> bool:
         """True if `object` `id` was stated (and not deleted since), can't be told, or none of its kind was stated."""
@@ -57,14 +59,6 @@ class Known:
                 self._seen.popitem(last=False)
             return True
         return not await self._has_begun(object)
-
-    async def _first_unknown(self, message: Message, policy: References) -> Reference | None:
-        if not message.content or policy not in self._policies.values():
-            return None
-        for reference in references(message.body):
-            if self._policies.get(reference.object) is policy and not await self.has(reference.object, reference.id):
-                return reference
-        return None
 
     async def _has_begun(self, object: str) -> bool:
         if object not in self._begun and await self._bus.last(LATEST, latest_subject(self._site, object, None, None)):

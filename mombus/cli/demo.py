@@ -77,7 +77,7 @@ async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: b
                 _say_where(hub, urls, folder, quiet=as_json)
                 with table:
                     if once:
-                        return await _prove(hub, urls, asked, table, as_json=as_json)
+                        return await _prove(urls, asked, table, as_json=as_json)
                     await run_until(asked, hub)
         except BusError as error:
             typer.echo(f"mombus: {error}", err=True)
@@ -140,7 +140,7 @@ def _say_where(hub: Hub, urls: Mapping[str, str], folder: Path, *, quiet: bool) 
     typer.echo("Ctrl-C stops it.\n")
 
 
-async def _prove(hub: Hub, urls: Mapping[str, str], asked: asyncio.Event, table: Any, *, as_json: bool) -> int:
+async def _prove(urls: Mapping[str, str], asked: asyncio.Event, table: Any, *, as_json: bool) -> int:
     """Wait until all systems tell the same, or say where they differ."""
     from plant.proof import differences, numbers  # noqa: PLC0415 - not installed with the package
 

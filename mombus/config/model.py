@@ -55,7 +55,6 @@ class References(StrEnum):
     """What happens to a message that names an unknown thing."""
 
     HOLD = "hold"
-    WARN = "warn"
     ACCEPT = "accept"
 
 
@@ -185,7 +184,7 @@ class Ownership(Section):
     process_owner: str | None = Field(default=None, description="The person or team that decides in a disagreement.")
     scope: str | None = Field(default=None, description="Equipment or storage id whose subtree this is for; none: all.")
     references: References = Field(
-        default=References.WARN, description="What happens to a message that names an unknown one."
+        default=References.ACCEPT, description="What happens to a message that names an unknown one."
     )
     kept_for: str | None = Field(default=None, description="Why a fact that no route has is wanted, such as: journeys.")
 

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from mombus.journal.deliveries import Done, Known
     from mombus.journal.journal import Journal
 
-NO_OBJECT = "-"
-
 
 @dataclass(slots=True)
 class Arrival:

@@ -109,7 +109,7 @@ class Settling:
         for ending, row in zip(settlement.endings, rows, strict=True):
             self._end(ending, late=row["late"], now=now)
         for entry, to_wait in waits:
-            self._store(entry, to_wait, now)
+            self._store(entry, to_wait)
 
     def has_now(self, entry: Entry) -> None:
         """The target took it: an older revision that comes by another lane is outdated from now on."""
@@ -276,7 +276,7 @@ class Settling:
         entry.due = asyncio.get_running_loop().time() + (posting.delay_s or 0)
         self._wake(entry)
 
-    def _store(self, entry: Entry, to_wait: ToWait, now: datetime) -> None:
+    def _store(self, entry: Entry, to_wait: ToWait) -> None:
         if entry.phase is not Phase.STORED:
             return
         self.hop(entry, _STATES.get(to_wait.kind, State.WAITING), to_wait.reason)

@@ -56,10 +56,6 @@ class Owners:
         """The objects that a system owns, wholly or in a scope."""
         return frozenset(name for name, shares in self._shares.items() if any(s.owner == system for s in shares))
 
-    def owners_of(self, object: str) -> tuple[str, ...]:
-        """Every owner of an object, in any scope."""
-        return tuple(dict.fromkeys(share.owner for share in self._shares.get(object, ())))
-
 
 def _places(object: str, body: Element) -> frozenset[str]:
     named = {reference.id for reference in references(body) if reference.object in _PLACES}

@@ -6,14 +6,13 @@ import stat
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 from sayings import material, until
 
 from mombus.bus.connection import connect
-from mombus.bus.embedded import EmbeddedBroker, executable, url_of
+from mombus.bus.embedded import EmbeddedBroker, executable
 from mombus.bus.errors import BrokerError, NotReachable
 from mombus.bus.streams import Limits
 
@@ -39,21 +38,17 @@ def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-async def test_starts_fast_private_and_on_loopback(tmp_path):
+async def test_starts_private_and_on_loopback(tmp_path):
     folder = tmp_path / "broker"
-    begin = time.monotonic()
     async with EmbeddedBroker(folder) as broker:
-        assert time.monotonic() - begin < 2
         assert "127.0.0.1" in broker.url
-        assert url_of(folder) == broker.url
-        for name in ("nats.conf", "url"):
-            assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+        assert stat.S_IMODE((folder / "nats.conf").stat().st_mode) == 0o600
         password = broker.url.split(":")[2].split("@")[0]
         command = Path(f"/proc/{broker.pid}/cmdline").read_text()  # noqa: ASYNC240
         assert password not in command
         pid = broker.pid
     assert not alive(pid)
-    assert url_of(folder) is None
+    assert not (folder / "broker.pid").exists()
 
 
 async def test_wrong_password_is_refused_without_telling_it(tmp_path):

@@ -66,4 +66,3 @@ def test_every_system_owns_its_own_gaps_only():
 
 def test_what_a_system_owns():
     assert OWNERS.owned_by("mes2") == {"job_order", "equipment"}
-    assert OWNERS.owners_of("job_order") == ("mes1", "mes2")
