@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -40,19 +40,20 @@ ROOM_FOR_HEADERS = 8 * 1024
 MAX_BYTES = 160 * 1024 * 1024
 """The largest question or answer."""
 MAX_PARTIAL = 256
-"""How many questions of one caller may be half there, MAX_HALF_BYTES of them; the oldest is forgotten, its caller
-begins again."""
-MAX_HALF_BYTES = 4 * MAX_BYTES
-MAX_REST = 16
-"""How many long answers are kept for who fetches them."""
+"""How many questions of one caller may be half there; the oldest is forgotten, its caller begins again."""
+MAX_REST = 4
+"""How many long answers are kept for each system that fetches them."""
 MAX_OPEN = 256
 """How many calls of one system are worked on at once."""
+MAX_HELD = 2 * MAX_BYTES
+"""Bytes of one system's questions that are held at once: being worked on, and half there beside these."""
 LOOK_S = 2.0
 LOST_S = 6.0
 """After so long without a sign of work the answer won't come."""
 FRESH_S = 4.0
 """A last frame that comes later after the one before it was held up on its way, and may have been given up."""
 FRAME_S = 10.0
+LONGEST_S = 86_400.0
 
 
 def intake_base(site: str) -> str:
@@ -100,10 +101,19 @@ class Caller:
         """
         where = f"{self._base}.{system}"
         id = self._client.new_inbox().rpartition(".")[2]
-        frames = max(_frames(content, self._room), 2 if once else 1)
+        frames = max(_frames(len(content), self._room), 2 if once else 1)
         subject = await self._send_all_but_last(f"{where}.{name}", id, content, frames)
         try:
-            answer = await self._send_last(where, subject, id, content, frames, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await self._answered(where, subject, id, name, content, frames)
+        except TimeoutError:
+            raise AnswerLost(f"no answer within {timeout_s:g} s") from None
+
+    async def _answered(  # noqa: PLR0917 - one call, taken apart
+        self, where: str, subject: str, id: str, name: str, content: bytes, frames: int
+    ) -> bytes:
+        try:
+            answer = await self._send_last(where, subject, id, content, frames)
         except asyncio.CancelledError:
             await self._drop(where, id)
             raise
@@ -121,11 +131,9 @@ class Caller:
             where = f"{subject}.{(reply.headers or {}).get(AT, '')}"
         return where
 
-    async def _send_last(  # noqa: PLR0917 - one call, taken apart
-        self, where: str, subject: str, id: str, content: bytes, frames: int, timeout_s: float | None
-    ) -> Msg:
+    async def _send_last(self, where: str, subject: str, id: str, content: bytes, frames: int) -> Msg:
         headers = {ID: id, FRAME: f"{frames}/{frames}"}
-        asked = asyncio.ensure_future(self._ask(subject, self._frame(content, frames), headers, timeout_s or 86_400.0))
+        asked = asyncio.ensure_future(self._ask(subject, self._frame(content, frames), headers, LONGEST_S))
         loop = asyncio.get_running_loop()
         sign = loop.time()
         try:
@@ -140,10 +148,13 @@ class Caller:
 
     async def _whole(self, subject: str, id: str, answer: Msg) -> bytes:
         headers = answer.headers or {}
-        parts = [answer.data]
-        for number in range(2, _count(headers) + 1):
+        parts, size = [answer.data], len(answer.data)
+        for number in range(2, _count(headers, self._room) + 1):
             more = {ID: id, MORE: str(number)}
             parts.append((await self._ask(f"{subject}.{headers.get(AT, '')}", b"", more, FRAME_S, AnswerLost)).data)
+            size += len(parts[-1])
+            if size > MAX_BYTES:
+                raise AnswerLost(f"the answer has more than {MAX_BYTES} bytes")
         return b"".join(parts)
 
     async def _ask(
@@ -161,8 +172,7 @@ class Caller:
         except (Error, TimeoutError) as error:
             raise AnswerLost(f"no answer: {str(error) or type(error).__name__}") from error
         if kind := (reply.headers or {}).get(ERROR):
-            said = json.loads(reply.data)
-            raise NobodyAnswers(said["text"]) if kind == "begin again" else Failure(kind, said["text"], said["more"])
+            raise _told(kind, reply.data)
         return reply
 
     async def _is_working(self, where: str, id: str) -> bool:
@@ -201,6 +211,23 @@ class _Partial:
     answered: float = 0.0
 
 
+@dataclass(slots=True)
+class _Caller:
+    """What one system has with us: it has bounds of its own, so that it can't keep another from being answered."""
+
+    partial: OrderedDict[str, _Partial] = field(default_factory=OrderedDict)
+    rest: OrderedDict[str, list[bytes]] = field(default_factory=OrderedDict)
+    open: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    working_on: int = 0
+    """Bytes of the questions in `open`."""
+
+    def limit(self) -> None:
+        """Forget the oldest of what is half there until the rest isn't too much."""
+        size = self.working_on + sum(partial.size for partial in self.partial.values())
+        while len(self.partial) > 1 and (len(self.partial) > MAX_PARTIAL or size > MAX_HELD):
+            size -= self.partial.popitem(last=False)[1].size
+
+
 class Answerer:
     """Answers the calls on `<base>.*.*`, or on those of one system, until the client is closed.
 
@@ -216,9 +243,7 @@ class Answerer:
         self._answer = answer
         self._queue = queue
         self._process = client.new_inbox().rpartition(".")[2]
-        self._partial: dict[str, OrderedDict[str, _Partial]] = {}
-        self._rest: OrderedDict[str, list[bytes]] = OrderedDict()
-        self._open: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._callers: defaultdict[str, _Caller] = defaultdict(_Caller)
         self._subscriptions: list[Any] = []
 
     async def start(self, system: str = "*") -> None:
@@ -242,7 +267,7 @@ class Answerer:
                 await subscription.unsubscribe()
             except Error:
                 continue
-        if tasks := set(self._open.values()):
+        if tasks := {task for caller in self._callers.values() for task in caller.open.values()}:
             _, late = await asyncio.wait(tasks, timeout=within_s)
             for task in late:
                 task.cancel()
@@ -261,22 +286,35 @@ class Answerer:
         if MORE in headers:
             await self._send_more(question, system, id, int(headers[MORE]))
             return
-        content = await self._assembled(question, system, id)
+        caller = self._callers[system]
+        if id in caller.open:
+            return
+        content = await self._assembled(question, caller, id)
         if content is None:
             return
-        if len(self._open) >= MAX_OPEN:
-            await self._fail(question, "begin again", f"{MAX_OPEN} calls are being worked on already")
+        if len(caller.open) >= MAX_OPEN or caller.working_on + len(content) > MAX_HELD:
+            many = f"{len(caller.open)} calls of {caller.working_on} bytes"
+            await self._fail(question, "begin again", f"{many} are being worked on already")
             return
-        task = asyncio.create_task(self._work(question, Call(system, name, content), id), name=f"call {name}")
-        self._open[system, id] = task
-        task.add_done_callback(lambda _: self._open.pop((system, id), None))
+        self._begin(question, caller, Call(system, name, content), id)
 
-    async def _assembled(self, question: Msg, system: str, id: str) -> bytes | None:
+    def _begin(self, question: Msg, caller: _Caller, call: Call, id: str) -> None:
+        size = len(call.content)
+
+        def end(_: asyncio.Task[None]) -> None:
+            del caller.open[id]
+            caller.working_on -= size
+
+        caller.open[id] = task = asyncio.create_task(self._work(question, call, id), name=f"call {call.name}")
+        caller.working_on += size
+        task.add_done_callback(end)
+
+    async def _assembled(self, question: Msg, caller: _Caller, id: str) -> bytes | None:
         """The whole question once its last frame is there."""
         number, frames = map(int, (question.headers or {}).get(FRAME, "1/1").split("/"))
         if frames == 1:
             return question.data
-        waiting = self._partial.setdefault(system, OrderedDict())
+        waiting = caller.partial
         if number == 1 and frames * _room(self._client) <= MAX_BYTES:
             waiting[id] = _Partial(frames)
         partial = waiting.get(id)
@@ -291,7 +329,7 @@ class Answerer:
         partial.parts.append(question.data)
         partial.size += len(question.data)
         if number < frames:
-            _limit(waiting)
+            caller.limit()
             partial.answered = clock()
             await self._client.publish(question.reply, headers={AT: self._process})
             return None
@@ -310,22 +348,24 @@ class Answerer:
 
     async def _send(self, question: Msg, system: str, id: str, answer: bytes) -> None:
         room = _room(self._client)
-        frames = _frames(answer, room)
+        frames = _frames(len(answer), room)
         headers = {FRAME: f"1/{frames}", AT: self._process} if frames > 1 else None
         if frames > 1:
-            self._rest[f"{system}.{id}"] = [answer[n * room : (n + 1) * room] for n in range(frames)]
-            while len(self._rest) > MAX_REST:
-                self._rest.popitem(last=False)
+            kept = self._callers[system].rest
+            kept[id] = [answer[n * room : (n + 1) * room] for n in range(frames)]
+            while len(kept) > MAX_REST:
+                kept.popitem(last=False)
         await self._client.publish(question.reply, answer[:room], headers=headers)
 
     async def _send_more(self, question: Msg, system: str, id: str, number: int) -> None:
-        rest = self._rest.get(f"{system}.{id}")
+        kept = self._callers[system].rest
+        rest = kept.get(id)
         if rest is None or not 1 < number <= len(rest):
             await self._fail(question, "unexpected", "the rest of that answer isn't kept any more")
             return
         await self._client.publish(question.reply, rest[number - 1])
         if number == len(rest):
-            del self._rest[f"{system}.{id}"]
+            del kept[id]
 
     async def _fail(self, question: Msg, kind: str, text: str, more: Mapping[str, Any] | None = None) -> None:
         said = json.dumps({"text": text[:4000], "more": dict(more or {})}).encode()
@@ -333,33 +373,41 @@ class Answerer:
 
     async def _is_working(self, question: Msg) -> None:
         """A sign of work; who doesn't work on it says nothing, since another process may."""
-        if self._of(question) in self._open and question.reply.startswith(INBOXES):
+        if self._of(question) is not None and question.reply.startswith(INBOXES):
             await self._client.publish(question.reply)
 
     async def _drop(self, question: Msg) -> None:
-        task = self._open.get(self._of(question))
+        task = self._of(question)
         if task is not None:
             task.cancel()
 
-    def _of(self, question: Msg) -> tuple[str, str]:
+    def _of(self, question: Msg) -> asyncio.Task[None] | None:
+        """The work on what it asks about."""
         system = question.subject.removeprefix(f"{self._base}.").partition(".")[0]
-        return system, question.data.decode("ascii", "replace")
-
-
-def _limit(waiting: OrderedDict[str, _Partial]) -> None:
-    """Forget the oldest of what is half there until the rest isn't too much."""
-    size = sum(partial.size for partial in waiting.values())
-    while len(waiting) > 1 and (len(waiting) > MAX_PARTIAL or size > MAX_HALF_BYTES):
-        size -= waiting.popitem(last=False)[1].size
+        return self._callers[system].open.get(question.data.decode("ascii", "replace"))
 
 
 def _room(client: Client) -> int:
     return client.max_payload - ROOM_FOR_HEADERS
 
 
-def _frames(content: bytes, room: int) -> int:
-    return max(1, -(-len(content) // room))
+def _frames(size: int, room: int) -> int:
+    return max(1, -(-size // room))
 
 
-def _count(headers: Mapping[str, str]) -> int:
-    return int(headers.get(FRAME, "1/1").partition("/")[2])
+def _count(headers: Mapping[str, str], room: int) -> int:
+    """How many frames an answer has. Raises AnswerLost: who answers may be anybody who has the system's account."""
+    said = headers.get(FRAME, "1/1").partition("/")[2]
+    if not (said.isascii() and said.isdigit() and len(said) < 10 and int(said) <= _frames(MAX_BYTES, room)):
+        raise AnswerLost(f"the answer says that it has {said[:20]!r} frames")
+    return int(said)
+
+
+def _told(kind: str, data: bytes) -> Failure | NobodyAnswers:
+    """The error that was answered. What is no error as `_fail` tells them is told as it came."""
+    try:
+        said = json.loads(data)
+        text, more = str(said["text"]), dict(said["more"])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        text, more = f"an answer that makes no sense: {data[:200]!r}", {}
+    return NobodyAnswers(text) if kind == "begin again" else Failure(kind, text, more)

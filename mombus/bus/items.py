@@ -7,6 +7,7 @@ what was written, but for `settle`, which belongs to the process that has the co
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from canonical.message import Message
 
 VERSION = 1
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class ItemError(ValueError):
@@ -39,9 +41,11 @@ def pack(item: Item) -> bytes:
     return b"\n".join((json.dumps(said).encode(), b"".join(parts)))
 
 
-def unpack(data: bytes) -> Item:
-    """The item that `pack` wrote. Raises ItemError."""
+def unpack(data: bytes, *, most: int | None = None) -> Item:
+    """The item that `pack` wrote. Raises ItemError, also when its first line has more than `most` bytes."""
     line, _, rest = data.partition(b"\n")
+    if most is not None and len(line) > most:
+        raise ItemError(f"an item that says {len(line)} bytes beside its documents; {most} are taken")
     try:
         said = json.loads(line)
         if said["version"] != VERSION:
@@ -71,12 +75,20 @@ def _said(message: Message | Gap, parts: list[bytes]) -> dict[str, Any]:
 
 def _read(said: dict[str, Any], parts: list[bytes]) -> Message | Gap:
     if "headers" in said:
-        return from_headers(said["headers"], parts[said["content"]])
+        return from_headers(_clean(said["headers"]), parts[said["content"]])
     until = said["until"]
     return Gap(
         said["gap"], datetime.fromisoformat(said["since"]), said["reason"],
         until=datetime.fromisoformat(until) if until else None, equipment=said["equipment"], lost=said["lost"],
     )  # fmt: skip
+
+
+def _clean(headers: dict[str, str]) -> dict[str, str]:
+    """The headers, of which none can become two at the broker."""
+    for name, value in headers.items():
+        if not isinstance(value, str) or _CONTROL.search(value):
+            raise ItemError(f"no item: header {name!r} holds what no header can hold")
+    return headers
 
 
 def _fault(fault: Fault, parts: list[bytes]) -> dict[str, Any]:

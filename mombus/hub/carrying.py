@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from canonical.message import Message
 
+LONGEST_S = 86_400.0
+"""The longest that a target may ask us to wait."""
+MOST_DOCUMENT = 1000
+"""Characters of a document number."""
 _TREE = {
     kind.__name__: kind
     for kind in vars(connector).values()
@@ -45,7 +49,15 @@ def failure(error: BaseException) -> Failure:
 def raised(failed: Failure) -> Exception:
     """The error that `failure` told."""
     kind = _TREE.get(failed.kind)
-    return UnexpectedError(failed.text) if kind is None else kind(failed.text, **failed.more)
+    if kind is None:
+        return UnexpectedError(failed.text)
+    if issubclass(kind, RetryableError):
+        after_s = failed.more.get("retry_after_s")
+        return kind(failed.text, after_s if isinstance(after_s, int | float) and 0 <= after_s <= LONGEST_S else None)
+    if issubclass(kind, ConfigError):
+        field = failed.more.get("field")
+        return kind(failed.text, field if isinstance(field, str) else None)
+    return kind(failed.text)
 
 
 def pack_messages(messages: Sequence[Message]) -> bytes:
@@ -66,10 +78,13 @@ def pack_answers(answers: Sequence[Receipt | Absent | BaseException]) -> bytes:
 
 
 def unpack_answers(data: bytes) -> list[Receipt | Absent | Exception]:
-    """The answers that were packed. Raises ValueError."""
+    """The answers that were packed. Raises ValueError, whatever else came."""
     said, _, rest = data.partition(b"\n")
     replies = unpack_messages(rest)
-    return [_read(answer, replies) for answer in json.loads(said)]
+    try:
+        return [_read(answer, replies) for answer in json.loads(said)]
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"an answer that makes no sense: {said[:200]!r}") from error
 
 
 def pack_outcomes(outcomes: Sequence[Outcome]) -> bytes:
@@ -99,6 +114,7 @@ def _read(said: dict[str, Any], replies: Sequence[Message]) -> Receipt | Absent 
     if "absent" in said:
         return Absent()
     if "failed" in said:
-        return raised(Failure(said["failed"], said["text"], said["more"]))
+        return raised(Failure(str(said["failed"]), str(said["text"]), dict(said["more"])))
     reply = None if said["reply"] is None else replies[said["reply"]]
-    return Receipt(Level(said["level"]), said["document"], reply)
+    document = said["document"]
+    return Receipt(Level(said["level"]), None if document is None else str(document)[:MOST_DOCUMENT], reply)

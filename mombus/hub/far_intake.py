@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from canonical.message import Message
+from canonical.message import Message, message_id
 from mombus.bus.calling import Answerer, Caller, Failure, intake_base
 from mombus.bus.errors import BusError, NotReachable
 from mombus.bus.items import ItemError, pack, unpack
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 NOT_STORED = "not stored"
 BOOKMARK_S = 10.0
 AGAIN_S = 1.0
+MOST_SAID = 32 * 1024 * 1024
+"""Bytes of all that an item says beside its documents and bodies; in memory it takes twenty times as much."""
 NOBODY = "the hub doesn't take anything in: its part `delivery` doesn't run, or isn't ready"
 
 
@@ -101,7 +105,7 @@ class IntakeDoor:
         try:
             match call.name:
                 case "item":
-                    return pack_outcomes(await self._accept(call.system, unpack(call.content)))
+                    return pack_outcomes(await self._accept(call.system, unpack(call.content, most=MOST_SAID)))
                 case "ready":
                     return b""
                 case "bookmark":
@@ -115,4 +119,31 @@ class IntakeDoor:
             if isinstance(one, Message) and one.source != system:
                 why = f"{system} can't speak for {one.source}: the item is kept"
                 self._refused(system, f"hand over {one.verb} {one.object} of {one.source}", why)
-        return await self._intake.accept(system, item)
+        messages = tuple(_under_own_id(system, one) if isinstance(one, Message) else one for one in item.messages)
+        outcomes = await self._intake.accept(system, replace(item, messages=messages))
+        return [
+            replace(outcome, message_id=one.id) if isinstance(one, Message) else outcome
+            for one, outcome in zip(item.messages, outcomes, strict=True)
+        ]
+
+
+def _under_own_id(system: str, message: Message) -> Message:
+    """The message under an id that no other system's message can have: ids decide what was said and dealt with before.
+
+    Ids are made from the system's name, and of what a reading says. One that isn't is put into the system's own; what
+    it says of ids of that kind (`revises`, `reverses`) then follows.
+    """
+    digest = blake2b(message.content, digest_size=8).hexdigest()
+    made = {
+        message_id(system, message.object, message.verb, message.key, what) for what in (str(message.revision), digest)
+    }
+    if message.id in made:
+        return message
+    return replace(
+        message, id=_own(system, message.id), revises=message.revises and _own(system, message.revises),
+        reverses=message.reverses and _own(system, message.reverses),
+    )  # fmt: skip
+
+
+def _own(system: str, id: str) -> str:
+    return message_id(system, "", "", id, "")

@@ -138,6 +138,8 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
         config, bus=bus, journal=journal, index=index, owners=owners, storage=storage,
         sessions={name: {**here, **far}[name] for name in config.systems}, on_hop=on_hop,
     )  # fmt: skip
+    for session in far.values():
+        session.tell_refusals(handovers.refusals.tell)
     gate = Gate(handovers.intake, bus.link, storage.disk.stopped)
     spooling = await _open_spooling(config, here, gate, storage.disk, stack)
     storage.spools = spooling.states

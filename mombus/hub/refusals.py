@@ -9,6 +9,8 @@ attempt in a while, with how often it was tried.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
 EVERY_S = 5.0
 """At most one entry in so long for each account and kind of attempt."""
-MOST_KINDS = 1000
+MOST_KINDS, KINDS_FOR_S = 50, 3600.0
+"""Kinds of attempts of one account that are told apart in so long; what comes beyond is one kind."""
 TEXT = 500
 
 log = structlog.get_logger()
@@ -55,6 +58,8 @@ class Refusals:
         self._journal = journal
         self._open: dict[tuple[str, str], _Attempts] = {}
         self._more = asyncio.Event()
+        self._kinds: defaultdict[str, set[str]] = defaultdict(set)
+        self._kinds_until = 0.0
 
     async def listen(self, bus: Bus) -> None:
         """Hear what the broker leads here, until the bus is closed; of several hubs one hears each."""
@@ -64,7 +69,7 @@ class Refusals:
     def tell(self, account: str, what: str, why: str) -> None:
         """An account tried `what`. Returns at once; what is the same within a while becomes one entry."""
         kind = (account, ".".join(what.split(".", 4)[:4])[:TEXT])
-        if kind not in self._open and len(self._open) >= MOST_KINDS:
+        if not self._is_told_apart(kind):
             kind = (account, "")
         attempts = self._open.setdefault(kind, _Attempts(what[:TEXT], why[:TEXT]))
         attempts.times += 1
@@ -74,6 +79,15 @@ class Refusals:
         """What is stored on `subject` is no message, or says that it is another: its publisher tried that."""
         tokens = subject.split(".")
         self.tell(tokens[4] if len(tokens) > 4 else "?", f"publish on {subject}", reason)
+
+    def _is_told_apart(self, kind: tuple[str, str]) -> bool:
+        now = time.monotonic()
+        if now > self._kinds_until:
+            self._kinds, self._kinds_until = defaultdict(set), now + KINDS_FOR_S
+        kinds = self._kinds[kind[0]]
+        if len(kinds) < MOST_KINDS:
+            kinds.add(kind[1])
+        return kind[1] in kinds
 
     async def run(self) -> None:
         """Write the entries, for ever; what can't be written now is written later."""

@@ -9,9 +9,9 @@ other process is killed before its target was called, reading back says Absent a
 from __future__ import annotations
 
 import asyncio
-import json
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from pydantic import ValidationError
 
 from connectors.connector import (
     Absent,
@@ -19,7 +19,6 @@ from connectors.connector import (
     Answers,
     ConnectorConfig,
     ConnectorError,
-    Health,
     NotConnected,
     Offer,
     OutcomeUnknown,
@@ -31,9 +30,11 @@ from mombus.bus.calling import Caller, Failure, connectors_base
 from mombus.bus.errors import AnswerLost, NobodyAnswers
 from mombus.hub.carrying import pack_messages, raised, unpack_answers, unpack_messages
 from mombus.hub.session import Condition, Session
+from mombus.hub.told import MOST_TEXT, Told, down
+from mombus.ownership.decision import is_reply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from nats.aio.client import Client
 
@@ -46,8 +47,16 @@ PROBE_S = 2.0
 WATCH_S = 2.0
 
 
+Refused: TypeAlias = "Callable[[str, str, str], None]"
+"""Is told the account, what it tried and why it may not."""
+
+
+def _nobody_is_told(account: str, what: str, why: str) -> None:
+    """Until the hub can note refusals."""
+
+
 class Remote:
-    """A connector in another process. `remote` makes one."""
+    """A connector in another process. `remote` makes one; `refused` is told when it answers in another's name."""
 
     Config: ClassVar[type[ConnectorConfig]] = ConnectorConfig
     summary: ClassVar[str] = "A connector in another process."
@@ -55,6 +64,7 @@ class Remote:
     def __init__(self, caller: Caller, system: str) -> None:
         self._caller = caller
         self._system = system
+        self.refused: Refused = _nobody_is_told
 
     async def connect(self) -> None:
         """Have it open its connection, unless it has since it was asked last."""
@@ -66,22 +76,16 @@ class Remote:
     async def probe(self) -> Probe:
         """What its process says, or that nobody runs it."""
         said = await self.said()
-        last = said["last_data"]
-        return Probe(Health(said["health"]), said["reason"], datetime.fromisoformat(last) if last else None)
+        return Probe(said.health, said.reason, said.last_data)
 
-    async def said(self) -> dict[str, Any]:
-        """As `Session.said`, from its process."""
+    async def said(self) -> Told:
+        """As `Session.said`, from its process. What makes no sense is as good as no answer."""
         try:
-            found: dict[str, Any] = json.loads(await self._ask("probe", timeout_s=PROBE_S))
-        except (ConnectorError, Failure, OSError) as error:
-            return {
-                "condition": Condition.DOWN,
-                "reason": str(error),
-                "last_data": None,
-                "health": Health.DOWN,
-                "door": None,
-            }
-        return found
+            return Told.model_validate_json(await self._ask("probe", timeout_s=PROBE_S))
+        except ValidationError as error:
+            return down(f"its process says what makes no sense: {error.error_count()} fields are wrong")
+        except Exception as error:  # noqa: BLE001 - whatever came from there, the others are asked on
+            return down(str(error)[:MOST_TEXT])
 
     async def resume(self) -> None:
         """A person says that it may work again. Raises NotConnected, OutcomeUnknown."""
@@ -109,14 +113,28 @@ class RemoteSink(Remote):
     async def write(self, messages: Sequence[Message]) -> Sequence[Receipt | ConnectorError]:
         """As `Sink.write`; delivery limits how long it may take."""
         answers = unpack_answers(await self._ask("write", pack_messages(messages), once=True))
-        return [_result(answer) for answer in answers]
+        if len(answers) != len(messages):
+            raise OutcomeUnknown(f"its process gave {len(answers)} results for {len(messages)} messages")
+        return [_result(self._own(answer, one)) for answer, one in zip(answers, messages, strict=True)]
 
     async def find(self, message: Message) -> Receipt | Absent:
         """As `Sink.find`."""
-        (found,) = unpack_answers(await self._ask("find", pack_messages([message])))
-        if isinstance(found, Exception):
-            raise found
+        found, *more = unpack_answers(await self._ask("find", pack_messages([message])))
+        found = self._own(found, message)
+        if isinstance(found, Exception) or more:
+            raise found if isinstance(found, Exception) else OutcomeUnknown("its process gave more than one result")
         return found
+
+    def _own(self, answer: Receipt | Absent | Exception, message: Message) -> Receipt | Absent | Exception:
+        """The answer; what it replies in another's name, or without being asked that, is never published."""
+        reply = answer.reply if isinstance(answer, Receipt) else None
+        if reply is None or (
+            is_reply(reply) and (reply.source, reply.site, reply.object) == (self._system, message.site, message.object)
+        ):
+            return answer
+        why = f"its reply is refused: {self._system} can't say {reply.verb} {reply.object} of {reply.source}"
+        self.refused(self._system, f"answer with {reply.verb} {reply.object} of {reply.source}", why)
+        return OutcomeUnknown(why)
 
 
 class RemoteAnswers(Remote):
@@ -155,11 +173,10 @@ class RemoteSession(Session):
     async def probe(self) -> Probe:
         """Ask its process."""
         said = await self._remote.said()
-        condition = Condition(said["condition"])
-        self.mark(condition, "" if condition is Condition.OK else said["reason"])
-        self.last_data = datetime.fromisoformat(said["last_data"]) if said["last_data"] else self.last_data
-        self._door = said["door"]
-        return Probe(Health(said["health"]), said["reason"], self.last_data)
+        self.mark(said.condition, "" if said.condition is Condition.OK else said.reason)
+        self.last_data = said.last_data or self.last_data
+        self._door = said.door.model_dump() if said.door else None
+        return Probe(said.health, said.reason, self.last_data)
 
     def door(self) -> Mapping[str, Any] | None:
         """What its process said of it last."""
@@ -168,6 +185,10 @@ class RemoteSession(Session):
     async def resume(self) -> None:
         """Tell its process. Raises NotConnected, OutcomeUnknown."""
         await self._remote.resume()
+
+    def tell_refusals(self, to: Refused) -> None:
+        """Tell what its process tries in another's name."""
+        self._remote.refused = to
 
     async def watch(self) -> None:
         """Keep what is known of it up to date, for ever."""

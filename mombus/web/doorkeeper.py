@@ -10,6 +10,7 @@ import math
 import time
 from collections import Counter, deque
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -49,6 +50,7 @@ class Doorkeeper:
         self._rate = Bucket(door.per_second, door.burst, clock)
         self._failures = Failures(WRONG_AT_ONCE, WRONG_EVERY_S, clock)
         self._open = 0
+        self._unproven: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._let_in = 0
         self._last: dict[str, str] | None = None
@@ -109,18 +111,40 @@ class Doorkeeper:
 
     async def _received(self, scope: Scope, body: Body, send: _Answering) -> Response | None:
         headers = Headers(scope=scope)
+        if not self._door.locked and "origin" in headers:
+            return self._refuse(scope, 403, "a page in a browser")
         if not self._door.locked or self._lock.opened_by(headers, scope.get("state", {}).get("certificate")):
             return await self._served(scope, body, send)
         id = self._signatures.promised_in(headers)
-        content = await body.whole() if id else b""
-        if id and self._signatures.fit(headers, content):
-            return await self._served_once(id, scope, again(content, body), send)
+        if id:
+            peer = peer_of(scope)
+            if self._unproven[peer] >= max(1, self._door.at_once // 2):
+                return self._refuse(scope, 503, "too many at once", again_s=AGAIN_S)
+            content = await self._unproven_body(peer, body)
+            if self._signatures.fit(headers, content):
+                said = sha256(content).hexdigest()
+                return await self._served_once(f"{said} {id}", scope, again(content, body), send)
         self._failures.add(peer_of(scope))
         self._wrong.append(self._clock())
         refusal = self._refuse(scope, 401 if self._asks_in_headers else 403, "wrong credential")
         for challenge in self._lock.challenges:
             refusal.headers.append("www-authenticate", challenge)
         return refusal
+
+    async def _unproven_body(self, peer: str, body: Body) -> bytes:
+        """The body of a webhook whose signature can't be judged before. Who doesn't finish it has shown nothing right,
+        and no one address may hold all the places. Raises as Body.whole.
+        """
+        self._unproven[peer] += 1
+        try:
+            return await body.whole()
+        except (TooSlow, ConnectionError):
+            self._failures.add(peer)
+            raise
+        finally:
+            self._unproven[peer] -= 1
+            if not self._unproven[peer]:
+                del self._unproven[peer]
 
     @property
     def _asks_in_headers(self) -> bool:

@@ -139,6 +139,36 @@ async def test_a_webhook_that_is_replayed_is_answered_as_before_without_a_second
         assert door.house.taken == [b"{}"]
 
 
+async def test_an_id_that_is_used_again_for_something_else_is_not_taken_for_a_replay(http: httpx.AsyncClient) -> None:
+    async with street(signatures=[SECRET]) as door:
+        for body in (b"{}", b"[]", b"{}"):
+            assert (await http.post(door.url, content=body, headers=signed(SECRET, body))).status_code == 202
+        assert door.house.taken == [b"{}", b"[]"]
+
+
+async def test_who_promises_a_signature_and_trickles_keeps_nobody_else_out(http: httpx.AsyncClient) -> None:
+    async with street(signatures=[SECRET], at_once=4) as door:
+        promised = "".join(f"{name}: {value}\r\n" for name, value in signed(SECRET, b"x").items()).encode()
+        held = [await asyncio.open_connection("127.0.0.1", door.port, local_addr=("127.0.0.2", 0)) for _ in range(6)]
+        for _, writer in held:
+            writer.write(HEAD % 100 + promised + b"\r\nx")
+        refused = [asyncio.create_task(reader.read(20)) for reader, _ in held]
+        done, _ = await asyncio.wait(refused, return_when=asyncio.FIRST_COMPLETED)
+        assert all(b" 503 " in one.result() for one in done)
+        assert (await http.post(door.url, content=b"{}", headers=signed(SECRET, b"{}"))).status_code == 202
+        for _, writer in held:
+            writer.close()
+        await asyncio.wait(refused)
+
+
+async def test_a_page_in_a_browser_here_cannot_post_to_an_unlocked_door(http: httpx.AsyncClient) -> None:
+    async with street() as door:
+        page = {"origin": "https://elsewhere.example", "content-type": "text/plain"}
+        assert (await http.post(door.url, content=b"{}", headers=page)).status_code == 403
+        assert (await http.post(door.url, content=b"{}")).status_code == 202
+        assert door.house.taken == [b"{}"]
+
+
 async def test_a_webhook_that_could_not_be_taken_may_be_sent_again(http: httpx.AsyncClient) -> None:
     async with street(signatures=[SECRET]) as door:
         again = signed(SECRET, b"{}")

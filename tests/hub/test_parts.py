@@ -60,7 +60,10 @@ class Findable(Asker):
         if self.troubles:
             return [self.troubles.pop(0)]
         self.got += messages
-        return [Receipt(Level.POSTED, "4500001", replace(messages[0], verb=Verb.ACKNOWLEDGE)) for _ in messages]
+        return [
+            Receipt(Level.POSTED, "4500001", replace(messages[0], verb=Verb.ACKNOWLEDGE, source="mes"))
+            for _ in messages
+        ]
 
 
 @dataclass
@@ -164,7 +167,7 @@ async def test_a_result_travels_whole_and_an_error_by_its_type(tmp_path, monkeyp
         far = plant.far("mes", mes)
         said = order("PO-1", revision=1)
         (receipt,) = await far.write([said])
-        assert receipt == Receipt(Level.POSTED, "4500001", replace(said, verb=Verb.ACKNOWLEDGE))
+        assert receipt == Receipt(Level.POSTED, "4500001", replace(said, verb=Verb.ACKNOWLEDGE, source="mes"))
         mes.troubles = [Rejected("the period is closed")]
         (refused,) = await far.write([said])
         assert (type(refused), str(refused)) == (Rejected, "the period is closed")

@@ -1,0 +1,41 @@
+"""What the process of a system tells the hub of it, within bounds: whoever has the account may say anything."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from connectors.connector import Health
+from mombus.hub.session import Condition
+
+MOST_TEXT = 4000
+"""Characters of a reason."""
+
+
+class ToldOfDoor(BaseModel):
+    """How it goes at its door, as `Doorkeeper.status`."""
+
+    path: str = Field(max_length=MOST_TEXT)
+    locked: bool
+    let_in: int
+    refused: dict[Annotated[str, Field(max_length=100)], int] = Field(max_length=20)
+    last_refused: dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=200)]] | None = Field(
+        max_length=5
+    )
+    trouble: str | None = Field(max_length=MOST_TEXT)
+
+
+class Told(BaseModel):
+    """What a process says of its system: as `Session.said`, and no more than that, since it may be anybody's."""
+
+    condition: Condition
+    reason: str = Field(max_length=MOST_TEXT)
+    last_data: AwareDatetime | None = None
+    health: Health
+    door: ToldOfDoor | None = None
+
+
+def down(reason: str) -> Told:
+    """What is told of a system whose process tells nothing."""
+    return Told(condition=Condition.DOWN, reason=reason, health=Health.DOWN)
