@@ -3,14 +3,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
-import subprocess
 from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nats.errors import ConnectionClosedError
+from nats_server import nats_server
 from proof import Part
 from sayings import NOW, material, order, until
 
@@ -18,8 +17,8 @@ from canonical.isa95.signals import Count, CountReading
 from canonical.message import Action, Message, Verb
 from canonical.subjects import filter_subject, stored
 from mombus.bus.connection import connect
-from mombus.bus.embedded import EmbeddedBroker, executable
-from mombus.bus.errors import Conflict, NotPermitted, NotReachable, NotStored, StreamGone, TooLarge
+from mombus.bus.embedded import EmbeddedBroker
+from mombus.bus.errors import Conflict, NotPermitted, NotStored, StreamGone, TooLarge
 from mombus.bus.publishing import Letter
 from mombus.bus.streams import DEAD, LATEST, MOM, RAW, SIGNALS, Limits
 
@@ -59,20 +58,14 @@ async def test_streams_are_made_once_and_brought_up_to_date(broker, bus):
 
 
 async def test_on_a_small_disk_the_streams_that_make_room_get_less(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    config = tmp_path / "c"
-    config.write_text(f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{tmp_path}/js", max_file_store: 10GB }}\n')
-    server = subprocess.Popen([executable(), "-c", str(config)], stderr=subprocess.DEVNULL)  # noqa: ASYNC220
-    try:
+    config = tmp_path / "nats.conf"
+    config.write_text(f'listen: "127.0.0.1:-1"\njetstream {{ store_dir: "{tmp_path}/js", max_file_store: 10GB }}\n')
+    async with nats_server(config) as url:
         for _ in range(2):
-            async with connect(f"nats://127.0.0.1:{port}", limits=Limits(), timeout_s=10) as bus:
+            async with connect(url, limits=Limits(), timeout_s=10) as bus:
                 sizes = [(await bus.js.stream_info(name)).config.max_bytes for name in (SIGNALS, RAW, DEAD)]
                 assert sizes == [4 * 1024**3, 2 * 1024**3, 1024**3]
                 await bus.publish(order())
-    finally:
-        server.kill()
-        server.wait()
 
 
 async def test_published_is_stored_once_with_its_partition(bus):
@@ -197,27 +190,19 @@ async def test_full_stream_makes_publishers_wait_until_there_is_room(broker, pro
 
 
 async def test_denied_publish_says_so_at_once(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    (tmp_path / "c").write_text(
-        f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{tmp_path}/js" }}\n'
+    config = tmp_path / "nats.conf"
+    config.write_text(
+        f'listen: "127.0.0.1:-1"\njetstream {{ store_dir: "{tmp_path}/js" }}\n'
         "authorization { users: [ { user: a, password: b, permissions: "
         '{ publish: { deny: ["mom.lyon.material.>"] } } } ] }\n'
     )
-    server = subprocess.Popen([executable(), "-c", str(tmp_path / "c")], stderr=subprocess.DEVNULL)  # noqa: ASYNC220
-    try:
-        while True:
-            try:
-                async with connect(f"nats://a:b@127.0.0.1:{port}", limits=Limits(), timeout_s=10) as bus:
-                    with pytest.raises(NotPermitted, match=r"mom\.lyon\.material"):
-                        await bus.publish(material(), deadline_s=5)
-                    assert (await bus.publish(order())).seq == 1
-                break
-            except NotReachable:
-                await asyncio.sleep(0.05)
-    finally:
-        server.kill()
-        server.wait()
+    async with (
+        nats_server(config) as url,
+        connect(url.replace("//", "//a:b@"), limits=Limits(), timeout_s=10) as bus,
+    ):
+        with pytest.raises(NotPermitted, match=r"mom\.lyon\.material"):
+            await bus.publish(material(), deadline_s=5)
+        assert (await bus.publish(order())).seq == 1
 
 
 async def test_token_and_password_with_odd_characters(tmp_path):
@@ -225,22 +210,13 @@ async def test_token_and_password_with_odd_characters(tmp_path):
         ('token: "s3cr3t@:/"', "nats://", {"token": "s3cr3t@:/"}),
         ('user: "u:x", password: "p@ss/%"', "nats://u%3Ax:p%40ss%2F%25@", {}),
     ]):  # fmt: skip
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        config = tmp_path / f"c{number}"
-        config.write_text(f'listen: "127.0.0.1:{port}"\nauthorization {{ {authorization} }}\n')
-        server = subprocess.Popen([executable(), "-c", str(config)], stderr=subprocess.DEVNULL)  # noqa: ASYNC220
-        try:
-            while True:
-                try:
-                    async with connect(f"{url}127.0.0.1:{port}", timeout_s=10, **extra) as bus:
-                        assert bus.link.up
-                    break
-                except NotReachable:
-                    await asyncio.sleep(0.05)
-        finally:
-            server.kill()
-            server.wait()
+        config = tmp_path / f"c{number}.conf"
+        config.write_text(f'listen: "127.0.0.1:-1"\nauthorization {{ {authorization} }}\n')
+        async with (
+            nats_server(config) as address,
+            connect(address.replace("nats://", url), timeout_s=10, **extra) as bus,
+        ):
+            assert bus.link.up
 
 
 async def test_deadline_while_the_broker_is_frozen_then_recovery(broker, bus):

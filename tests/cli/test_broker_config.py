@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from nats_server import nats_server
 
 from mombus.bus.connection import connect
-from mombus.bus.embedded import executable
 from mombus.bus.errors import NotReachable
 
 ROOT = Path(__file__).parents[2]
@@ -31,26 +29,14 @@ async def test_an_account_connects_over_tls_with_its_password_and_nobody_without
         0o600
     }
     assert stat.S_IMODE((out / "broker.key").stat().st_mode) == 0o600
-    with (out / "nats.conf").open("a") as file:
-        file.write(f'ports_file_dir: "{out}"\n')
-    server = await asyncio.create_subprocess_exec(
-        executable(), "-c", str(out / "nats.conf"), stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        ports = out / f"nats-server_{server.pid}.ports"
-        async with asyncio.timeout(20):
-            while not (ports.exists() and ports.stat().st_size):  # noqa: ASYNC110 - in its own time
-                await asyncio.sleep(0.02)
-        url = str(json.loads(ports.read_text())["nats"][0]).replace("nats://", "tls://")
+    async with nats_server(out / "nats.conf") as address:
+        url = address.replace("nats://", "tls://")
         async with connect(url, credentials=out / "keys" / "hub.login", ca=out / "ca.pem") as bus:
             assert (await bus.js.account_info()).streams == 0
         for credentials, ca in ((None, out / "ca.pem"), (out / "keys" / "hub.login", None)):
             with pytest.raises(NotReachable):
                 async with connect(url, credentials=credentials, ca=ca, timeout_s=2):
                     pass
-    finally:
-        server.terminate()
-        await server.wait()
 
 
 def test_written_again_the_keys_stay(tmp_path):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import nats
 from hub_plant import Asker, config, until, wire
+from nats_server import nats_server
 
 from canonical.isa95.resources import MaterialDefinition
 from canonical.message import Message
 from mombus.bus.accounts import HUB, WEB, accounts, durable
 from mombus.bus.broker_files import Proof, credentials_file, write_broker
-from mombus.bus.embedded import executable
 from mombus.bus.login import login
 from mombus.config.model import Bus, Route
 from mombus.hub import refusals
@@ -155,15 +153,5 @@ async def broker(folder: Path, settings: Config, proof: Proof) -> AsyncIterator[
     """nats-server with exactly the generated configuration, on a free port."""
     found = accounts(settings, [NATIVE])
     write_broker(folder, found, proof, listen="127.0.0.1:-1", store=folder / "js", tls=False)
-    written = folder / "nats.conf"
-    with written.open("a") as file:
-        file.write(f'ports_file_dir: "{folder}"\n')
-    with (folder / "log").open("w") as log:
-        server = await asyncio.create_subprocess_exec(executable(), "-c", str(written), stderr=log, stdout=log)
-    try:
-        ports = folder / f"nats-server_{server.pid}.ports"
-        await until(lambda: ports.exists() and ports.stat().st_size > 0)
-        yield json.loads(ports.read_text())["nats"][0]
-    finally:
-        server.terminate()
-        await server.wait()
+    async with nats_server(folder / "nats.conf") as url:
+        yield url

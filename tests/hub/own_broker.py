@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from hub_plant import until
-
-from mombus.bus.embedded import executable
+from nats_server import nats_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,22 +17,13 @@ FAST = 'jetstream {{ store_dir: "{folder}/js", sync_interval: 2m }}\nport: -1\nh
 @asynccontextmanager
 async def broker(folder: Path, security: str = "") -> AsyncIterator[str]:
     """A server with that part of its configuration; yields its URL."""
-    settings = written(folder, security)
-    server = await asyncio.create_subprocess_exec(
-        executable(), "-c", str(settings), stderr=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        ports = folder / f"nats-server_{server.pid}.ports"
-        await until(lambda: ports.exists() and ports.stat().st_size > 0)
-        yield json.loads(ports.read_text())["nats"][0]
-    finally:
-        server.terminate()
-        await server.wait()
+    async with nats_server(_written(folder, security)) as url:
+        yield url
 
 
-def written(folder: Path, security: str) -> Path:
+def _written(folder: Path, security: str) -> Path:
     """Its configuration file."""
     folder.mkdir()
     settings = folder / "nats.conf"
-    settings.write_text(FAST.format(folder=folder) + f'ports_file_dir: "{folder}"\n' + security)
+    settings.write_text(FAST.format(folder=folder) + security)
     return settings
