@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonatapy
 
-from connectors.jsonata_limits import WIDE, Limits, check_data, guarded, limits_of
+from connectors.jsonata_limits import WIDE, Limits, check_data, counting, guarded, limits_of
 
 if TYPE_CHECKING:
     from canonical.message import Message
@@ -119,18 +119,8 @@ class Expression:
 
     def _check_size(self, result: Any) -> None:
         """Refuse what is too large to be a message or is no JSON."""
-        elements, characters, pending = 0, 0, [result]
-        while pending:
-            value = pending.pop()
-            elements += 1
-            if isinstance(value, str):
-                characters += len(value)
-            elif isinstance(value, dict):
-                characters += sum(map(len, value))
-                pending.extend(value.values())
-            elif isinstance(value, list):
-                pending.extend(value)
-            elif isinstance(value, float) and not math.isfinite(value):
+        for value, elements, characters in counting(result):
+            if isinstance(value, float) and not math.isfinite(value):
                 raise ExpressionError("the result is not a finite number (a division by zero?)", self.text)
             if elements > MAX_SEQUENCE or characters > MAX_RESULT_TEXT:
                 raise ExpressionError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import jsonatapy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 MOST_PICTURE = 500
 """Characters of the picture of a number or time."""
@@ -49,10 +49,8 @@ def limits_of(text: str) -> Limits:
     return NARROW if _COSTLY.search(bare) else WIDE
 
 
-def check_data(data: Any, limits: Limits) -> None:
-    """Raise ValueError if an expression with these limits may not see so much. `data` holds JSON values."""
-    if limits.values is None or limits.characters is None:
-        return
+def counting(data: Any) -> Iterator[tuple[Any, int, int]]:
+    """Each value of some JSON, with how many values and characters there are up to it."""
     values, characters, pending = 0, 0, [data]
     while pending:
         value = pending.pop()
@@ -64,6 +62,14 @@ def check_data(data: Any, limits: Limits) -> None:
             pending.extend(value.values())
         elif isinstance(value, list):
             pending.extend(value)
+        yield value, values, characters
+
+
+def check_data(data: Any, limits: Limits) -> None:
+    """Raise ValueError if an expression with these limits may not see so much. `data` holds JSON values."""
+    if limits.values is None or limits.characters is None:
+        return
+    for _, values, characters in counting(data):
         if values > limits.values or characters > limits.characters:
             raise ValueError(
                 "$distinct, $match, $replace, $split and transforms (~> |…|) see at most "

@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from factory import free_port
 from proof import Part, Proof
-from test_kill import ROOT, free_port, running_plant, start, until_they_agree
+from test_kill import ROOT, running_plant, start, until_they_agree
 
 from mombus.bus.embedded import executable
 from plant.proof import differences, numbers
