@@ -6,7 +6,7 @@ import os
 
 import pytest
 from proof import Part, Proof
-from soak import soak
+from soak import JUDGED, REMEMBERED_KB, UNEVEN_MB, Report, Sample, soak
 
 MINUTES = float(os.environ.get("MOMBUS_SOAK_MINUTES", "0.15"))
 
@@ -23,6 +23,19 @@ async def test_what_is_acknowledged_takes_effect_once_whatever_happens(apart: bo
     proof(
         Part.SOAK, fault=f"{sum(report.events.values())} faults at random, seed {seed}: {struck}",
         load=f"{report.sent} facts in {MINUTES:g} minutes to 2 targets; {how}",
-        expected="sent = effects, in order per lane, nothing twice, memory flat",
-        seen=f"{'; '.join(f'{name}: {count}' for name, count in report.counts.items())}; memory {report.memory_mb}",
+        expected=f"sent = effects, in order per lane, nothing twice{', memory flat' if report.memory_mb else ''}",
+        seen="; ".join([
+            *(f"{name}: {count}" for name, count in report.counts.items()),
+            *(f"memory in MB, {when}: {mb}" for when, mb in report.memory_mb.items()),
+        ]),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("kb", "wrong"), [(0.0, 0), (REMEMBERED_KB, 0), (20.0, 1)])
+def test_memory_may_grow_by_what_is_remembered_of_each_message_and_no_more(kb: float, wrong: int) -> None:
+    report = Report(seed=1, minutes=4, apart=False)
+    report.check_memory([
+        Sample(second, 150 + UNEVEN_MB * (second % 2) / 4 + kb * 45 * second / 1024, 45 * second)
+        for second in range(4 * JUDGED)
+    ])  # fmt: skip
+    assert len(report.wrong) == wrong, report
