@@ -111,7 +111,7 @@ def _opened(journal: str) -> Iterator[Connection]:
     try:
         with create_engine(url).connect() as connection:
             yield connection
-    except (SQLAlchemyError, ModuleNotFoundError) as error:
+    except (SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         typer.echo(f"the journal can't be read: {printable(reason)}", err=True)
         raise typer.Exit(Exit.FINDINGS) from None

@@ -187,6 +187,13 @@ def test_a_journal_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert "the journal can't be read: unable to open" in done.output
 
 
+def test_a_journals_address_that_is_none_is_told_without_its_password() -> None:
+    done = CliRunner().invoke(command.app, ["verify", "--journal", "postgresql://hub:planted-9f8e@db:port/mombus"])
+    assert done.exit_code == 1
+    assert "the journal can't be read: " in done.output
+    assert "planted" not in done.output
+
+
 async def test_hubs_that_share_a_postgresql_journal_write_one_chain(postgresql: str) -> None:
     first = await Journal.open(postgresql)
     second = await Journal.open(postgresql)
