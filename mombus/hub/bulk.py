@@ -92,8 +92,8 @@ class BulkActions:
 
         def work(connection: Connection) -> None:
             found = things(connection, wanted, now)
-            bulk.begin(connection, action, found)
-            audit.note(connection, _deed(action, now, f"begun: {len(found)} chosen: {action.selection}"))
+            if bulk.begin(connection, action, found):
+                audit.note(connection, _deed(action, now, f"begun: {len(found)} chosen: {action.selection}"))
 
         await self._journal.write(work)
         self._news.set()

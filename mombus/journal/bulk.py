@@ -104,8 +104,13 @@ class Progress:
     refused: int
 
 
-def begin(connection: Connection, action: Action, things: Sequence[tuple[str | None, str]]) -> None:
-    """Write an action down with what was chosen, (target, subject) in the order it is to be done."""
+def begin(connection: Connection, action: Action, things: Sequence[tuple[str | None, str]]) -> bool:
+    """Write an action down with what was chosen, (target, subject) in the order it is to be done.
+
+    False when it was written down before: the commit took effect though its answer was lost.
+    """
+    if find(connection, action.id) is not None:
+        return False
     a = action
     connection.execute(insert(actions).values(
         id=a.id, command=a.command, who=a.who, why=a.why, selection=a.selection, state=a.state, begun=a.begun
@@ -113,6 +118,7 @@ def begin(connection: Connection, action: Action, things: Sequence[tuple[str | N
     rows = [{"action": a.id, "number": n, "target": target, "subject": one} for n, (target, one) in enumerate(things)]
     if rows:
         connection.execute(insert(chosen), rows)
+    return True
 
 
 def left(

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from canonical.isa95.operations import OperationsRequest, SegmentRequirement
 from canonical.message import Message
 from canonical.wire import to_headers
-from mombus.journal import aliases, audit, bookmarks, deliveries, disagreements, parked, requests, waiting
+from mombus.journal import aliases, audit, bookmarks, bulk, deliveries, disagreements, parked, requests, waiting
 from mombus.journal.audit import Deed
 from mombus.journal.deliveries import Outcome
 from mombus.journal.journal import Journal
@@ -201,3 +201,12 @@ async def test_numbers_are_learned_from_receipts(journal):
     assert await journal.read(lambda c: aliases.canonical(c, "erp", "production_order", "D-a")) == "a"
     assert await journal.read(lambda c: aliases.documents(c, "erp", "production_order", "b")) == ["D-b"]
     assert await journal.read(aliases.taught) == {("erp", "production_order")}
+
+
+async def test_a_bulk_action_is_begun_once_though_its_commit_is_repeated(journal):
+    action = bulk.Action(
+        id="b1", command="skip", who="ann", why="a test", selection="all", state=bulk.Bulk.RUNNING, begun=NOW
+    )
+    assert await journal.write(partial(bulk.begin, action=action, things=[("mes", "m1")]))
+    assert not await journal.write(partial(bulk.begin, action=action, things=[("mes", "m1"), ("mes", "m2")]))
+    assert [one.subject for one in await journal.read(partial(bulk.left, action="b1", limit=9))] == ["m1"]
