@@ -91,7 +91,7 @@ class Link:
 
     async def failed(self, error: Exception) -> None:
         """The client reports an error; a denied publish is told to who waits for it."""
-        text = str(error) or type(error).__name__
+        text = str(error) or ("it doesn't answer" if isinstance(error, TimeoutError) else type(error).__name__)
         if denied := _DENIED.search(text):
             reason = NotPermitted(
                 f"the broker's account may not publish on {denied['subject']}: grant it, or check who owns the object"

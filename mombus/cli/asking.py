@@ -71,13 +71,14 @@ async def asked(note: Note, name: str, question: dict[str, Any], at: str | None 
             error_cb=quiet, **login(note.token, _path(note.credentials), _path(note.ca)),
         )  # fmt: skip
     except (Error, OSError, BusError) as error:
-        raise HubError(f"the hub's broker doesn't answer: {error or type(error).__name__}") from None
+        raise HubError(f"the hub's broker doesn't answer: {str(error) or type(error).__name__}") from None
     try:
         reply = await client.request(
             command_subject(note.site, name, at), json.dumps(question).encode(), timeout=TIMEOUT_S
         )
     except Error as error:
-        raise HubError(f"the hub doesn't answer: {error or type(error).__name__}; `mombus status` tells more") from None
+        reason = str(error) or type(error).__name__
+        raise HubError(f"the hub doesn't answer: {reason}; `mombus status` tells more") from None
     finally:
         await client.close()
     answer = json.loads(reply.data)

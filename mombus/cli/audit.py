@@ -49,7 +49,8 @@ def deeds(
         for row in rows
     )  # fmt: skip
     columns = ("number", "at (UTC)", "who", "did", "system", "message", "result", "why")
-    print_table(columns, shown, empty="Nobody did anything yet.")
+    narrowed = any(wanted.values())
+    print_table(columns, shown, empty="Nothing fits these options." if narrowed else "Nobody did anything yet.")
     return Exit.OK
 
 
@@ -113,5 +114,6 @@ def _opened(journal: str) -> Iterator[Connection]:
             yield connection
     except (SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        typer.echo(f"the journal can't be read: {printable(reason)}", err=True)
+        advice = "name the file `journal.sqlite` in the hub's folder, or the database's URL"
+        typer.echo(f"the journal can't be read: {printable(reason)}; {advice}", err=True)
         raise typer.Exit(Exit.FINDINGS) from None

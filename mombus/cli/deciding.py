@@ -23,6 +23,9 @@ Who = Annotated[str | None, typer.Option("--who", help="Who decides. Default: yo
 Document = Annotated[str | None, typer.Option("--document", help="With sent: the number it got in the target.")]
 All = Annotated[bool, typer.Option("--all", help="All that is chosen by the options below.")]
 ChosenTarget = Annotated[str | None, typer.Option("--target", help="With --all: those for this system.")]
+KeptKind = Annotated[
+    str | None, typer.Option("--kind", help="With --all: those of this kind, as `mombus kept` shows it.")
+]
 ChosenSystem = Annotated[str | None, typer.Option("--system", help="With --all: those from this system.")]
 Kind = Annotated[
     str | None, typer.Option("--kind", help="With --all: those that wait for this reason, such as parked.")
@@ -46,6 +49,7 @@ def _decision(command: str, text: str) -> Callable[..., int]:
     ) -> int:  # fmt: skip
         if not everything:
             return _one(command, target, message_id, why, who, folder, document)
+        _not_both(message_id)
         choice = {
             "command": command, "target": to or target, "kind": kind, "reason": reason, "object": object, "lane": lane,
             "older": older,
@@ -60,13 +64,14 @@ def _kept_decision(command: str, text: str) -> Callable[..., int]:
     """A command about kept items."""
 
     def decide(
-        item: KeptId = None, everything: All = False, system: ChosenSystem = None, kind: Kind = None,
+        item: KeptId = None, everything: All = False, system: ChosenSystem = None, kind: KeptKind = None,
         reason: Reason = None, older: Older = None, dry_run: DryRun = False, yes: Yes = False, why: Why = None,
         who: Who = None, folder: Folder = None, as_json: Json = False,
     ) -> int:  # fmt: skip
         if not everything:
             _needed(item, "say which one by its id (`mombus kept`), or --all")
             return _told(ask(folder, "do_kept", command=command, id=item, why=_why(why), who=who or whoami()))
+        _not_both(item)
         choice = {"command": command, "target": system, "kind": kind, "reason": reason, "older": older}
         return decide_all(choice, why=why, who=who, dry_run=dry_run, yes=yes, as_json=as_json, folder=folder)
 
@@ -97,6 +102,13 @@ def _one(
 def _needed(given: str | None, text: str) -> None:
     if given is None:
         typer.echo(text, err=True)
+        raise typer.Exit(Exit.USAGE)
+
+
+def _not_both(id: str | None) -> None:
+    """One that is named and --all contradict each other: what is meant isn't guessed."""
+    if id is not None:
+        typer.echo("say either one by its id, or --all", err=True)
         raise typer.Exit(Exit.USAGE)
 
 

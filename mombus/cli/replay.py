@@ -103,7 +103,10 @@ def replay(
         since=since, until=until, time=moment,
     )  # fmt: skip
     if other:
-        return what_if(other, config, selection, folder=folder, as_json=as_json)
+        if to:
+            raise typer.BadParameter("--what-if compares all targets and sends nothing: leave out --to")
+        code, read = what_if(other, config, selection, folder=folder, as_json=as_json)
+        return code if read or _selected(folder, selection) else Exit.FINDINGS
     if from_raw or kept:
         corrections = Corrections(folder, selection, kept=kept, as_json=as_json)
         return corrections.shown() if dry_run else corrections.published(_deed(who, why, yes=yes, no_input=no_input))
@@ -239,7 +242,9 @@ def _sure(question: str, *, yes: bool, no_input: bool) -> None:
         return
     if no_input:
         raise typer.BadParameter("--yes is needed: nobody is asked before it is sent")
-    typer.confirm(question, abort=True, err=True)
+    if not typer.confirm(question, err=True):
+        typer.echo("Nothing was sent.", err=True)
+        raise typer.Exit(Exit.FINDINGS)
 
 
 def _watched(folder: Path | None, id: str) -> list[dict[str, Any]]:

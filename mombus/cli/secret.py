@@ -11,7 +11,10 @@ from mombus.cli.asking import Json
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+app = typer.Typer(
+    help="Make credentials for the doors of systems that call the hub.",
+    rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True,
+)  # fmt: skip
 
 Name = Annotated[str, typer.Argument(help="Whom it is for: shown in what to do next.")]
 

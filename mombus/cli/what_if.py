@@ -31,18 +31,20 @@ MARKS = {"added": "+", "removed": "-", "changed": "~", "refused": "!", "stuck": 
 
 def what_if(
     others: list[Path], today: list[Path] | None, selection: Mapping[str, Any], *, folder: Path | None, as_json: bool
-) -> int:
-    """Compare, print the counts and then each difference. Exit code 0: none; 2: some; 78: bad configuration."""
+) -> tuple[int, int]:
+    """Compare, print the counts and then each difference.
+
+    Returns the exit code (0: no difference; 2: some; 78: bad configuration) and how many messages there were."""
     now, other = load_or_exit(today), load_or_exit(others)
     with TemporaryFile("w+", encoding="utf-8") as rows:
         try:
             counts = asyncio.run(_compared(the_hub(folder), now, other, dict(selection), rows))
         except (NoHub, HubError) as error:
             typer.echo(str(error), err=True)
-            return Exit.FINDINGS
+            raise typer.Exit(Exit.FINDINGS) from None
         rows.seek(0)
         (_print_json if as_json else _print)(counts, map(json.loads, rows))
-    return Exit.CHANGES if counts["different"] else Exit.OK
+    return Exit.CHANGES if counts["different"] else Exit.OK, counts["messages"]
 
 
 async def _compared(note: Note, now: Config, other: Config, selection: dict[str, Any], rows: IO[str]) -> dict[str, Any]:

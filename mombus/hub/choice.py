@@ -76,7 +76,7 @@ def choice_of(said: Mapping[str, Any]) -> Choice:
     if wanted.command in KEPT and (wanted.object or wanted.lane):
         raise BulkError("what is kept is chosen by kind, reason and age")
     if wanted.target is None:
-        raise BulkError("say for which system: `--target NAME`")
+        raise BulkError(f"say for which system: `--{'system' if wanted.command in KEPT else 'target'} NAME`")
     known = [kind.value for kind in (parked.Parked if wanted.command in KEPT else Wait)]
     if wanted.kind is not None and wanted.kind not in known:
         raise BulkError(f"'{wanted.kind}' is no reason to wait; they are {', '.join(known)}")

@@ -57,6 +57,12 @@ def test_wrong_usage_exits_64_and_says_so_on_stderr(mombus: Mombus, args: tuple[
     assert done.stderr
 
 
+@pytest.mark.parametrize("args", [("retry", "erp", "0a1b", "--all"), ("dismiss", "0a1b", "--all")])
+def test_one_by_its_id_and_all_contradict_each_other(mombus: Mombus, args: tuple[str, ...]) -> None:
+    done = mombus(*args, "--yes", "--why", "x")
+    assert (done.returncode, done.stderr) == (64, "say either one by its id, or --all\n")
+
+
 def test_a_typo_is_understood(mombus: Mombus) -> None:
     assert "Did you mean 'check'?" in mombus("chekc").stderr
 

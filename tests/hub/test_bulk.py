@@ -180,7 +180,8 @@ async def test_what_is_chosen_is_what_was_meant(running):
     await running.ended(began["id"])
     assert (await running.bulk.preview({"command": "retry", "target": "mes"}))["count"] == 2, "not what is held"
     for choice, words in (
-        ({"command": "retry"}, "--target"), ({"command": "drop", "target": "mes"}, "can't be done to many"),
+        ({"command": "retry"}, "--target"), ({"command": "take"}, "--system"),
+        ({"command": "drop", "target": "mes"}, "can't be done to many"),
         ({"command": "retry", "target": "mes", "older": "soon"}, "no span"),
         ({"command": "retry", "target": "mes", "kind": "odd"}, "no reason to wait"),
         ({"command": "take", "target": "mes", "lane": "x"}, "what is kept"),

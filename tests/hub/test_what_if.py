@@ -162,6 +162,8 @@ async def test_the_command_compares_a_running_hub_s_history_and_sends_nothing(
             assert "bad.yaml:1:10: error" in capsys.readouterr().err
             assert await asyncio.to_thread(
                 what_if, [today], [today], {}, folder=tmp_path / "hub", as_json=False
-            ) == 0  # fmt: skip
+            ) == (0, 4)  # fmt: skip
+            code, _, err = await mombus("replay", "--key", "UD-9", *flags, cwd=tmp_path)
+            assert (code, "nothing names the key 'UD-9'" in err) == (1, True), err
             assert "4 messages, 0 would be different. Nothing was sent.\n" in capsys.readouterr().out
             assert one.posts == 3
