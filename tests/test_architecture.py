@@ -16,7 +16,7 @@ PACKAGES = ("canonical", "connectors", "mombus", "plant")
 ROOMS = ("config", "journal", "ownership", "bus", "index", "delivery", "web", "cli")
 """Left to right: a room imports only rooms to its left."""
 COMPOSITION_ROOT = "hub"
-"""`mombus/hub.py` wires the rooms together; only the CLI and the web's own start may use it."""
+"""`mombus/hub/` wires the rooms together; only the CLI uses it."""
 EXEMPT = {("mombus/cli/demo.py", "plant"): "the demo is about the simulated plant, and imports it only when it runs"}
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "manager", "base", "common", "misc", "tools")
 HEAVY = ("asyncua", "zeep", "httpx", "aiomqtt", "lxml", "faststream", "nats", "sqlalchemy", "fastapi", "uvicorn",
