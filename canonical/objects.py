@@ -49,7 +49,7 @@ class DataObject:
     """One row of the catalogue.
 
     `key` lists paths into the body, joined by `/`; a path may name alternatives with `|`, the last of which may be `-`.
-    `lanes` lists `(name, path)` pairs, the first that the body has is the lane `name:value`; a path that ends in `*`
+    `lanes` lists `(name, path)` pairs, the first that the body has is the lane `name:value`; a path with a `*`
     gives a lane per element. `noun` is the B2MML noun or type, empty where ISA-95 has none.
     """
 

@@ -94,6 +94,14 @@ def stored(text: str) -> tuple[Address, int]:
     ), int(partition)
 
 
+def partition(lane: str) -> int:
+    """The partition that the broker stores a lane in: FNV-1a of its token, as `partition()` of a subject transform."""
+    hashed = 0x811C9DC5
+    for byte in token(lane).encode("ascii"):
+        hashed = (hashed ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return hashed % PARTITIONS
+
+
 def filter_subject(
     *, site: str | None = None, object: str | None = None, verb: str | None = None, system: str | None = None,
     partition: int | None = None, lane: str | None = None, key: str | None = None, root: str = ROOT,

@@ -1,7 +1,7 @@
 """The contract between a connector and the hub. Its comments are the contract: what calling and returning mean.
 
-A connector implements `Connector` and those of `Source`, `Sink`, `Answers`, `Hosted` and `Snapshot` that it can.
-It is found by its entry point in the group `mombus.connectors`, whose name is its kind.
+A connector implements `Connector` and those of `Source`, `Sink`, `Parallel`, `Answers`, `Hosted` and `Snapshot` that it
+can. It is found by its entry point in the group `mombus.connectors`, whose name is its kind.
 
 Errors, all of them ConnectorError, decide what happens to a message:
 
@@ -308,6 +308,16 @@ class Sink(Protocol):
 
         Raises Rejected when the target took it and refused it later: it has no effect there any more.
         """
+
+
+@runtime_checkable
+class Parallel(Protocol):
+    """A sink that several hubs may be connected to and write to at once, each what is in other lanes.
+
+    A connector whose system knows it by one session, or takes one client only, doesn't say this.
+    """
+
+    parallel: ClassVar[bool]
 
 
 @runtime_checkable

@@ -169,6 +169,7 @@ class System(Section):
     rate_per_s: float | None = None
     serialise_by: tuple[str, ...] = ()
     lacking: timedelta = timedelta(hours=8)
+    shards: Literal[1, 16] = 1
 
     @property
     def kind(self) -> str:

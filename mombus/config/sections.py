@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -81,7 +81,13 @@ class SystemSection(Section):
         default=timedelta(hours=8), description="How long what it refuses for missing stock waits for what brings it, "
         "before a person decides.",
     )  # fmt: skip
+    shards: Literal[1, 16] = Field(
+        default=1, description="Into how many shards what is written to it is split by lane, so that several hubs "
+        "write at once (docs/several-hubs.md).",
+    )  # fmt: skip
 
 
-COMMON_KEYS = ("decides", "contact", "allow_link_local", "spool", "closed", "rate", "serialise_by", "lacking")
+COMMON_KEYS = (
+    "decides", "contact", "allow_link_local", "spool", "closed", "rate", "serialise_by", "lacking", "shards",
+)  # fmt: skip
 """The keys of a system that aren't its connector's."""

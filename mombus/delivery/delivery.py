@@ -13,9 +13,9 @@ from mombus.delivery.inbox import Inbox
 from mombus.delivery.leased import LeasedSink
 from mombus.delivery.opening import note_beginnings
 from mombus.delivery.reader import Reader
-from mombus.delivery.routing import Routing
 from mombus.delivery.target import Patience
 from mombus.journal import audit, waiting
+from mombus.journal.inboxes import inbox_of, shard_of, system_of
 from mombus.journal.leaseholder import FencedJournal
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Delivery:
 
     `publish` stores replies; `prepare` puts a message in a target's words (outbound aliases, references) or says what
     is missing; `observe` is told of every hop. Sinks are connected by the caller before `run`. With `shared` other hubs
-    deliver from the same journal: each target is served under a lease, by `serve`.
+    deliver from the same journal: each inbox is served under a lease, by `serve`.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class Delivery:
         self._journal = journal
         self._patience = patience or Patience()
         self._js = js
-        self._targets = {target.system: target for target in targets}
+        self._targets = {target.inbox: target for target in targets}
         self._inbox_for = partial(
             Inbox, js=js, site=site, publish=publish, observe=observe, prepare=prepare, patience=self._patience,
             clock=clock,
         )  # fmt: skip
         self._inboxes: dict[str, Inbox] = {}
         if not shared:
-            self._inboxes = {target.system: self._inbox_for(target, journal=journal) for target in targets}
+            self._inboxes = {target.inbox: self._inbox_for(target, journal=journal) for target in targets}
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
@@ -80,18 +80,17 @@ class Delivery:
 
     async def begin(self) -> None:
         """Note where new routes begin, before anything is read and whoever delivers. Raises OtherStream."""
-        routings = {name: Routing(target) for name, target in self._targets.items()}
-        await note_beginnings(self._journal, Reader(self._js, "-", self._patience), routings)
+        await note_beginnings(self._journal, Reader(self._js, "-", self._patience), list(self._targets.values()))
 
-    async def serve(self, system: str, lease: Lease) -> None:
-        """Deliver to one target under a lease; when it is to be handed over, finish what is being written.
+    async def serve(self, name: str, lease: Lease) -> None:
+        """Deliver to one inbox under a lease; when it is to be handed over, finish what is being written.
 
         Cancelled when the lease is lost: what is being written is broken off then.
         """
-        target = self._targets[system]
+        target = self._targets[name]
         leased = replace(target, sink=LeasedSink(target.sink, lease))
-        inbox = self._inboxes[system] = self._inbox_for(leased, journal=FencedJournal(self._journal, lease))
-        running = asyncio.create_task(inbox.run(), name=f"inbox {system}")
+        inbox = self._inboxes[name] = self._inbox_for(leased, journal=FencedJournal(self._journal, lease))
+        running = asyncio.create_task(inbox.run(), name=f"inbox {name}")
         ending = asyncio.create_task(lease.ending.wait())
         try:
             await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -102,17 +101,34 @@ class Delivery:
                 task.cancel()
             await asyncio.gather(running, ending, return_exceptions=True)
             await inbox.close()
-            del self._inboxes[system]
+            del self._inboxes[name]
 
     @property
     def targets(self) -> Collection[str]:
         """Every system that is delivered to."""
-        return self._targets.keys()
+        return {target.system for target in self._targets.values()}
 
     @property
     def here(self) -> Collection[str]:
-        """The targets that this process delivers to now."""
+        """The inboxes that this process delivers from now."""
         return list(self._inboxes)
+
+    def inboxes(self, target: str) -> Sequence[str]:
+        """The inboxes of a target: one, or one per shard. Raises UnknownTargetError."""
+        found = [name for name, one in self._targets.items() if one.system == target]
+        if not found:
+            known = ", ".join(sorted(self.targets))
+            raise UnknownTargetError(f"'{target}' is no target; the targets are {known}")
+        return found
+
+    async def inbox_with(self, target: str, message_id: str) -> str:
+        """The inbox of a target that a waiting message is in; any if it doesn't wait. Raises UnknownTargetError."""
+        inboxes = self.inboxes(target)
+        if len(inboxes) > 1:
+            row = await self._journal.read(lambda connection: waiting.one(connection, target, message_id))
+            if row is not None:
+                return inbox_of(target, shard_of(row.lanes[0]))
+        return next((name for name in inboxes if name in self._inboxes), inboxes[0])
 
     async def opened(self) -> None:
         """Return once every target's routes have begun: what is stored from then on reaches it."""
@@ -131,7 +147,7 @@ class Delivery:
         await asyncio.gather(*(inbox.close() for inbox in list(self._inboxes.values())))
 
     async def status(self) -> list[Status]:
-        """How every target is."""
+        """How every inbox here is."""
         return await asyncio.gather(*(inbox.status() for inbox in list(self._inboxes.values())))
 
     async def waiting(
@@ -147,34 +163,39 @@ class Delivery:
         record: Record = audit.note,
     ) -> Done:  # fmt: skip
         """Do what a person decided about a waiting message, `record` writes it down. Raises UnknownTargetError."""
-        return await self._inbox(target).commands.do(
+        inbox = self._inbox(await self.inbox_with(target, message_id))
+        return await inbox.commands.do(
             command, message_id, who=who, why=why, document=document, record=record
         )  # fmt: skip
 
     async def arrived(self, object: str, id: str, target: str | None = None) -> None:
         """`object` `id` is known now (at `target`, or everywhere): what waits for it is looked at again."""
-        for name, inbox in list(self._inboxes.items()):
-            if target in {None, name}:
+        for inbox in list(self._inboxes.values()):
+            if target in {None, inbox.target.system}:
                 await inbox.commands.arrived(object, id)
 
-    def replaying(self, target: str) -> Replaying:
-        """The replays of a target. Raises UnknownTargetError."""
-        return self._inbox(target).replaying
+    def replaying(self, inbox: str) -> Replaying:
+        """The replays of an inbox. Raises UnknownTargetError."""
+        return self._inbox(inbox).replaying
 
     def pause(self, target: str, reason: str) -> None:
         """Write nothing to a target until `resume`. Raises UnknownTargetError."""
-        self._inbox(target).pause(reason)
+        for inbox in self._all_here(target):
+            inbox.pause(reason)
 
     def resume(self, target: str) -> None:
         """Go on after a pause, or after a halt whose cause is gone. Raises UnknownTargetError."""
-        self._inbox(target).resume()
+        for inbox in self._all_here(target):
+            inbox.resume()
 
-    def _inbox(self, target: str) -> Inbox:
-        try:
-            return self._inboxes[target]
-        except KeyError:
-            if target in self._targets:
-                text = f"another hub has '{target}', or will have it in some seconds: try again then"
-                raise BetweenHubsError(text) from None
-            known = ", ".join(sorted(self._targets))
-            raise UnknownTargetError(f"'{target}' is no target; the targets are {known}") from None
+    def _all_here(self, target: str) -> Sequence[Inbox]:
+        """The inboxes of a target that are here, at least one. Raises UnknownTargetError."""
+        here = [self._inboxes[name] for name in self.inboxes(target) if name in self._inboxes]
+        return here or [self._inbox(self.inboxes(target)[0])]
+
+    def _inbox(self, name: str) -> Inbox:
+        if name not in self._inboxes:
+            self.inboxes(system_of(name))
+            text = f"another hub has '{name}', or will have it in some seconds: try again then"
+            raise BetweenHubsError(text)
+        return self._inboxes[name]

@@ -61,7 +61,7 @@ class Inbox:
         self.standing = Standing(target, patience=patience, clock=clock, alarm=self._alarm, nudge=self.waking.nudge)
         dead = Dead(js, target.system, site)
         self.settling = Settling(
-            target.system, journal, self.hand, publish, observe, clock=clock, wake=self.waking.at_due,
+            target, journal, self.hand, publish, observe, clock=clock, wake=self.waking.at_due,
             parked=dead.copy, failing=self.standing.failing,
         )  # fmt: skip
         self.writing = Writing(
@@ -84,7 +84,7 @@ class Inbox:
             locks=Locks(self._serialised_by), poll=self.posting.poll, alarm=self._alarm,
         )  # fmt: skip
         self._reading = Reading(
-            target.system, site, Reader(js, f"to-{target.system}", patience), self.routing, self._arrivals, self.hand,
+            target, site, Reader(js, f"to-{target.inbox}", patience), self.routing, self._arrivals, self.hand,
             journal, self.settling, self.standing, self.waking, patience, self._turns.room, self._alarm,
         )  # fmt: skip
 
@@ -148,8 +148,9 @@ class Inbox:
 
     async def _recall(self) -> None:
         """What the journal remembers of the time before the stop."""
-        await self.settling.commit(partial(replays.withdraw_cancelled, target=self.target.system))
-        entries, intents = await waiting_entries(self.journal, self.target.system, self.clock())
+        mine = self.target
+        await self.settling.commit(partial(replays.withdraw_cancelled, inbox=mine.inbox, has=mine.has))
+        entries, intents = await waiting_entries(self.journal, mine, self.clock())
         self._arrivals.intents = intents
         for entry in entries:
             if entry.kind is Wait.POSTING:

@@ -13,32 +13,35 @@ from connectors.connector import Offer
 from mombus.delivery.arrivals import Beginning
 from mombus.delivery.lanes import Entry, Phase
 from mombus.delivery.reader import STREAM, OtherStream
-from mombus.journal import deliveries, waiting
+from mombus.delivery.routing import Routing
+from mombus.journal import deliveries, sharding, waiting
 from mombus.journal.deliveries import starts
 from mombus.journal.upsert import upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from mombus.delivery.reader import Reader
-    from mombus.delivery.routing import Routing
-    from mombus.delivery.target import Rule
+    from mombus.delivery.target import Rule, Target
     from mombus.journal.journal import Journal
 
 
-async def note_beginnings(journal: Journal, reader: Reader, routings: Mapping[str, Routing]) -> None:
+async def note_beginnings(journal: Journal, reader: Reader, targets: Sequence[Target]) -> None:
     """Note where the targets' new routes begin, before anything is read: what is stored from now on reaches them.
 
-    For hubs that share a journal, where the target's inbox may open later, in another hub. Raises OtherStream.
+    For hubs that share a journal, where the target's inbox may open later, in another hub. Of a target whose number of
+    shards changed it is noted for the inboxes that it had: those it has now go on from there. Raises OtherStream.
     """
     last, created = await reader.facts()
 
     def work(connection: Connection) -> None:
         _check_stream(connection, created)
-        for target, routing in routings.items():
-            _note(connection, target, routing.beginnings(), last)
+        for target in targets:
+            had = sharding.noted(connection, target.system)
+            for inbox in [target.inbox] if not had or target.inbox in had else sorted(had):
+                _note(connection, inbox, Routing(target).beginnings(), last)
 
     await journal.write(work)
 
@@ -48,7 +51,7 @@ ADOPTED = "*"
 
 
 async def open_reading(
-    journal: Journal, reader: Reader, target: str, routing: Routing
+    journal: Journal, reader: Reader, target: Target, routing: Routing
 ) -> tuple[dict[str, Beginning], int]:
     """Note new routes and return every route's beginning and the sequence to read after.
 
@@ -56,29 +59,34 @@ async def open_reading(
     stream isn't the one the journal's sequences belong to.
     """
     last, created = await reader.facts()
+    inbox = target.inbox
 
     def work(connection: Connection) -> tuple[dict[str, Beginning], int]:
         _check_stream(connection, created)
+        sharding.arrange(connection, target.system, target.inboxes)
         wanted = routing.beginnings()
-        _note(connection, target, wanted, last)
-        settled = deliveries.position(connection, target)
-        known, fresh = _known(connection, target)
+        _note(connection, inbox, wanted, last)
+        settled = deliveries.position(connection, inbox)
+        known, fresh = _known(connection, inbox)
         begin = _begin(wanted, known, fresh, settled)
         after = min([begin[name].from_seq - 1 for name in fresh & set(wanted)] + _settled(settled))
-        _remember(connection, target, begin, gone=set(known) - set(begin) - fresh)
-        deliveries.settle(connection, target, after)
+        _remember(connection, inbox, begin, gone=set(known) - set(begin) - fresh)
+        deliveries.settle(connection, inbox, after)
         return begin, after
 
     return await journal.write(work)
 
 
-async def waiting_entries(journal: Journal, target: str, now: datetime) -> tuple[list[Entry], set[str]]:
+async def waiting_entries(journal: Journal, target: Target, now: datetime) -> tuple[list[Entry], set[str]]:
     """What waits for a target, as entries without their bodies, and the messages whose write had begun."""
     rows, intents = await journal.read(
-        lambda connection: (waiting.rows(connection, target=target), deliveries.open_intents(connection, target))
-    )
+        lambda connection: (
+            waiting.rows(connection, target=target.system), deliveries.open_intents(connection, target.system)
+        )
+    )  # fmt: skip
     loop_now = asyncio.get_running_loop().time()
-    return [_entry(row, row.message_id in intents, now, loop_now) for row in rows], intents
+    mine = [row for row in rows if target.has(row.lanes[0])]
+    return [_entry(row, row.message_id in intents, now, loop_now) for row in mine], intents
 
 
 def _entry(row: waiting.Waiting, open: bool, now: datetime, loop_now: float) -> Entry:
@@ -97,13 +105,13 @@ def _check_stream(connection: Connection, created: datetime) -> None:
         raise OtherStream(_other_stream(other, created))
 
 
-def _note(connection: Connection, target: str, wanted: Mapping[str, Rule], last: int) -> None:
-    """Note the beginnings that aren't noted yet; they are fresh until the target's inbox has opened with them."""
-    known, _ = _known(connection, target)
+def _note(connection: Connection, inbox: str, wanted: Mapping[str, Rule], last: int) -> None:
+    """Note the beginnings that aren't noted yet; they are fresh until the inbox has opened with them."""
+    known, _ = _known(connection, inbox)
     adopted = known.get(ADOPTED)
     begin = {name: adopted or _beginning(rule, last) for name, rule in wanted.items() if name not in known}
     upsert(connection, starts, [
-        {"target": target, "what": name, "from_seq": b.from_seq, "from_time": b.from_time, "fresh": True}
+        {"inbox": inbox, "what": name, "from_seq": b.from_seq, "from_time": b.from_time, "fresh": True}
         for name, b in begin.items()
     ])  # fmt: skip
 
@@ -132,21 +140,21 @@ def _settled(settled: int | None) -> list[int]:
     return [] if settled is None else [settled]
 
 
-def _known(connection: Connection, target: str) -> tuple[dict[str, Beginning], set[str]]:
+def _known(connection: Connection, inbox: str) -> tuple[dict[str, Beginning], set[str]]:
     """What is noted, and which of it is fresh."""
     s = starts.c
-    rows = connection.execute(select(s.what, s.from_seq, s.from_time, s.fresh).where(s.target == target)).all()
+    rows = connection.execute(select(s.what, s.from_seq, s.from_time, s.fresh).where(s.inbox == inbox)).all()
     return {row[0]: Beginning(row[1], row[2]) for row in rows}, {row[0] for row in rows if row[3]}
 
 
-def _remember(connection: Connection, target: str, begin: Mapping[str, Beginning], gone: set[str]) -> None:
+def _remember(connection: Connection, inbox: str, begin: Mapping[str, Beginning], gone: set[str]) -> None:
     rows = [
-        {"target": target, "what": name, "from_seq": b.from_seq, "from_time": b.from_time, "fresh": False}
+        {"inbox": inbox, "what": name, "from_seq": b.from_seq, "from_time": b.from_time, "fresh": False}
         for name, b in begin.items()
     ]
     upsert(connection, starts, rows)
     for name in gone:
-        connection.execute(delete(starts).where(starts.c.target == target, starts.c.what == name))
+        connection.execute(delete(starts).where(starts.c.inbox == inbox, starts.c.what == name))
 
 
 def _other_stream(known: datetime, found: datetime) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mombus.delivery.routing import Routing
     from mombus.delivery.settling import Settling
     from mombus.delivery.standing import Standing
-    from mombus.delivery.target import Patience
+    from mombus.delivery.target import Patience, Target
     from mombus.delivery.waking import Waking
     from mombus.journal.journal import Journal
 
@@ -34,11 +34,11 @@ class Reading:
     """
 
     def __init__(  # noqa: PLR0917 - wired in one place
-        self, system: str, site: str, reader: Reader, routing: Routing, arrivals: Arrivals, hand: Hand,
+        self, target: Target, site: str, reader: Reader, routing: Routing, arrivals: Arrivals, hand: Hand,
         journal: Journal, settling: Settling, standing: Standing, waking: Waking, patience: Patience,
         room: asyncio.Event, alarm: Callable[[str], None],
     ) -> None:  # fmt: skip
-        self._system = system
+        self._target = target
         self._site = site
         self._reader = reader
         self._routing = routing
@@ -89,7 +89,7 @@ class Reading:
         await self._reader.close()
 
     async def _open(self) -> None:
-        self._arrivals.beginnings, after = await open_reading(self._journal, self._reader, self._system, self._routing)
+        self._arrivals.beginnings, after = await open_reading(self._journal, self._reader, self._target, self._routing)
         self._hand.read = max(self._hand.read, after)
         await self._reader.open(self._routing.filter(self._site), after)
         self.opened.set()

@@ -99,8 +99,12 @@ class Replaying:
         while not self._inbox.hand.caught_up:  # noqa: ASYNC110 - once after a start
             await asyncio.sleep(LOOK_S)
 
-    async def judge(self, part: Sequence[tuple[int, Message]], terms: Terms) -> list[Judged]:
-        """What becomes of these messages, in order, once it is `ready`. Changes nothing but `terms`."""
+    async def judge(self, messages: Sequence[tuple[int, Message]], terms: Terms) -> list[Judged]:
+        """What becomes of those of the messages that are in its lanes, in order, once it is `ready`.
+
+        Changes nothing but `terms`.
+        """
+        part = [(seq, message) for seq, message in messages if self._inbox.target.has(message.lane)]
         terms.seen.clear()
         system = self._inbox.target.system
         ids = [message.id for _, message in part] + [second_id(message, terms.replay) for _, message in part]
@@ -246,13 +250,14 @@ class Replaying:
     ) -> Callable[[Connection], bool]:
         inbox, now = self._inbox, self._inbox.clock()
         target = inbox.target.system
+        name = inbox.target.inbox
         reason = f"replay {terms.replay}"
         rows = [inbox.settling.waiting_row(entry, ToWait(Wait.REPLAYED, reason), now) for entry in entries]
         entering = {(one.message.object, one.message.key) for one in judged if one.fate in SENDING and one.enters}
         fates = Counter(one.fate.value for one in judged)
 
         def work(connection: Connection) -> bool:
-            if not replays.advance(connection, terms.replay, target, position=position, fates=fates):
+            if not replays.advance(connection, terms.replay, name, position=position, fates=fates):
                 return False
             waiting.put(connection, rows)
             deliveries.enter(connection, target, entering)

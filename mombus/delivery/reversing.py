@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from connectors.connector import MappingError
-from mombus.journal import deliveries
+from connectors.connector import MappingError, RetryableError
+from mombus.journal import deliveries, waiting
 from mombus.journal.deliveries import Outcome
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class Reversing:
     async def number(self, entry: Entry) -> str | Owed | Never | None:
         """The document number of what an entry reverses, None if the target gave none; or why there is none.
 
-        Raises MappingError when nothing is known of it: a person decides, and may let it pass without a number.
+        Raises MappingError when nothing is known of it: a person decides, and may let it pass without a number; and
+        RetryableError while another shard of the target has it.
         """
         original = entry.in_hand.reverses
         if original is None:
@@ -53,7 +54,11 @@ class Reversing:
             if other is not None:
                 self._hand.wait_for(entry, original)
                 return Owed(f"it reverses {other.object} {other.key}, which isn't posted yet")
-        posted = await self._journal.read(lambda c: deliveries.posted(c, self._system, original))
+        posted, waits = await self._journal.read(
+            lambda c: (deliveries.posted(c, self._system, original), waiting.one(c, self._system, original))
+        )  # fmt: skip
+        if waits is not None or (posted is not None and posted.outcome is Outcome.INTENT):
+            raise RetryableError("what it reverses isn't posted yet in another shard")
         if posted is None:
             if entry.waived:
                 return None

@@ -28,6 +28,7 @@ class Routing:
 
     def __init__(self, target: Target) -> None:
         self._system = target.system
+        self._shard = target.shard
         self._owned = target.owned
         self._rules: dict[str, list[Rule]] = {}
         for rule in target.rules:
@@ -53,6 +54,7 @@ class Routing:
             site=site,
             object=objects.pop() if len(objects) == 1 else None,
             verb=verbs.pop() if len(verbs) == 1 else None,
+            partition=self._shard,
         )
 
     def wants(self, subject: str) -> bool:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from canonical.message import Message
     from connectors.connector import Level
     from mombus.delivery.hand import Hand
-    from mombus.delivery.target import Observe, Publish
+    from mombus.delivery.target import Observe, Publish, Target
     from mombus.journal.journal import Journal
 
 _STATES = {Wait.RETRYING: State.RETRYING, Wait.PARKED: State.PARKED, Wait.IN_DOUBT: State.IN_DOUBT}
@@ -77,11 +77,12 @@ class Settling:
     tried again at its due time."""
 
     def __init__(
-        self, system: str, journal: Journal, hand: Hand, publish: Publish, observe: Observe,
+        self, target: Target, journal: Journal, hand: Hand, publish: Publish, observe: Observe,
         *, clock: Callable[[], datetime], wake: Callable[[Entry], None], parked: Callable[[Entry, Message, str], None],
         failing: Callable[[str | None], None],
     ) -> None:  # fmt: skip
-        self._system = system
+        self._system = target.system
+        self._inbox = target.inbox
         self._journal = journal
         self._hand = hand
         self._publish = publish
@@ -146,7 +147,7 @@ class Settling:
         """Keep how far all is settled if that is `step` further than noted: what was read was none of the target's."""
         through = self._hand.settled_through(())
         if through >= self._noted + step:
-            await self.commit(lambda connection: deliveries.settle(connection, self._system, through))
+            await self.commit(lambda connection: deliveries.settle(connection, self._inbox, through))
             self._noted = through
 
     def hop(self, entry: Entry, state: State, reason: str = "", **more: Any) -> None:
@@ -183,7 +184,7 @@ class Settling:
         entering = {entry.thing for entry in entries if entry.enters}
         withdrawn = [*settlement.withdrawn, *(entry.id for entry, to_wait in waits if not to_wait.open and entry.open)]
         unasked = [*settlement.unasked, *(entry.id for entry, to_wait in waits if entry.asks and not to_wait.open)]
-        target = self._system
+        target, inbox = self._system, self._inbox
 
         def work(connection: Connection) -> None:
             deliveries.reopen(connection, target, settlement.reopened)
@@ -195,7 +196,7 @@ class Settling:
             waiting.take(connection, target, taken)
             waiting.put(connection, room)
             if seq is not None:
-                deliveries.settle(connection, target, seq)
+                deliveries.settle(connection, inbox, seq)
             if settlement.record is not None:
                 settlement.record(connection)
 

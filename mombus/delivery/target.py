@@ -9,8 +9,10 @@ from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 from canonical.message import Message
+from canonical.subjects import PARTITIONS
 from connectors.connector import Level, Sink
 from mombus.config.closing import Closing
+from mombus.journal.inboxes import inbox_of, inboxes_of, shard_of
 
 Expression: TypeAlias = Callable[[Mapping[str, Any]], Any]
 """A compiled expression over `{body, object, verb, action, source, key, occurred, …}`. May raise ValueError."""
@@ -59,7 +61,8 @@ class Target:
     `write_timeout_s` is how long a write or find may take before its outcome counts as unknown. `closed` tells of a
     time the closing that it is in. `rate_per_s` is how many messages are written to it at most. `serialise_by` are the
     objects of which two messages that name the same one are never written at once. `lacking_s` is how long what it
-    refuses for missing stock waits until it is parked.
+    refuses for missing stock waits until it is parked. With a `shard` it is one of the target's shards: it gets what is
+    in the lanes of that partition.
     """
 
     system: str
@@ -72,6 +75,21 @@ class Target:
     rate_per_s: float | None = None
     serialise_by: frozenset[str] = frozenset()
     lacking_s: float = 8 * 3600.0
+    shard: int | None = None
+
+    @property
+    def inbox(self) -> str:
+        """The name of its inbox."""
+        return inbox_of(self.system, self.shard)
+
+    @property
+    def inboxes(self) -> tuple[str, ...]:
+        """Every inbox of the system."""
+        return inboxes_of(self.system, 1 if self.shard is None else PARTITIONS)
+
+    def has(self, lane: str) -> bool:
+        """True if a lane is this one's."""
+        return self.shard is None or self.shard == shard_of(lane)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

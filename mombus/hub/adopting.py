@@ -23,6 +23,7 @@ from mombus.hub.belonging import Found, difference, known, leave, look
 from mombus.journal import audit, belonging, deliveries
 from mombus.journal.audit import Deed
 from mombus.journal.deliveries import Outcome, positions, starts, streams
+from mombus.journal.inboxes import system_of
 from mombus.journal.upsert import upsert
 
 if TYPE_CHECKING:
@@ -42,15 +43,15 @@ MOST_IN_HAND = 5000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a target's reading goes on: after `seq`; `in_hand` had begun there, by sequence."""
+    """Where an inbox's reading goes on: after `seq`; `in_hand` had begun there, by sequence."""
 
-    target: str
+    inbox: str
     seq: int
     in_hand: tuple[tuple[int, Message], ...] = ()
 
     def __str__(self) -> str:
         begun = f", {len(self.in_hand)} messages there may have taken effect" if self.in_hand else ""
-        return f"{self.target}: reading goes on after {self.seq}{begun}"
+        return f"{self.inbox}: reading goes on after {self.seq}{begun}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ async def plan(bus: Bus, journal: Journal, site: str) -> Plan:
     """What is wrong, and where each target's reading would go on. Raises NotOurs when MOM or LATEST is gone."""
     found = await look(bus.js, site)
     mine, created = await journal.read(known)
-    settled = await journal.read(lambda c: {name: deliveries.position(c, name) or 0 for name in deliveries.targets(c)})
+    settled = await journal.read(lambda c: {name: deliveries.position(c, name) or 0 for name in deliveries.inboxes(c)})
     same = created in {None, found.created} and (mine is None or found.last_seq >= mine.last_seq)
     readers = {one.name.removeprefix(DURABLE): one for one in await _readers(bus.js)} if same else {}
     places = [
@@ -103,11 +104,11 @@ async def _readers(js: JetStreamContext) -> Sequence[ConsumerInfo]:
 
 
 async def _place(
-    bus: Bus, target: str, known: int, reader: ConsumerInfo | None, last: int, *, fresh: bool
+    bus: Bus, inbox: str, known: int, reader: ConsumerInfo | None, last: int, *, fresh: bool
 ) -> Place:  # fmt: skip
     """A journal that knows more than the reader goes on by itself; positions beyond the stream's end go back to it."""
     if reader is None:
-        return Place(target, last if fresh else min(known, last))
+        return Place(inbox, last if fresh else min(known, last))
     floor = (reader.ack_floor.stream_seq or 0) if reader.ack_floor else 0
     reached = (reader.delivered.stream_seq or 0) if reader.delivered else 0
     after = min(max(known, floor), last)
@@ -116,26 +117,26 @@ async def _place(
         for seq in range(after + 1, min(reached, last, after + MOST_IN_HAND) + 1)
         if (message := await bus.at(MOM, seq)) is not None
     ]
-    return Place(target, after, tuple(in_hand))
+    return Place(inbox, after, tuple(in_hand))
 
 
 def _go_on(connection: Connection, place: Place) -> None:
-    upsert(connection, positions, [{"target": place.target, "seq": place.seq}])
+    upsert(connection, positions, [{"inbox": place.inbox, "seq": place.seq}])
     begins = starts.c
     connection.execute(
-        update(starts).where(begins.target == place.target, begins.from_seq > place.seq + 1)
+        update(starts).where(begins.inbox == place.inbox, begins.from_seq > place.seq + 1)
         .values(from_seq=place.seq + 1)
     )  # fmt: skip
     upsert(connection, starts, [
-        {"target": place.target, "what": ADOPTED, "from_seq": place.seq + 1, "from_time": None, "fresh": False}
+        {"inbox": place.inbox, "what": ADOPTED, "from_seq": place.seq + 1, "from_time": None, "fresh": False}
     ])  # fmt: skip
-    now = datetime.now(UTC)
-    done = deliveries.look_up(connection, place.target, [message.id for _, message in place.in_hand], (), ()).done
+    now, target = datetime.now(UTC), system_of(place.inbox)
+    done = deliveries.look_up(connection, target, [message.id for _, message in place.in_hand], (), ()).done
     rows = [
-        {"target": place.target, "message_id": message.id, "seq": seq, "object": message.object, "key": message.key,
+        {"target": target, "message_id": message.id, "seq": seq, "object": message.object, "key": message.key,
          "outcome": Outcome.INTENT, "late": False, "at": now, "replied": True}
         for seq, message in place.in_hand
         if message.id not in done
     ]  # fmt: skip
     if rows:
-        deliveries.intend(connection, place.target, rows)
+        deliveries.intend(connection, target, rows)

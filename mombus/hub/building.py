@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from canonical.message import Verb
+from canonical.subjects import PARTITIONS
 from connectors.connector import Answers, Rejected, Sink, Surroundings
 from connectors.jsonata import compile as compile_expression
 from mombus.config.closing import closed_at
@@ -75,7 +76,7 @@ def make_targets(
     bus: Bus,
     aliases: Aliases,
 ) -> list[Target]:
-    """Every system that is written to or asked: its routes' rules, and the objects it owns.
+    """Every system that is written to or asked, or each of its shards: its routes' rules, and the objects it owns.
 
     An owner whose connector does neither is a target as well, so that who asks it is told at once.
     """
@@ -88,12 +89,15 @@ def make_targets(
             )  # fmt: skip
             rules = [rule_of(route) for route in config.routes if session.system in route.to]
             system, zone = config.systems[session.system], config.plant.timezone
-            targets.append(Target(
-                system=session.system, sink=sink, rules=rules, owned=owned, connect=reconnecting(session),
-                closed=partial(closed_at, system.closed, timezone=zone) if system.closed else None,
-                rate_per_s=system.rate_per_s, serialise_by=frozenset(system.serialise_by),
-                lacking_s=system.lacking.total_seconds(),
-            ))  # fmt: skip
+            targets += [
+                Target(
+                    system=session.system, sink=sink, rules=rules, owned=owned, connect=reconnecting(session),
+                    closed=partial(closed_at, system.closed, timezone=zone) if system.closed else None,
+                    rate_per_s=system.rate_per_s, serialise_by=frozenset(system.serialise_by),
+                    lacking_s=system.lacking.total_seconds(), shard=shard,
+                )
+                for shard in (range(PARTITIONS) if system.shards > 1 else (None,))
+            ]  # fmt: skip
     return targets
 
 

@@ -67,8 +67,14 @@ class Connecting:
     async def serve(self, system: str) -> None:
         """Read one system, or connect it if it isn't read, until cancelled. The connection stays until `leave`."""
         session = self._sessions[system]
-        session.mark(Condition.STARTING, "not connected yet")
+        _mark_starting(session)
         await self._run(session)[1]
+
+    async def connect(self, system: str) -> None:
+        """Connect one system that another hub reads, until cancelled. The connection stays until `leave`."""
+        session = self._sessions[system]
+        _mark_starting(session)
+        await _connect_first(session)
 
     async def leave(self, system: str) -> None:
         """Say goodbye to one system: another hub has it, or will."""
@@ -105,6 +111,12 @@ class Connecting:
             return await self._intake.accept(session.system, item)
         except (BusError, SQLAlchemyError) as error:
             raise RetryableError(f"it can't be stored now: {str(error).splitlines()[0]}") from error
+
+
+def _mark_starting(session: Session) -> None:
+    """Another task may have connected it already."""
+    if session.condition is Condition.ELSEWHERE:
+        session.mark(Condition.STARTING, "not connected yet")
 
 
 async def _connect_first(session: Session) -> None:

@@ -19,6 +19,7 @@ from mombus.delivery.delivery import UnknownTargetError
 from mombus.hub import reporting
 from mombus.hub.auditing import Auditing
 from mombus.hub.session import Condition
+from mombus.hub.shards import by_target
 from mombus.index.journey import journey
 from mombus.journal import audit, disagreements, parked, selection
 from mombus.journal.audit import Deed
@@ -89,11 +90,15 @@ class FrontDesk:
     async def systems(self) -> list[dict[str, Any]]:
         """The systems as this hub sees them."""
         said, probes = await asyncio.gather(self._delivery.status(), self._probes())
-        statuses = {status.target: status for status in said}
-        return [
+        statuses = by_target(said)
+        rows = [
             reporting.system_row(session, probe, statuses.get(name), self._observing.flows)
             for (name, session), probe in zip(self._sessions.items(), probes, strict=True)
         ]
+        for row in rows:
+            if self._config.systems[row["name"]].shards > 1:
+                row["shards"] = sum(status.target == row["name"] for status in said)
+        return rows
 
     async def status(self) -> Mapping[str, Any]:
         """Systems, flows, what waits, the last messages, and what a person should look at.

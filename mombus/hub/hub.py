@@ -148,7 +148,7 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     sharing = None
     if config.bus.shared:
         sharing = Sharing(config, journal, handovers=handovers, connecting=connecting, address=server.url)
-        handovers.desk.neighbours = Neighbours(bus, config.plant.site, sharing.holder)
+        handovers.desk.neighbours = Neighbours(bus, config.plant.site, sharing)
         handovers.replays.hub = sharing.holder.hub
     stack.push_async_callback(_stop, tasks, handovers.delivery, sharing)
     if sharing is not None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from mombus.bus.commands import listen, pass_on
+from mombus.hub.shards import together
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from mombus.bus.connection import Bus
-    from mombus.journal.leaseholder import Leaseholder
+    from mombus.hub.sharing import Sharing
     from mombus.journal.leases import Peer
 
     Answer = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
@@ -31,10 +32,11 @@ log = structlog.get_logger()
 class Neighbours:
     """The other hubs, as one hub asks them."""
 
-    def __init__(self, bus: Bus, site: str, holder: Leaseholder) -> None:
+    def __init__(self, bus: Bus, site: str, sharing: Sharing) -> None:
         self._bus = bus
         self._site = site
-        self._holder = holder
+        self._sharing = sharing
+        self._holder = sharing.holder
 
     @property
     def hub(self) -> str:
@@ -53,11 +55,13 @@ class Neighbours:
         await listening(answer=answer, hub=self.hub)
 
     async def systems(self, own: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The systems, each as the hub sees it that has it; `hub` is then where that one is."""
+        """The systems, each as the hubs see it that have it or some of its shards; `hub` is where others are."""
         others = [peer for peer in self._holder.peers if peer.hub != self._holder.hub]
         found = await asyncio.gather(*map(self._systems_of, others))
-        theirs = {row["name"]: row for rows in found for row in rows}
-        return [theirs.get(row["name"], row) if row["health"] == ELSEWHERE else row for row in own]
+        theirs: dict[str, list[dict[str, Any]]] = {}
+        for row in (row for rows in found for row in rows):
+            theirs.setdefault(row["name"], []).append(row)
+        return [_seen(row, theirs.get(row["name"], [])) for row in own]
 
     def trouble(self) -> list[str]:
         """What is wrong among the hubs."""
@@ -69,11 +73,17 @@ class Neighbours:
     async def _answer(self, here: Answer, name: str, question: Mapping[str, Any]) -> Any:
         """Answer, or pass it on. Raises ValueError with the other hub's refusal."""
         about = _about(question)
-        if about is not None and name not in READ_ANYWHERE and not self._holder.has(about):
-            peer = await self._holder.holder(about)
-            if peer is not None and peer.hub != self._holder.hub:
-                return await pass_on(self._bus, site=self._site, name=name, question=question, hub=peer.hub)
-        return await here(name, question)
+        names: Sequence[str] = ()
+        if about is not None and name not in READ_ANYWHERE:
+            names = await self._sharing.leases_for(name, about, question.get("id"))
+        far = await self._holder.holders([one for one in names if not self._holder.has(one)])
+        others = [peer.hub for peer in far if peer.hub != self._holder.hub]
+        answers = [
+            await pass_on(self._bus, site=self._site, name=name, question=question, hub=other) for other in others
+        ]
+        if not others or any(map(self._holder.has, names)):
+            return await here(name, question)
+        return answers[-1]
 
     async def _systems_of(self, peer: Peer) -> list[dict[str, Any]]:
         try:
@@ -84,6 +94,14 @@ class Neighbours:
             log.warning("a hub doesn't say how it is", hub=peer.address, reason=str(error))
             return []
         return [row | {"hub": peer.address} for row in rows if row["health"] != ELSEWHERE]
+
+
+def _seen(own: dict[str, Any], theirs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One system as it is on this hub and on others: all together if it is in shards, else as who has it sees it."""
+    here = [own] if own["health"] != ELSEWHERE else []
+    if not theirs or (here and "shards" not in own):
+        return own
+    return together([*here, *theirs]) if "shards" in own else theirs[0]
 
 
 def _about(question: Mapping[str, Any]) -> str | None:

@@ -51,7 +51,7 @@ class Reading:
 
     async def run(self) -> None:
         """Until cancelled."""
-        seen = self._session.opened
+        seen = self._session.left
         while True:
             try:
                 self._held_since = math.inf

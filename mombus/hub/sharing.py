@@ -1,28 +1,34 @@
 """This hub among several that share one journal: what it does under leases, and who does the rest.
 
-There is a lease for each system: its holder reads it and writes to it, over the one connection. There is one for the
-house: expiring requests, hearing their answers, forgetting what is of no use any more. Doors, pages and the index are
-every hub's, and so is a spool: what a hub has spooled it hands over itself.
+There is a lease for each system: its holder reads it and writes to it, over the one connection. A system that is
+written to in shards has a lease for each shard, and one for reading it; each hub that has one of them has a connection.
+There is one for the house: expiring requests, hearing their answers, forgetting what is of no use any more. Doors,
+pages and the index are every hub's, and so is a spool: what a hub has spooled it hands over itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from mombus.journal.inboxes import system_of
 from mombus.journal.leaseholder import Leaseholder
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
-    from mombus.config.model import Config
+    from mombus.config.model import Config, System
     from mombus.hub.connecting import Connecting
     from mombus.hub.handovers import Handovers
     from mombus.journal.journal import Journal
     from mombus.journal.leaseholder import Duty, Lease
 
+READING = "source"
+"""The part of a system in shards that is read."""
 HOUSE = ":house"
 """The lease for what one hub does for all; a system can't be called that."""
 
@@ -36,9 +42,36 @@ class Sharing:
         self._systems = list(config.systems)
         self._handovers = handovers
         self._connecting = connecting
-        duties: dict[str, Duty] = {name: partial(self._serve, name) for name in self._systems}
+        self._working = Counter[str]()
+        self._coming_and_going = {name: asyncio.Lock() for name in self._systems}
+        duties: dict[str, Duty] = {}
+        for system in config.systems.values():
+            duties.update(self._duties(system))
         duties[HOUSE] = self._keep_house
         self.holder = Leaseholder(journal, duties, address=address, plan=plan(config))
+
+    def _duties(self, system: System) -> dict[str, Duty]:
+        name = system.name
+        if system.shards == 1:
+            inbox = name if name in self._handovers.delivery.targets else None
+            return {name: partial(self._serve, name, inbox=inbox, reads=True)}
+        shards = self._handovers.delivery.inboxes(name)
+        return {
+            f"{name}:{READING}": partial(self._serve, name, inbox=None, reads=True),
+            **{inbox: partial(self._serve, name, inbox=inbox, reads=False) for inbox in shards},
+        }
+
+    async def leases_for(self, command: str, about: str, id: str | None) -> Sequence[str]:
+        """The leases of those who do a command about a system, and a message with that id or beginning of it."""
+        delivery = self._handovers.delivery
+        if about not in delivery.targets or delivery.inboxes(about) == [about]:
+            return [about]
+        if command == "resume":
+            return [f"{about}:{READING}", *delivery.inboxes(about)]
+        if command != "do" or not id:
+            return []
+        found = [row.message_id for row in await delivery.waiting(target=about) if row.message_id.startswith(id)]
+        return [await delivery.inbox_with(about, found[0])] if len(found) == 1 else []
 
     async def begin(self) -> None:
         """Before anything else: note where new routes begin, whoever delivers. Raises OtherStream."""
@@ -54,7 +87,7 @@ class Sharing:
 
     def _here(self) -> list[str | None]:
         kept: list[str | None] = [None] if self.holder.has(HOUSE) else []
-        return [*kept, *self._handovers.delivery.here]
+        return [*kept, *{system_of(inbox) for inbox in self._handovers.delivery.here}]
 
     async def end(self) -> None:
         """Finish what is in hand and hand everything over, while `run` goes on."""
@@ -63,28 +96,39 @@ class Sharing:
     async def _keep_house(self, lease: Lease) -> None:
         await _until_ending(lease, self._handovers.housework())
 
-    async def _serve(self, system: str, lease: Lease) -> None:
-        """Read a system and deliver to it. Reading stops first; the connection is closed last."""
-        delivering = asyncio.create_task(self._deliver(system, lease))
-        works = [self._handovers.replays.feed(system)] if self._is_target(system) else []
-        if self._connecting.reaches(system):
-            works.append(self._connecting.serve(system))
-        try:
-            await _until_ending(lease, works, delivering)
-            await delivering
-        finally:
-            delivering.cancel()
-            await asyncio.gather(delivering, return_exceptions=True)
-            await self._leave(system)
+    async def _serve(self, system: str, lease: Lease, *, inbox: str | None, reads: bool) -> None:
+        """Read a system, deliver from an inbox, or both. Reading stops first; the connection is closed last."""
+        async with self._at_work(system):
+            delivering = asyncio.create_task(self._deliver(inbox, lease))
+            works = [self._handovers.replays.feed(inbox)] if inbox is not None else []
+            if self._connecting.reaches(system):
+                works.append(self._connecting.serve(system) if reads else self._connecting.connect(system))
+            try:
+                await _until_ending(lease, works, delivering)
+                await delivering
+            finally:
+                delivering.cancel()
+                await asyncio.gather(delivering, return_exceptions=True)
 
-    async def _deliver(self, system: str, lease: Lease) -> None:
-        if self._is_target(system):
-            await self._handovers.delivery.serve(system, lease)
+    async def _deliver(self, inbox: str | None, lease: Lease) -> None:
+        if inbox is not None:
+            await self._handovers.delivery.serve(inbox, lease)
         else:
             await lease.ending.wait()
 
-    def _is_target(self, system: str) -> bool:
-        return system in self._handovers.delivery.targets
+    @asynccontextmanager
+    async def _at_work(self, system: str) -> AsyncIterator[None]:
+        """Who is at work with a system keeps its connection; the last one to go closes it."""
+        self._working[system] += 1
+        try:
+            async with self._coming_and_going[system]:
+                pass
+            yield
+        finally:
+            self._working[system] -= 1
+            async with self._coming_and_going[system]:
+                if not self._working[system]:
+                    await self._leave(system)
 
     async def _leave(self, system: str) -> None:
         if self._connecting.reaches(system):
@@ -110,6 +154,6 @@ async def _until_ending(
 
 def plan(config: Config) -> str:
     """A digest of what hubs that share a journal must agree on: who there is, who owns what, what goes where."""
-    kinds = sorted((system.name, system.kind) for system in config.systems.values())
+    kinds = sorted((system.name, system.kind, system.shards) for system in config.systems.values())
     said = config.model_dump_json(include={"plant", "objects", "routes", "aliases"})
     return sha256(f"{kinds}{said}".encode()).hexdigest()[:16]

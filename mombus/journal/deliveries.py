@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from mombus.journal.databases import alone
+from mombus.journal.inboxes import system_of
 from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
 
@@ -93,20 +94,20 @@ entered = Table(
 
 positions = Table(
     "positions", metadata,
-    Column("target", String(32), primary_key=True),
+    Column("inbox", String(40), primary_key=True),
     Column("seq", BigInteger, nullable=False),
 )  # fmt: skip
-"""Everything up to this stream sequence is settled for the target: written, moved to the waiting room or not its."""
+"""Everything up to this stream sequence is settled for the inbox: written, moved to the waiting room or not its."""
 
 starts = Table(
     "starts", metadata,
-    Column("target", String(32), primary_key=True),
+    Column("inbox", String(40), primary_key=True),
     Column("what", String(128), primary_key=True),
     Column("from_seq", BigInteger, nullable=False),
     Column("from_time", Instant),
     Column("fresh", Boolean, nullable=False),
 )  # fmt: skip
-"""Where each route of a target began: what is older is none of its. Fresh: the target hasn't read for it yet."""
+"""Where each route of an inbox began: what is older is none of its. Fresh: the inbox hasn't read for it yet."""
 
 streams = Table(
     "streams", metadata,
@@ -261,14 +262,14 @@ def enter(connection: Connection, target: str, things: Iterable[tuple[str, str]]
     upsert(connection, entered, [{"target": target, "object": name, "key": key} for name, key in things])
 
 
-def settle(connection: Connection, target: str, seq: int) -> None:
-    """Everything up to `seq` is settled for the target."""
-    upsert(connection, positions, [{"target": target, "seq": seq}])
+def settle(connection: Connection, inbox: str, seq: int) -> None:
+    """Everything up to `seq` is settled for the inbox."""
+    upsert(connection, positions, [{"inbox": inbox, "seq": seq}])
 
 
-def position(connection: Connection, target: str) -> int | None:
-    """Up to where everything is settled, None if the target has never been read."""
-    return connection.execute(select(positions.c.seq).where(positions.c.target == target)).scalar()
+def position(connection: Connection, inbox: str) -> int | None:
+    """Up to where everything is settled, None if the inbox has never been read."""
+    return connection.execute(select(positions.c.seq).where(positions.c.inbox == inbox)).scalar()
 
 
 def stream_created(connection: Connection, name: str) -> datetime | None:
@@ -277,7 +278,7 @@ def stream_created(connection: Connection, name: str) -> datetime | None:
 
 
 def furthest(connection: Connection) -> int:
-    """The furthest position of any target, 0 if there is none."""
+    """The furthest position of any inbox, 0 if there is none."""
     return connection.execute(select(func.max(positions.c.seq))).scalar() or 0
 
 
@@ -291,9 +292,14 @@ def same_stream(connection: Connection, name: str, created: datetime) -> datetim
     return None if known == created else known
 
 
+def inboxes(connection: Connection) -> list[str]:
+    """Every inbox that was ever read for."""
+    return list(connection.execute(select(positions.c.inbox)).scalars())
+
+
 def targets(connection: Connection) -> list[str]:
     """Every target that was ever read for."""
-    return list(connection.execute(select(positions.c.target)).scalars())
+    return sorted(set(map(system_of, inboxes(connection))))
 
 
 def prune(connection: Connection, target: str, before: datetime, limit: int) -> int:

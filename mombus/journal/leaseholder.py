@@ -17,7 +17,7 @@ from mombus.journal.journal import Journal
 from mombus.journal.leases import Held, LeaseLost, Peer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -149,11 +149,11 @@ class Leaseholder:
         """True while this hub has the lease."""
         return name in self._mine
 
-    async def holder(self, name: str) -> Peer | None:
-        """The hub that has a lease now."""
+    async def holders(self, names: Collection[str]) -> list[Peer]:
+        """The hubs that have these leases now."""
         view = await self._journal.read(_view)
-        hub = next((one.hub for one in view.standing if one.name == name and one.live), None)
-        return next((peer for peer in view.hubs if peer.hub == hub), None)
+        found = {one.hub for one in view.standing if one.name in names and one.live}
+        return [peer for peer in view.hubs if peer.hub in found]
 
     async def run(self) -> None:
         """Renew, take and hand over until cancelled; then break off what is left."""
@@ -214,8 +214,7 @@ class Leaseholder:
 
         for name, epoch in (await self._journal.write(take)).items():
             if epoch is not None:
-                before = held.get(name)
-                calm = 0.0 if before is None or before.let_go else clock() + CALM_S
+                calm = 0.0 if _was_let_go(name, self._view.standing) else clock() + CALM_S
                 self._begin(Lease(name, self.hub, epoch, lambda: self._until, calm))
 
     def _begin(self, lease: Lease) -> None:
@@ -277,6 +276,11 @@ class Leaseholder:
 
 def _is_live(held: Held | None) -> bool:
     return held is not None and held.live
+
+
+def _was_let_go(name: str, standing: Sequence[Held]) -> bool:
+    """True if nobody was broken off under that lease, or under one for another sharing out of the same system."""
+    return all(one.let_go for one in standing if one.name == name or leases.exclude(one.name, name))
 
 
 def _view(connection: Connection) -> View:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import BigInteger, Column, Float, String, Table, Text, cast, delete, extract, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from mombus.journal.databases import alone
 from mombus.journal.tables import metadata
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 OVER = 0.0
 """The expiry of a lease that was let go."""
+VOID = -1.0
+"""The expiry of one that ran out before the system was shared out in another way."""
 
 FORGOTTEN_S = 86_400
 """How long a hub that was killed is remembered."""
@@ -83,7 +86,18 @@ def renew(  # noqa: PLR0917 - one row
 
 
 def take(connection: Connection, hub: str, name: str, ttl_s: float) -> int | None:
-    """Take a lease nobody has, or that the hub had before: its new epoch, None if another hub was faster."""
+    """Take a lease nobody has, or that the hub had before: its new epoch, None if another hub was faster.
+
+    `system` stands for a whole system, `system:part` for a part of it: while one of them is held, none of the other
+    sort can be taken; those that ran out are over for good.
+    """
+    alone(connection)
+    other = _other_sort(name)
+    connection.execute(
+        update(leases).where(other, leases.c.expires > OVER, leases.c.expires <= _now()).values(expires=VOID)
+    )
+    if connection.execute(select(leases.c.name).where(other, leases.c.expires > OVER).limit(1)).first() is not None:
+        return None
     row = insert(leases).values(name=name, hub=hub, epoch=1, expires=_now() + ttl_s)
     free = (leases.c.expires <= _now()) | (leases.c.hub == hub)
     taken = row.on_conflict_do_update(
@@ -124,6 +138,17 @@ def living(connection: Connection) -> Sequence[Peer]:
     h = hubs.c
     rows = connection.execute(select(h.hub, h.address, h.plan).where(h.expires > _now()).order_by(h.hub))
     return [Peer(*row) for row in rows]
+
+
+def exclude(one: str, other: str) -> bool:
+    """True for a lease of a whole system and one of a part of it."""
+    return one.partition(":")[0] == other.partition(":")[0] and (":" in one) != (":" in other)
+
+
+def _other_sort(name: str) -> ColumnElement[bool]:
+    """The leases for parts of a system, of the whole; for the whole, of a part."""
+    system, is_part, _ = name.partition(":")
+    return leases.c.name == system if is_part else leases.c.name.startswith(f"{system}:", autoescape=True)
 
 
 def _now() -> ColumnElement[float]:

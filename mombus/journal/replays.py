@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, String, Table, Text, delete, func, select, update
+from sqlalchemy import BigInteger, Column, String, Table, Text, func, select, update
 
 from mombus.journal.deliveries import Outcome, deliveries
+from mombus.journal.inboxes import system_of
 from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
-from mombus.journal.waiting import Wait, waiting
+from mombus.journal.waiting import Wait, take, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -46,7 +47,7 @@ class Progress(StrEnum):
 replays = Table(
     "replays", metadata,
     Column("id", String(40), primary_key=True),
-    Column("target", String(32), primary_key=True),
+    Column("inbox", String(40), primary_key=True),
     Column("selection", Text, nullable=False),
     Column("manner", String(16), nullable=False),
     Column("who", Text, nullable=False),
@@ -63,14 +64,14 @@ replays = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """One replay to one target.
+    """One replay to one inbox: to a target, or to one of its shards.
 
     `selection` says what is sent, as JSON. `total` messages up to the stream's sequence `upto` are selected; those up
     to `position` have been dealt with: `fates` counts what became of them.
     """
 
     id: str
-    target: str
+    inbox: str
     selection: str
     manner: Manner
     who: str
@@ -84,6 +85,11 @@ class Replay:
     ended: datetime | None = None
 
     @property
+    def target(self) -> str:
+        """The target that the inbox is of."""
+        return system_of(self.inbox)
+
+    @property
     def runs(self) -> bool:
         """True until it has ended."""
         return self.progress is Progress.RUNNING
@@ -95,42 +101,47 @@ def begin(connection: Connection, replay: Replay) -> None:
     upsert(connection, replays, [row | {"fates": json.dumps(dict(replay.fates))}])
 
 
-def advance(connection: Connection, id: str, target: str, *, position: int, fates: Mapping[str, int]) -> bool:
+def advance(connection: Connection, id: str, inbox: str, *, position: int, fates: Mapping[str, int]) -> bool:
     """Everything up to `position` is dealt with; False if the replay doesn't run any more, then nothing changes."""
-    replay = find(connection, id, target)
+    replay = find(connection, id, inbox)
     if replay is None:
         return False
     counted = Counter(replay.fates) + Counter(fates)
-    return _change(connection, id, target, position=position, fates=json.dumps(counted))
+    return _change(connection, id, inbox, position=position, fates=json.dumps(counted))
 
 
-def end(connection: Connection, id: str, target: str, progress: Progress, now: datetime) -> bool:
+def end(connection: Connection, id: str, inbox: str, progress: Progress, now: datetime) -> bool:
     """It is over; False if it was before."""
-    return _change(connection, id, target, progress=progress, ended=now)
+    return _change(connection, id, inbox, progress=progress, ended=now)
 
 
-def withdraw_cancelled(connection: Connection, target: str) -> int:
-    """Take out what cancelled replays brought and wasn't begun, where a kill came before that; returns how many."""
-    w, d = waiting.c, deliveries.c
-    cancelled = select(replays.c.id).where(replays.c.target == target, replays.c.progress == Progress.CANCELLED)
+def withdraw_cancelled(connection: Connection, inbox: str, has: Callable[[str], bool]) -> int:
+    """Take out what cancelled replays brought and wasn't begun, where a kill came before that; returns how many.
+
+    `has` tells the lanes of the inbox: what is in others may be in somebody's hand.
+    """
+    w, d, target = waiting.c, deliveries.c, system_of(inbox)
+    cancelled = select(replays.c.id).where(replays.c.inbox == inbox, replays.c.progress == Progress.CANCELLED)
     begun = select(d.message_id).where(d.target == target, d.outcome == Outcome.INTENT)
-    gone = delete(waiting).where(
+    rows = connection.execute(select(w.message_id, w.lanes).where(
         w.target == target, w.kind.in_([Wait.REPLAYED, Wait.BEHIND]), w.replay.in_(cancelled),
         w.message_id.not_in(begun),
-    )  # fmt: skip
-    return connection.execute(gone).rowcount
+    ))  # fmt: skip
+    gone = [row[0] for row in rows if has(json.loads(row[1])[0])]
+    take(connection, target, gone)
+    return len(gone)
 
 
-def find(connection: Connection, id: str, target: str) -> Replay | None:
-    """One replay to one target."""
+def find(connection: Connection, id: str, inbox: str) -> Replay | None:
+    """One replay to one inbox."""
     r = replays.c
-    row = connection.execute(select(replays).where(r.id == id, r.target == target)).mappings().first()
+    row = connection.execute(select(replays).where(r.id == id, r.inbox == inbox)).mappings().first()
     return None if row is None else _replay(row)
 
 
 def rows(connection: Connection, *, progress: Progress | None = None, limit: int | None = None) -> list[Replay]:
     """Replays, the newest first."""
-    statement = select(replays).order_by(replays.c.begun.desc(), replays.c.id, replays.c.target).limit(limit)
+    statement = select(replays).order_by(replays.c.begun.desc(), replays.c.id, replays.c.inbox).limit(limit)
     if progress is not None:
         statement = statement.where(replays.c.progress == progress)
     return [_replay(row) for row in connection.execute(statement).mappings()]
@@ -148,10 +159,10 @@ def prune(connection: Connection, before: datetime) -> int:
     return connection.execute(replays.delete().where(replays.c.ended < before)).rowcount
 
 
-def _change(connection: Connection, id: str, target: str, **values: Any) -> bool:
+def _change(connection: Connection, id: str, inbox: str, **values: Any) -> bool:
     """Change a replay that runs."""
     r = replays.c
-    running = (r.id == id, r.target == target, r.progress == Progress.RUNNING)
+    running = (r.id == id, r.inbox == inbox, r.progress == Progress.RUNNING)
     return connection.execute(update(replays).where(*running).values(**values)).rowcount == 1
 
 

@@ -30,6 +30,29 @@ BROKEN = [
         id="a lock key that is no object",
     ),
     pytest.param(
+        "  mes: {connector: mes.acme,", "  mes: {connector: mes.acme, shards: 16,", "shards: >16",
+        "error: systems.mes.shards: shards are shared out among hubs, and this journal is one hub's",
+        id="shards of one hub",
+    ),
+    pytest.param(
+        "  mes: {connector: mes.acme,", "  mes: {connector: mes.acme, shards: 16,", "shards: >16",
+        "error: systems.mes.shards: connector 'mes.acme' can't be connected to 'mes' from several hubs at once",
+        id="shards of one session",
+    ),
+    pytest.param(
+        "  mes: {connector: mes.acme,", "  mes: {connector: mes.acme, shards: 16, rate: 5/s,", "shards: >16",
+        "error: systems.mes.shards: a rate can't be kept by shards that write apart", id="a rate of shards",
+    ),
+    pytest.param(
+        "  mes: {connector: mes.acme,", "  mes: {connector: mes.acme, shards: 16, serialise_by: material,",
+        "shards: >16", "error: systems.mes.shards: lock keys (serialise_by) can't be kept by shards that write apart",
+        id="lock keys of shards",
+    ),
+    pytest.param(
+        "  mes: {connector: mes.acme,", "  mes: {connector: mes.acme, shards: 4,", "shards: >4",
+        "error: systems.mes.shards: ", id="no number of shards",
+    ),
+    pytest.param(
         "to: mes}", "to: mes, after: production_response}", "after: >production_response",
         "error: routes[0]: `after`: no route brings production_response to 'mes'", id="after what never comes",
     ),
@@ -214,6 +237,19 @@ def test_warnings_let_the_hub_start(folder: Folder) -> None:
     loaded = folder.load()
     assert {finding.severity for finding in loaded.findings} == {Severity.WARNING}
     assert loaded.config is not None
+
+
+def test_what_goes_across_lanes_goes_to_no_shards(folder: Folder) -> None:
+    folder.change("takes: [downtime]}", "takes: [downtime, job_order, lot_transformation], shards: 16}")
+    folder.change("production_response, downtime]", "production_response, downtime, job_order, lot_transformation]")
+    folder.change("  downtime: {owner: mes}", "  downtime: {owner: mes}\n  job_order: {owner: mes}\n"
+                  "  lot_transformation: {owner: mes}")  # fmt: skip
+    folder.change("routes:\n", "routes:\n  - {object: job_order, to: cmms}\n"
+                  "  - {object: lot_transformation, to: cmms}\n")  # fmt: skip
+    found = "\n".join(folder.findings())
+    assert "job_order can't go to a target in shards: a newer revision may be in another lane" in found
+    assert "lot_transformation can't go to a target in shards: a message may be in several lanes" in found
+    assert "downtime can't" not in found
 
 
 def test_disjoint_scopes_are_fine(folder: Folder) -> None:

@@ -27,7 +27,7 @@ async def history(bus):
 async def begin(running, part, manner=Manner.MISSING, id="replay-1", target="mes"):
     """A replay of `part` as it is judged, begun but not put."""
     replay = Replay(
-        id=id, target=target, selection="{}", manner=manner, who="ada", why="lost", begun=NOW, total=len(part),
+        id=id, inbox=target, selection="{}", manner=manner, who="ada", why="lost", begun=NOW, total=len(part),
         upto=part[-1][0], position=0, fates={}, progress=Progress.RUNNING,
     )  # fmt: skip
     journal = running.delivery._journal

@@ -104,7 +104,7 @@ async def test_a_deleted_journal_is_not_taken_for_a_first_start(plant):
     plant.delete("journal.sqlite")
     await plant.refused("the journal was deleted")
     plan = await plant.adopt()
-    assert {place.target: place.seq for place in plan.places} == {"erp": 2, "mes": 2}
+    assert {place.inbox: place.seq for place in plan.places} == {"erp": 2, "mes": 2}
     await plant.run("PO-3")
     assert plant.got == ["PO-1", "PO-2", "PO-3"]
 
@@ -148,7 +148,7 @@ async def test_what_a_lost_journal_had_in_hand_counts_as_begun(plant):
         await subscription.fetch(1, timeout=5)
     plant.delete("journal.sqlite")
     plan = await plant.adopt()
-    (mes,) = [place for place in plan.places if place.target == "mes"]
+    (mes,) = [place for place in plan.places if place.inbox == "mes"]
     assert (mes.seq, [message.key for _, message in mes.in_hand]) == (1, ["PO-2"])
     assert str(mes) == "mes: reading goes on after 1, 1 messages there may have taken effect"
     await plant.run()

@@ -53,6 +53,7 @@ class Rest:
 
     Config: ClassVar[type[ConnectorConfig]] = RestConfig
     summary: ClassVar[str] = "Any JSON API over HTTP, declared in YAML: polls, webhooks, writes and read-backs."
+    parallel: ClassVar[bool] = True
 
     path: str
     door: DoorConfig

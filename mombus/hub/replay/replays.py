@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -14,6 +14,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from canonical.objects import shown_key
+from canonical.subjects import PARTITIONS
 from mombus.bus.errors import BusError
 from mombus.delivery.delivery import BetweenHubsError
 from mombus.delivery.replaying import Terms
@@ -149,7 +150,8 @@ class Replays:
     async def preview(self, wish: Wish) -> dict[str, str | None]:
         """Begin to look at what would be sent; `rows` with the answer tells it part by part. Writes nothing."""
         for target in self._targets(wish):
-            await self._ready(target)
+            for inbox in self._delivery.inboxes(target):
+                await self._ready(inbox)
         return self._opened(self._judged(wish))
 
     async def translate(self, correction: Correction) -> dict[str, str | None]:
@@ -168,11 +170,11 @@ class Replays:
             ))  # fmt: skip
         return self._opened(self._translating.selected(selection, publish=correction.publish))
 
-    async def _ready(self, target: str) -> None:
+    async def _ready(self, inbox: str) -> None:
         try:
-            await asyncio.wait_for(self._delivery.replaying(target).ready(), READY_S)
+            await asyncio.wait_for(self._delivery.replaying(inbox).ready(), READY_S)
         except TimeoutError:
-            text = f"{target} is still catching up with what came before the hub was started: try again in a moment"
+            text = f"{inbox} is still catching up with what came before the hub was started: try again in a moment"
             raise ReplayError(text) from None
 
     def _opened(self, rows: AsyncIterator[list[dict[str, Any]]]) -> dict[str, str | None]:
@@ -207,15 +209,15 @@ class Replays:
         id, now = f"replay-{uuid4().hex[:12]}", datetime.now(UTC)
         begun = [
             Replay(
-                id=id, target=target, selection=selection.model_dump_json(exclude_defaults=True), manner=wish.manner,
+                id=id, inbox=inbox, selection=selection.model_dump_json(exclude_defaults=True), manner=wish.manner,
                 who=wish.who, why=wish.why, begun=now, total=found.count, upto=found.upto, position=0, fates={},
                 progress=Progress.RUNNING,
             )
-            for target in self._targets(wish)
+            for target in self._targets(wish) for inbox in self._delivery.inboxes(target)
         ]  # fmt: skip
         await self._journal.write(partial(_begin, begun, str(selection)))
         self._news.set()
-        return {"id": id, "count": found.count, "targets": [replay.target for replay in begun]}
+        return {"id": id, "count": found.count, "targets": self._targets(wish)}
 
     async def progress(self) -> list[dict[str, Any]]:
         """The newest replays and how far they are."""
@@ -230,10 +232,10 @@ class Replays:
         if not id or not mine or len({replay.id for replay in mine}) > 1:
             raise LookupError(f"no running replay is called '{id}': `mombus replay status` lists them")
         withdrawn = 0
+        await self._journal.write(partial(_cancel, mine, who, why))
         for replay in mine:
-            await self._journal.write(partial(_cancel, replay, who, why))
             with suppress(BetweenHubsError):
-                withdrawn += await self._delivery.replaying(replay.target).withdraw(replay.id)
+                withdrawn += await self._delivery.replaying(replay.inbox).withdraw(replay.id)
         return {"id": mine[0].id, "withdrawn": withdrawn}
 
     async def run(self) -> None:
@@ -243,14 +245,14 @@ class Replays:
             while True:
                 self._news.clear()
                 for replay in await self._journal.read(partial(replays.rows, progress=Progress.RUNNING)):
-                    if replay.target not in feeding or feeding[replay.target].done():
-                        feeding[replay.target] = tasks.create_task(self._feed(replay.target))
+                    if replay.inbox not in feeding or feeding[replay.inbox].done():
+                        feeding[replay.inbox] = tasks.create_task(self._feed(replay.inbox))
                 await self._news.wait()
 
-    async def feed(self, target: str) -> None:
-        """Feed one target, for ever: by the hub that has it, where hubs share the journal and others begin replays."""
+    async def feed(self, inbox: str) -> None:
+        """Feed one inbox, for ever: by the hub that has it, where hubs share the journal and others begin replays."""
         while True:
-            await self._feed(target)
+            await self._feed(inbox)
             await asyncio.sleep(AGAIN_S)
 
     def _targets(self, wish: Wish) -> list[str]:
@@ -266,27 +268,27 @@ class Replays:
     def _selection(self, said: Mapping[str, Any]) -> Selection:
         return selection_of(said, self._config.plant.timezone, datetime.now(UTC))
 
-    async def _feed(self, target: str) -> None:
-        """Feed one target's replays, the oldest first."""
-        while mine := await self._running(target):
+    async def _feed(self, inbox: str) -> None:
+        """Feed one inbox's replays, the oldest first."""
+        while mine := await self._running(inbox):
             try:
-                await self._feed_one(mine[-1], self._delivery.replaying(target))
+                await self._feed_one(mine[-1], self._delivery.replaying(inbox))
             except BusError as error:
-                log.warning("replay paused", target=target, reason=str(error))
+                log.warning("replay paused", inbox=inbox, reason=str(error))
                 await asyncio.sleep(AGAIN_S)
             except BetweenHubsError as error:
-                log.debug("a replay waits for another hub", target=target, reason=str(error))
+                log.debug("a replay waits for another hub", inbox=inbox, reason=str(error))
                 return
             except LookupError as error:
-                log.error("a replay waits for its target to be declared again", target=target, reason=str(error))
+                log.error("a replay waits for its target to be declared again", inbox=inbox, reason=str(error))
                 return
             except Exception:
-                log.exception("a replay failed; it is tried again", target=target)
+                log.exception("a replay failed; it is tried again", inbox=inbox)
                 await asyncio.sleep(AGAIN_S)
 
-    async def _running(self, target: str) -> Sequence[Replay]:
+    async def _running(self, inbox: str) -> Sequence[Replay]:
         rows = await self._journal.read(partial(replays.rows, progress=Progress.RUNNING))
-        return [replay for replay in rows if replay.target == target]
+        return [replay for replay in rows if replay.inbox == inbox]
 
     async def _feed_one(self, replay: Replay, replaying: Replaying) -> None:
         await self._until_indexed(replay.upto)
@@ -301,13 +303,13 @@ class Replays:
         if not await self._room(replay, replaying, 0):
             return
         await self._journal.write(partial(
-            replays.end, id=replay.id, target=replay.target, progress=Progress.DONE, now=datetime.now(UTC)
+            replays.end, id=replay.id, inbox=replay.inbox, progress=Progress.DONE, now=datetime.now(UTC)
         ))  # fmt: skip
 
     async def _room(self, replay: Replay, replaying: Replaying, most: int) -> bool:
         """Return once at most so many are in hand; False when it was cancelled, here or by another hub."""
         while replaying.in_hand > most:
-            found = await self._journal.read(partial(replays.find, id=replay.id, target=replay.target))
+            found = await self._journal.read(partial(replays.find, id=replay.id, inbox=replay.inbox))
             if found is None or not found.runs:
                 await replaying.withdraw(replay.id)
                 return False
@@ -323,12 +325,13 @@ class Replays:
         selection = self._selection(wish.selection)
         found = await self._history.survey(selection)
         for target in self._targets(wish):
-            terms = Terms("a new id", wish.manner)
-            replaying = self._delivery.replaying(target)
-            async for _, part in self._history.parts(selection, after=0, upto=found.upto, size=SHOWN):
-                judged = await replaying.judge(part, terms)
-                if judged:
-                    yield [_row(target, one) for one in judged]
+            for inbox in self._delivery.inboxes(target):
+                terms = Terms("a new id", wish.manner)
+                replaying = self._delivery.replaying(inbox)
+                async for _, part in self._history.parts(selection, after=0, upto=found.upto, size=SHOWN):
+                    judged = await replaying.judge(part, terms)
+                    if judged:
+                        yield [_row(target, one) for one in judged]
 
 
 def _wish(question: Mapping[str, Any]) -> Wish:
@@ -350,31 +353,45 @@ def _read(model: type[M], question: Mapping[str, Any]) -> M:
 def _begin(begun: Sequence[Replay], selection: str, connection: Connection) -> None:
     for replay in begun:
         replays.begin(connection, replay)
+    for target, replay in {replay.target: replay for replay in begun}.items():
         audit.note(connection, Deed(
-            at=replay.begun, who=replay.who, action="replay", target=replay.target, message_id=None, why=replay.why,
+            at=replay.begun, who=replay.who, action="replay", target=target, message_id=None, why=replay.why,
             result=f"{replay.id}, {replay.manner}: {replay.total} messages, {selection}",
         ))  # fmt: skip
 
 
-def _cancel(replay: Replay, who: str, why: str, connection: Connection) -> None:
+def _cancel(mine: Sequence[Replay], who: str, why: str, connection: Connection) -> None:
     now = datetime.now(UTC)
-    if replays.end(connection, replay.id, replay.target, Progress.CANCELLED, now):
+    ended = [one for one in mine if replays.end(connection, one.id, one.inbox, Progress.CANCELLED, now)]
+    for target, replay in {replay.target: replay for replay in ended}.items():
         audit.note(connection, Deed(
-            at=now, who=who, action="cancel replay", target=replay.target, message_id=None, why=why, result=replay.id
+            at=now, who=who, action="cancel replay", target=target, message_id=None, why=why, result=replay.id
         ))  # fmt: skip
 
 
 def _listed(connection: Connection) -> list[dict[str, Any]]:
+    """Every replay to every target, with what its shards did taken together."""
+    found: dict[tuple[str, str], list[Replay]] = {}
+    for replay in replays.rows(connection, limit=SHOWN * PARTITIONS):
+        found.setdefault((replay.id, replay.target), []).append(replay)
     return [
         {
-            "id": replay.id, "target": replay.target, "progress": replay.progress.value, "manner": replay.manner.value,
-            "selection": str(Selection.model_validate_json(replay.selection)), "who": replay.who, "why": replay.why,
-            "begun": replay.begun.isoformat(), "ended": replay.ended.isoformat() if replay.ended else None,
-            "total": replay.total, "judged": sum(replay.fates.values()), "fates": dict(replay.fates),
-            "waiting": {kind.value: n for kind, n in replays.left(connection, replay.id, replay.target).items()},
+            "id": id, "target": target, "progress": _progress(shards).value, "manner": first.manner.value,
+            "selection": str(Selection.model_validate_json(first.selection)), "who": first.who, "why": first.why,
+            "begun": first.begun.isoformat(), "ended": ended.isoformat() if ended else None,
+            "total": first.total, "judged": fates.total(), "fates": dict(fates),
+            "waiting": {kind.value: n for kind, n in replays.left(connection, id, target).items()},
         }
-        for replay in replays.rows(connection, limit=SHOWN)
+        for (id, target), shards in list(found.items())[:SHOWN]
+        for first, fates in [(shards[0], sum((Counter(one.fates) for one in shards), Counter[str]()))]
+        for ended in [max((one.ended for one in shards if one.ended), default=None)]
     ]  # fmt: skip
+
+
+def _progress(shards: Sequence[Replay]) -> Progress:
+    """A replay runs until its last shard is done."""
+    return next((how for how in (Progress.RUNNING, Progress.CANCELLED) if how in {one.progress for one in shards}),
+                Progress.DONE)  # fmt: skip
 
 
 def _row(target: str, one: Judged) -> dict[str, Any]:
