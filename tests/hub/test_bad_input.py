@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from small_documents import decision, enveloped, order, schedule
-from small_plant import JSON, MAX_BYTES, PLAIN, SOAP, SmallPlant, until
+from small_plant import JSON, MAX_BYTES, PLAIN, SOAP, SmallPlant, eventually, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -257,9 +257,15 @@ async def test_a_fault_with_status_200_parks_what_was_posted(plant: SmallPlant) 
     plant.erp.faulty = True
     id = plant.new_id("UD")
     await plant.post("/in/ledger", json.dumps({"docs": [decision(id)]}).encode(), JSON)
-    assert "the period is closed" in await plant.trouble(f"{id} to erp is parked")
+
+    async def parked() -> list[Mapping[str, Any]]:
+        rows = await plant.desk.waiting("erp")
+        return [row for row in rows if row["key"] == id and row["kind"] == "parked"]
+
+    (row,) = await eventually(parked)
+    assert "the period is closed" in row["reason"]
+    assert await plant.trouble("to erp")
     plant.erp.faulty = False
-    (row,) = [row for row in await plant.desk.waiting("erp") if row["key"] == id]
     await plant.decision_by_webhook()
     await plant.confirmation_by_mqtt()
     done = await plant.desk.do(command="skip", target="erp", id=row["id"], why="a test", who="ann")
