@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mombus.delivery.breaking import break_off
 from mombus.delivery.commands import Command, Done, Record
 from mombus.delivery.inbox import Inbox
 from mombus.delivery.leased import LeasedSink
@@ -97,9 +98,7 @@ class Delivery:
             inbox.drain()
             await running
         finally:
-            for task in (running, ending):
-                task.cancel()
-            await asyncio.gather(running, ending, return_exceptions=True)
+            await break_off(running, ending)
             await inbox.close()
             del self._inboxes[name]
 

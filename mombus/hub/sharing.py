@@ -15,6 +15,7 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from mombus.delivery.breaking import break_off
 from mombus.journal.inboxes import system_of
 from mombus.journal.leaseholder import Leaseholder
 
@@ -107,8 +108,7 @@ class Sharing:
                 await _until_ending(lease, works, delivering)
                 await delivering
             finally:
-                delivering.cancel()
-                await asyncio.gather(delivering, return_exceptions=True)
+                await break_off(delivering)
 
     async def _deliver(self, inbox: str | None, lease: Lease) -> None:
         if inbox is not None:
@@ -147,9 +147,7 @@ async def _until_ending(
             if task.done():
                 task.result()
     finally:
-        for unfinished in (ending, *tasks):
-            unfinished.cancel()
-        await asyncio.gather(ending, *tasks, return_exceptions=True)
+        await break_off(ending, *tasks)
 
 
 def plan(config: Config) -> str:

@@ -74,10 +74,10 @@ class Lease:
         await asyncio.sleep(max(0.0, self.calm_until - clock()))
 
     def give_up(self) -> None:
-        """It is over: break off what is done under it."""
-        self.lost = True
-        if self.task is not None:
+        """It is over: break off what is done under it, once, so that it can clear up."""
+        if not self.lost and self.task is not None:
             self.task.cancel()
+        self.lost = True
 
 
 class FencedJournal(Journal):

@@ -203,3 +203,24 @@ async def test_what_is_broken_off_to_be_handed_over_runs_out_and_is_read_back_on
         await until(lambda: len(hubs[1].doing) == len(NAMES))
         assert hubs[0].ended == ended, "nothing was finished"
         assert all(hubs[1].doing[name].calm_until > 0 for name in theirs), "it may have been writing"
+
+
+async def test_what_is_broken_off_can_clear_up_however_often_it_is_found_lost():
+    cleared = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05)
+            cleared.set()
+
+    lease = Lease("erp", "a", 1, lambda: 0.0)
+    lease.task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    lease.give_up()
+    await asyncio.sleep(0)
+    lease.give_up()
+    await asyncio.wait({lease.task})
+    assert cleared.is_set()
+    assert not lease.holds
