@@ -96,7 +96,7 @@ async def everything(js: Any, stream: str, subject: str) -> list[bytes]:
     return found
 
 
-async def test_what_a_machine_says_meanwhile_is_kept_and_the_rest_is_one_counted_gap(
+async def test_what_a_machine_says_meanwhile_is_kept_and_the_rest_is_counted_by_gaps(
     tmp_path: Path, proof: Proof
 ) -> None:
     async with machine(tmp_path) as (url, counting):
@@ -128,7 +128,7 @@ async def test_what_a_machine_says_meanwhile_is_kept_and_the_rest_is_one_counted
     assert any("line1: " in line and "values lost" in line for line in trouble["trouble"])
     proof(
         Part.SOURCE, fault="broker frozen until the spool of an OPC UA machine is full",
-        load="30 values a second", expected="in order; what is missing in a stretch is told by one gap, counted to the value",
+        load="30 values a second", expected="in order; what is missing is told by gaps, counted to the value",
         seen=f"{len(numbers)} of {last} values on the bus, {missing} missing, counted by {len(gaps)} gap(s)",
     )  # fmt: skip
 
