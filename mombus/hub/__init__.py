@@ -4,6 +4,6 @@ parts of a hub      parts, connecting, handovers; apart over NATS: remote, servi
 a system            session, reading, spooling, answering, discretion
 what people ask     frontdesk, reporting, auditing, bulk, choice, server; `replay/` is about history
 the disk, the bus   storage, disk, gate, mending; belonging, adopting (does the journal belong to this broker?)
-several hubs        sharing, neighbours
+several hubs        sharing, shards, neighbours
 what follows        observing, housekeeping, refusals
 """
