@@ -11,7 +11,8 @@ AGAIN_S = 1.0
 async def break_off(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks and return when they have ended, however.
 
-    One that doesn't notice is told again: a wait with a time limit that is just over may swallow a cancellation.
+    One that doesn't notice is told again: a wait with a time limit that is just over may swallow a cancellation. Not
+    for tasks that break off others themselves: they would be disturbed at it.
     """
     left = set(tasks)
     while left:

@@ -15,7 +15,6 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from mombus.delivery.breaking import break_off
 from mombus.journal.inboxes import system_of
 from mombus.journal.leaseholder import Leaseholder
 
@@ -108,7 +107,8 @@ class Sharing:
                 await _until_ending(lease, works, delivering)
                 await delivering
             finally:
-                await break_off(delivering)
+                delivering.cancel()
+                await asyncio.gather(delivering, return_exceptions=True)
 
     async def _deliver(self, inbox: str | None, lease: Lease) -> None:
         if inbox is not None:
@@ -147,7 +147,9 @@ async def _until_ending(
             if task.done():
                 task.result()
     finally:
-        await break_off(ending, *tasks)
+        for unfinished in (ending, *tasks):
+            unfinished.cancel()
+        await asyncio.gather(ending, *tasks, return_exceptions=True)
 
 
 def plan(config: Config) -> str:
