@@ -99,9 +99,16 @@ class Belonging:
         self.wrong: str | None = None
 
     async def check(self) -> None:
-        """Mark both; called before anything else is done. Raises NotOurs with what to do."""
+        """Mark both; called before anything else is done. Raises NotOurs with what to do.
+
+        Meanwhile both may go on: how far the journal saw the stream is asked before the stream is looked at, the mark
+        in the journal, which is there before the broker's, after.
+        """
+        before, _ = await self._journal.read(known)
         found = await look(self._js, self._site)
         mine, created = await self._journal.read(known)
+        if mine is not None:
+            mine = mine._replace(last_seq=before.last_seq if before is not None else 0)
         wrong = difference(mine, created, found)
         if wrong is not None:
             raise NotOurs(f"{wrong}. {WAY_ON}")
