@@ -25,6 +25,7 @@ from mombus.bus.advisories import watch_advisories
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.streams import Limits
+from mombus.delivery.breaking import AGAIN_S, break_off
 from mombus.hub import note
 from mombus.hub.belonging import Belonging
 from mombus.hub.building import make_far_sessions, make_sessions
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
 DRAIN_S = 20.0
 CLOSE_S = 5.0
 """How long the systems' goodbyes, and the end of the hub's own tasks, may take."""
-END_AGAIN_S = 1.0
 
 log = structlog.get_logger()
 
@@ -280,12 +280,7 @@ async def _drain(delivery: Delivery, running: Sequence[asyncio.Task[None]]) -> N
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """End them. One that doesn't notice is told again: a wait that is just over may swallow a cancellation."""
-    left = set(tasks)
-    until = asyncio.get_running_loop().time() + max(CLOSE_S, 2 * END_AGAIN_S)
-    while left and asyncio.get_running_loop().time() < until:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=END_AGAIN_S)
+    """End them, in bounded time."""
+    left = await break_off(*tasks, within_s=max(CLOSE_S, 2 * AGAIN_S))
     for task in left:
         log.error("a part of the hub doesn't end", part=task.get_name())
