@@ -17,7 +17,7 @@ from canonical.message import Verb
 from canonical.objects import CATALOGUE, Kind
 from canonical.subjects import ROOT as MESSAGES
 from canonical.subjects import SIGNAL_ROOT, token
-from mombus.bus.calling import connectors_base, intake_base
+from mombus.bus.calls.framing import connectors_base, intake_base
 from mombus.bus.commands import ROOT as COMMANDS
 from mombus.bus.streams import DEAD_ROOT, MOM, RAW_ROOT
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from canonical.subjects import token
 from connectors.strict_json import read_json
-from mombus.bus.calling import INBOXES
+from mombus.bus.calls.framing import INBOXES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

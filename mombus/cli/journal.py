@@ -14,7 +14,7 @@ from mombus.cli.exits import Exit
 
 if TYPE_CHECKING:
     from mombus.config.model import Config
-    from mombus.hub.adopting import Plan
+    from mombus.hub.store.adopting import Plan
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
 
@@ -48,10 +48,10 @@ def adopt(
 
 
 async def _adopt(config: Config, who: str | None, why: str | None) -> int:
-    from mombus.hub import adopting  # noqa: PLC0415 - heavy
     from mombus.hub.handovers import open_journals  # noqa: PLC0415
     from mombus.hub.hub import folder_of, open_bus  # noqa: PLC0415
     from mombus.hub.parts import EVERYTHING  # noqa: PLC0415
+    from mombus.hub.store import adopting  # noqa: PLC0415 - heavy
 
     folder, site = folder_of(config), config.plant.site
     async with AsyncExitStack() as stack:

@@ -14,8 +14,8 @@ from mombus.config.kinds import load_kind
 from mombus.config.scrubbing import Scrubber
 from mombus.delivery.target import Missing, Rule, Target
 from mombus.hub.answering import Answering
+from mombus.hub.apart.remote import RemoteSession, remote
 from mombus.hub.discretion import discreet
-from mombus.hub.remote import RemoteSession, remote
 from mombus.hub.session import Session, reconnecting
 from mombus.ownership.aliases import Missing as NoAlias
 

@@ -19,7 +19,7 @@ from mombus.delivery.delivery import UnknownTargetError
 from mombus.hub import reporting
 from mombus.hub.auditing import Auditing
 from mombus.hub.session import Condition
-from mombus.hub.shards import by_target
+from mombus.hub.several.shards import by_target
 from mombus.index.journey import journey
 from mombus.journal import audit, disagreements, parked, selection
 from mombus.journal.audit import Deed
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
     from mombus.hub.bulk import BulkActions
-    from mombus.hub.neighbours import Neighbours
     from mombus.hub.observing import Observing
     from mombus.hub.replay.replays import Replays
     from mombus.hub.session import Session
-    from mombus.hub.storage import Storage
+    from mombus.hub.several.neighbours import Neighbours
+    from mombus.hub.store.storage import Storage
     from mombus.journal.journal import Journal
 
 MOST = 1000

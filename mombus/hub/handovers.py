@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.delivery.target import Hop
     from mombus.hub.session import Session
-    from mombus.hub.storage import Storage
+    from mombus.hub.store.storage import Storage
     from mombus.ownership.owners import Owners
 
 OPEN_S = 30.0

@@ -27,22 +27,22 @@ from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.streams import Limits
 from mombus.delivery.breaking import AGAIN_S, break_off
 from mombus.hub import note
-from mombus.hub.belonging import Belonging
+from mombus.hub.apart.far_desk import FarDesk
+from mombus.hub.apart.far_intake import FarIntake, IntakeDoor
+from mombus.hub.apart.serving import Serving
 from mombus.hub.building import make_far_sessions, make_sessions
 from mombus.hub.connecting import Connecting
-from mombus.hub.disk import Disk
-from mombus.hub.far_desk import FarDesk
-from mombus.hub.far_intake import FarIntake, IntakeDoor
-from mombus.hub.gate import Gate
 from mombus.hub.handovers import make_handovers, open_journals
-from mombus.hub.mending import Mending
-from mombus.hub.neighbours import Neighbours
 from mombus.hub.parts import EVERYTHING, Parts
 from mombus.hub.server import Server
-from mombus.hub.serving import Serving
-from mombus.hub.sharing import Sharing
+from mombus.hub.several.neighbours import Neighbours
+from mombus.hub.several.sharing import Sharing
 from mombus.hub.spooling import open_spools
-from mombus.hub.storage import Storage, losses
+from mombus.hub.store.belonging import Belonging
+from mombus.hub.store.disk import Disk
+from mombus.hub.store.gate import Gate
+from mombus.hub.store.mending import Mending
+from mombus.hub.store.storage import Storage, losses
 from mombus.ownership.owners import Owners
 
 if TYPE_CHECKING:

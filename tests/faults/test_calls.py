@@ -11,8 +11,11 @@ import pytest
 from broker_process import BrokerProcess
 from line import Line
 
-from mombus.bus import calling
-from mombus.bus.calling import Answerer, Call, Caller
+from mombus.bus.calls import answerer, framing
+from mombus.bus.calls import caller as asking
+from mombus.bus.calls.answerer import Answerer
+from mombus.bus.calls.caller import Caller
+from mombus.bus.calls.framing import Call
 from mombus.bus.errors import AnswerLost, NobodyAnswers
 
 if TYPE_CHECKING:
@@ -33,10 +36,10 @@ class HeldUp(Caller):
 
 @pytest.mark.parametrize("frame", ["first", "last"])
 async def test_what_was_held_up_on_its_way_until_its_caller_gave_up_is_not_done(tmp_path, monkeypatch, frame):
-    monkeypatch.setattr(calling, "LOOK_S", 0.1)
-    monkeypatch.setattr(calling, "LOST_S", 1.0)
-    monkeypatch.setattr(calling, "FRESH_S", 0.5)
-    monkeypatch.setattr(calling, "FRAME_S", 1.0)
+    monkeypatch.setattr(asking, "LOOK_S", 0.1)
+    monkeypatch.setattr(asking, "LOST_S", 1.0)
+    monkeypatch.setattr(answerer, "FRESH_S", 0.5)
+    monkeypatch.setattr(framing, "FRAME_S", 1.0)
     done: list[bytes] = []
 
     async def answer(call: Call) -> bytes:

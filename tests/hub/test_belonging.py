@@ -15,8 +15,9 @@ from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.errors import NotOurs
 from mombus.config.model import Route
-from mombus.hub import adopting, belonging, note
+from mombus.hub import note
 from mombus.hub.hub import open_hub
+from mombus.hub.store import adopting, belonging
 from mombus.journal import audit
 from mombus.journal.journal import Journal
 

@@ -8,7 +8,7 @@ import pytest
 
 from mombus.config.share import bytes_of, share
 from mombus.config.size import Size
-from mombus.hub.disk import Disk
+from mombus.hub.store.disk import Disk
 
 GIB = 1024**3
 

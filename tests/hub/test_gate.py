@@ -14,10 +14,10 @@ from connectors.connector import Item, Outcome, RetryableError, waits
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.errors import NotReachable
-from mombus.hub import gate as module
 from mombus.hub.connecting import Connecting
-from mombus.hub.gate import Gate
 from mombus.hub.session import Session
+from mombus.hub.store import gate as module
+from mombus.hub.store.gate import Gate
 
 ITEM = Item(messages=(order("PO-1"),), settle=waits)
 

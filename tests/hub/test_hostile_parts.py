@@ -16,11 +16,12 @@ from canonical.isa95.gap import Gap
 from canonical.message import Message, Verb
 from canonical.wire import to_headers
 from connectors.connector import Item, Level, OutcomeUnknown, Receipt
-from mombus.bus import calling
 from mombus.bus.broker_files import Proof
+from mombus.bus.calls import answerer, framing
 from mombus.bus.items import pack
-from mombus.hub import refusals, remote
-from mombus.hub.carrying import pack_answers
+from mombus.hub import refusals
+from mombus.hub.apart import remote
+from mombus.hub.apart.carrying import pack_answers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,14 +50,14 @@ async def health(plant: AccountPlant, system: str) -> str:
 
 
 def call(id: str, frame: str = "1/1") -> dict[str, str]:
-    return {calling.ID: id, calling.FRAME: frame}
+    return {framing.ID: id, framing.FRAME: frame}
 
 
 async def test_what_makes_no_sense_about_a_system_is_said_of_it_and_of_nobody_else(plant):
     answers = [(data, {}) for data in NONSENSE]
-    answers += [(data, {calling.ERROR: "PermanentError"}) for data in NONSENSE]
-    answers += [(b"{}", {calling.FRAME: frame}) for frame in ("1/x", "1/", "1/999999999", "1/-3", "1/²")]
-    answers += [(b"{}", {calling.FRAME: "1/2", calling.AT: at}) for at in ("", "..", "a b", ">", "*")]
+    answers += [(data, {framing.ERROR: "PermanentError"}) for data in NONSENSE]
+    answers += [(b"{}", {framing.FRAME: frame}) for frame in ("1/x", "1/", "1/999999999", "1/-3", "1/²")]
+    answers += [(b"{}", {framing.FRAME: "1/2", framing.AT: at}) for at in ("", "..", "a b", ">", "*")]
     given = 0
 
     async with plant.client(OTHER) as crm:
@@ -79,14 +80,14 @@ async def health_is(plant: AccountPlant, system: str, expected: str) -> bool:
 
 
 async def test_an_answer_without_end_is_given_up(plant, monkeypatch):
-    monkeypatch.setattr(calling, "MAX_BYTES", 4_000_000)
+    monkeypatch.setattr(framing, "MAX_BYTES", 4_000_000)
     sent = 0
     async with plant.client(OTHER) as crm:
 
         async def endless(question: Msg) -> None:
             nonlocal sent
             sent += 1
-            await crm.publish(question.reply, b"x" * 900_000, headers={calling.FRAME: "1/4", calling.AT: "here"})
+            await crm.publish(question.reply, b"x" * 900_000, headers={framing.FRAME: "1/4", framing.AT: "here"})
 
         await crm.subscribe("mombus.connector.lyon.crm.probe", cb=endless)
         await crm.subscribe("mombus.connector.lyon.crm.probe.here", cb=endless)
@@ -109,8 +110,8 @@ async def test_a_reply_in_anothers_name_or_to_what_nobody_asked_is_never_publish
         replies = [*forged, honest]
 
         async def answer(question: Msg) -> None:
-            if (question.headers or {})[calling.FRAME] == "1/2":
-                await crm.publish(question.reply, headers={calling.AT: "me"})
+            if (question.headers or {})[framing.FRAME] == "1/2":
+                await crm.publish(question.reply, headers={framing.AT: "me"})
             else:
                 await crm.publish(question.reply, pack_answers([Receipt(Level.POSTED, "1", replies.pop(0))]))
 
@@ -125,8 +126,8 @@ async def test_a_reply_in_anothers_name_or_to_what_nobody_asked_is_never_publish
 
 
 async def test_a_flood_of_calls_is_bounded_and_keeps_nobody_else_out(plant, monkeypatch):
-    monkeypatch.setattr(calling, "MAX_OPEN", 5)
-    monkeypatch.setattr(calling, "MAX_HELD", 3_000_000)
+    monkeypatch.setattr(answerer, "MAX_OPEN", 5)
+    monkeypatch.setattr(answerer, "MAX_HELD", 3_000_000)
     begun, go_on = [], asyncio.Event()
     accept = plant.hub.desk._intake.accept
 
@@ -142,7 +143,7 @@ async def test_a_flood_of_calls_is_bounded_and_keeps_nobody_else_out(plant, monk
         refused: list[str] = []
 
         async def told(answer: Msg) -> None:
-            refused.append((answer.headers or {}).get(calling.ERROR, ""))
+            refused.append((answer.headers or {}).get(framing.ERROR, ""))
 
         await crm.subscribe(inbox, cb=told)
         for number in range(60):

@@ -16,11 +16,11 @@ from canonical.message import Verb
 from connectors.connector import Accept, Effect, Item, Level, NotConnected, Offer, OutcomeUnknown, Receipt, Rejected
 from mombus.bus.connection import connect
 from mombus.config.model import Bus, Route
-from mombus.hub import far_intake, remote
-from mombus.hub.far_intake import FarIntake
+from mombus.hub.apart import far_intake, remote
+from mombus.hub.apart.far_intake import FarIntake
+from mombus.hub.apart.remote import remote as make_remote
 from mombus.hub.hub import open_hub
 from mombus.hub.parts import EVERYTHING, Parts, PartsError, parse_parts
-from mombus.hub.remote import remote as make_remote
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -195,8 +195,8 @@ async def test_what_is_still_being_written_is_neither_there_nor_absent(tmp_path,
 
 
 async def test_a_part_that_ends_while_it_writes_leaves_the_outcome_unknown(tmp_path, monkeypatch):
-    monkeypatch.setattr("mombus.bus.calling.LOOK_S", 0.1)
-    monkeypatch.setattr("mombus.bus.calling.LOST_S", 0.3)
+    monkeypatch.setattr("mombus.bus.calls.caller.LOOK_S", 0.1)
+    monkeypatch.setattr("mombus.bus.calls.caller.LOST_S", 0.3)
     monkeypatch.setattr("mombus.hub.hub.DRAIN_S", 0.0)
     mes = Findable()
     mes.go_on.clear()
@@ -214,7 +214,7 @@ async def test_a_part_that_ends_while_it_writes_leaves_the_outcome_unknown(tmp_p
 async def test_items_and_outcomes_larger_than_the_broker_carries_go_in_frames(tmp_path, monkeypatch):
     async with apart(tmp_path, monkeypatch, Asker(), Asker()) as plant, open_hub(plant.config, parts=DELIVERY):
         orders = tuple(order(f"PO-{n}" + "x" * 80) for n in range(300))
-        monkeypatch.setattr("mombus.bus.calling.ROOM_FOR_HEADERS", plant.bus.client.max_payload - 20_000)
+        monkeypatch.setattr("mombus.bus.calls.framing.ROOM_FOR_HEADERS", plant.bus.client.max_payload - 20_000)
         outcomes = await plant.intake.accept("erp", Item(messages=orders, raw=b"r" * 3_000_000, bookmark="7"))
         assert [outcome.key for outcome in outcomes] == [one.key for one in orders]
         assert await plant.intake.bookmark("erp") == "7"

@@ -15,7 +15,7 @@ from mombus.bus.connection import Bus as Connection
 from mombus.bus.connection import connect
 from mombus.config.model import Bus, Route
 from mombus.hub.hub import Hub, open_hub
-from mombus.hub.sharing import HOUSE
+from mombus.hub.several.sharing import HOUSE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""A system's connector, served to the hub's delivery over the bus: the far end of `mombus/hub/remote.py`."""
+"""A system's connector, served to the hub's delivery over the bus: the far end of `mombus/hub/apart/remote.py`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from canonical.subjects import token
 from connectors.connector import Answers, OutcomeUnknown, PermanentError, Sink
-from mombus.bus.calling import Answerer, Failure, connectors_base
-from mombus.hub.carrying import failure, pack_answers, pack_messages, unpack_messages
+from mombus.bus.calls.answerer import Answerer
+from mombus.bus.calls.framing import Failure, connectors_base
+from mombus.hub.apart.carrying import failure, pack_answers, pack_messages, unpack_messages
 from mombus.hub.session import reconnecting
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
-    from mombus.bus.calling import Call
+    from mombus.bus.calls.framing import Call
     from mombus.hub.session import Session
 
 

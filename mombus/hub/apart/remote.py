@@ -26,11 +26,12 @@ from connectors.connector import (
     Receipt,
     Sink,
 )
-from mombus.bus.calling import Caller, Failure, connectors_base
+from mombus.bus.calls.caller import Caller
+from mombus.bus.calls.framing import Failure, connectors_base
 from mombus.bus.errors import AnswerLost, NobodyAnswers
-from mombus.hub.carrying import pack_messages, raised, unpack_answers, unpack_messages
+from mombus.hub.apart.carrying import pack_messages, raised, unpack_answers, unpack_messages
+from mombus.hub.apart.told import MOST_TEXT, Told, down
 from mombus.hub.session import Condition, Session
-from mombus.hub.told import MOST_TEXT, Told, down
 from mombus.ownership.decision import is_reply
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from mombus.bus.commands import listen, pass_on
-from mombus.hub.shards import together
+from mombus.hub.several.shards import together
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from mombus.bus.connection import Bus
-    from mombus.hub.sharing import Sharing
+    from mombus.hub.several.sharing import Sharing
     from mombus.journal.leases import Peer
 
     Answer = Callable[[str, Mapping[str, Any]], Awaitable[Any]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors import connector
 from connectors.connector import Absent, ConfigError, ConnectorError, Item, Level, Outcome, Receipt, RetryableError
-from mombus.bus.calling import Failure
+from mombus.bus.calls.framing import Failure
 from mombus.bus.items import pack, unpack
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from sqlalchemy import delete, update
 
 from mombus.bus.streams import MOM
 from mombus.delivery.opening import ADOPTED
-from mombus.hub.belonging import Found, difference, known, leave, look
+from mombus.hub.store.belonging import Found, difference, known, leave, look
 from mombus.journal import audit, belonging, deliveries
 from mombus.journal.audit import Deed
 from mombus.journal.deliveries import Outcome, positions, starts, streams

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from nats.js import JetStreamContext
 
     from mombus.bus.spool import SpoolState
-    from mombus.hub.belonging import Belonging
-    from mombus.hub.disk import Disk
+    from mombus.hub.store.belonging import Belonging
+    from mombus.hub.store.disk import Disk
 
 EVERY_S, SOON_S = 5.0, 0.2
 

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from canonical.message import Message, message_id
-from mombus.bus.calling import Answerer, Caller, Failure, intake_base
+from mombus.bus.calls.answerer import Answerer
+from mombus.bus.calls.caller import Caller
+from mombus.bus.calls.framing import Failure, intake_base
 from mombus.bus.errors import BusError, NotReachable
 from mombus.bus.items import ItemError, pack, unpack
-from mombus.hub.carrying import pack_outcomes, unpack_outcomes
+from mombus.hub.apart.carrying import pack_outcomes, unpack_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
     from connectors.connector import Item, Outcome
-    from mombus.bus.calling import Call
+    from mombus.bus.calls.framing import Call
     from mombus.hub.connecting import TakesIn
 
 NOT_STORED = "not stored"

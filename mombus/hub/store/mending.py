@@ -13,7 +13,7 @@ import structlog
 if TYPE_CHECKING:
     from mombus.bus.connection import Bus
     from mombus.bus.embedded import EmbeddedBroker
-    from mombus.hub.disk import Disk
+    from mombus.hub.store.disk import Disk
 
 EVERY_S = 2.0
 ANSWERS_S = 2.0

@@ -1,0 +1,1 @@
+"""Several hubs with one journal: who does what, and who knows it."""
