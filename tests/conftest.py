@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def proof(request: pytest.FixtureRequest) -> Iterator[reliability.Proof]:
     """Records what a test of a fault saw; tests/proof.py says how."""
     path = request.path.relative_to(Path(__file__).parents[1]).as_posix()
-    recording = reliability.Proof(f"{path}::{request.node.name}")
+    recording = reliability.Proof(f"{path}::{request.node.name}", full=request.config.getoption("--proof"))
     yield recording
     request.config.stash[RAN].add(f"{path}::{request.node.name}")
     request.config.stash[ROWS] += recording.rows

@@ -10,7 +10,8 @@ A test of a fault takes the fixture `proof` and records its row after its last a
         )
 
 `seen` is made of what was counted, never of words alone. Nothing is written in an ordinary run. `make reliability` runs
-the tests that take `proof`, writes docs/reliability.json and the page made of it.
+the tests that take `proof`, writes docs/reliability.json and the page made of it. What takes long or much looks at
+`proof.full`: everything then, a scaled part of it in an ordinary run.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ import platform
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 DOCS = Path(__file__).parents[1] / "docs"
 RESULTS = DOCS / "reliability.json"
@@ -65,10 +69,11 @@ class Row(NamedTuple):
 
 
 class Proof:
-    """Collects one test's rows."""
+    """Collects one test's rows. `full` is true for `make reliability`: then a test takes its whole load and time."""
 
-    def __init__(self, test: str) -> None:
+    def __init__(self, test: str, *, full: bool = False) -> None:
         self._test = test
+        self.full = full
         self.rows: list[Row] = []
 
     def __call__(self, part: Part, *, fault: str, load: str, expected: str, seen: str) -> None:
@@ -101,7 +106,7 @@ def markdown(said: dict[str, Any]) -> str:
         mine = [row for row in rows if row.part == part.name]
         if mine:
             lines += ["", f"## {part}", "", "| fault | load | expected | seen | test |", "|---|---|---|---|---|"]
-            lines += map(_line, mine)
+            lines += map(_line, _gathered(mine))
     return "\n".join(lines) + "\n"
 
 
@@ -110,7 +115,18 @@ def machine() -> str:
     return f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
-def _line(row: Row) -> str:
+def _gathered(rows: Sequence[Row]) -> Iterable[Sequence[Row]]:
+    """Rows that only the parameters of their test tell apart, together."""
+    same: dict[Row, list[Row]] = {}
+    for row in rows:
+        same.setdefault(row._replace(test=row.test.partition("[")[0]), []).append(row)
+    return same.values()
+
+
+def _line(rows: Sequence[Row]) -> str:
+    """Rows that are alike as one line, with the parameters of their tests."""
+    row = rows[0]
     file, _, name = row.test.partition("::")
+    more = f", and with {', '.join(other.test.partition('[')[2][:-1] for other in rows[1:])}" if rows[1:] else ""
     cells = [cell.replace("|", "\\|") for cell in (row.fault, row.load, row.expected, row.seen)]
-    return f"| {' | '.join(cells)} | [{name}](../{file}), {row.on} |"
+    return f"| {' | '.join(cells)} | [{name}](../{file}){more}, {row.on} |"

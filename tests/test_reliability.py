@@ -44,3 +44,14 @@ def test_a_run_replaces_the_rows_of_its_tests_only(tmp_path: Path) -> None:
     write(again.rows, {"tests/a.py::test_a"}, file=file, page=page)
     assert [row.seen for row in read(file)] == ["2 of 2", "3 of 3"]
     assert page.read_text().index("once \\| ordered") < page.read_text().index("3 of 3")
+
+
+def test_rows_that_only_their_tests_parameters_tell_apart_are_one_line(tmp_path: Path) -> None:
+    proofs = [Proof(f"tests/a.py::test_a[{name}]") for name in ("one", "two", "three")]
+    for number, proof in enumerate(proofs):
+        proof(Part.ATTACK, fault="asks", load="1", expected="refused", seen=f"{number // 2} answered")
+    file, page = tmp_path / "seen.json", tmp_path / "seen.md"
+    write([row for proof in proofs for row in proof.rows], set(), file=file, page=page)
+    lines = [line for line in page.read_text().splitlines() if line.startswith("| asks")]
+    assert len(lines) == 2
+    assert any("[test_a[one]](../tests/a.py), and with two, " in line for line in lines), lines

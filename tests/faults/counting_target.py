@@ -35,6 +35,7 @@ class Trouble(StrEnum):
     LOSES_ANSWER = "takes it and drops the connection"
     HANGS = "takes it and never answers"
     FAILS = "answers 500 and takes nothing"
+    REFUSES = "answers 422 and takes nothing"
     BUSY = "answers 429 with Retry-After and takes nothing"
     SLOW = "takes it and answers late"
 
@@ -102,6 +103,8 @@ class CountingTarget:
                 return False
             case Trouble.FAILS:
                 return await _send(writer, HTTPStatus.INTERNAL_SERVER_ERROR, {"reason": "out of order"})
+            case Trouble.REFUSES:
+                return await _send(writer, HTTPStatus.UNPROCESSABLE_ENTITY, {"reason": "the period is closed"})
             case Trouble.BUSY:
                 return await _send(writer, HTTPStatus.TOO_MANY_REQUESTS, {}, f"Retry-After: {RETRY_AFTER_S}\r\n")
         number = self.books.add(

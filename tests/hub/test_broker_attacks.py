@@ -43,6 +43,8 @@ API: dict[str, dict[str, Any]] = {
     "CONSUMER.DELETE.MOM.to-mes": {}, "CONSUMER.MSG.NEXT.MOM.to-mes": {"batch": 1}, "CONSUMER.NAMES.MOM": {},
 }  # fmt: skip
 OWNERS = "mom.lyon.production_order.sync.erp"
+CALL = {"mombus-call": "forged", "mombus-frame": "1/1"}
+RUNNING = "a broker as `mombus broker-config` writes it, the hub and its parts running"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=[Proof.NKEYS, Proof.JWT])
@@ -100,15 +102,15 @@ async def test_nobody_publishes_as_an_owner(plant, account, proof):
     stored = len((await plant.store())["subjects"]) - len(before["subjects"])
     proof(
         Part.ATTACK,
-        fault=f"the account {account} publishes an order as its owner, and in its own name ({plant.proof})",
-        load="a broker as `mombus broker-config` writes it, the hub and its parts running",
+        fault="a system publishes an order as its owner, and in its own name",
+        load=RUNNING,
         expected="no answer, nothing stored, an entry in the audit trail under the account's name",
-        seen=f"{stored} stored, {deed['who']}: {deed['result']}",
+        seen=f"{stored} stored; in the audit trail: {deed['result']}",
     )
 
 
 @pytest.mark.parametrize("account", [OTHER, NATIVE, WEB])
-async def test_nobody_reaches_jetstream(plant, account):
+async def test_nobody_reaches_jetstream(plant, account, proof):
     before = await plant.store()
     async with plant.client(account) as attacker:
         answers = await asyncio.gather(*(
@@ -118,32 +120,71 @@ async def test_nobody_reaches_jetstream(plant, account):
         ))  # fmt: skip
     assert not any(answers)
     assert await plant.store() == before
-    for call in API:
-        await plant.audited(account, f"publish on $JS.API.{call}")
+    noted = [await plant.audited(account, f"publish on $JS.API.{call}") for call in API]
+    proof(
+        Part.ATTACK,
+        fault="a system reads, purges and deletes streams, makes streams and consumers, takes what is for another",
+        load=RUNNING,
+        expected="no answer, nothing changed, each attempt in the audit trail",
+        seen=f"{len(answers)} calls, {sum(map(bool, answers))} answered; {len(noted)} kinds of call in the audit trail",
+    )
 
 
-async def test_a_reply_subject_is_no_way_to_an_owners_subject(plant):
-    """Where the broker or the hub answers, is where the attacker says: that must stay in the attacker's room."""
+INJECTED = (f"{OWNERS}.order:PO-666.PO-666", "$JS.API.STREAM.DELETE.MOM", "_INBOX.somebody")
+
+
+async def test_a_reply_subject_is_no_way_to_an_owners_subject(plant, proof):
+    """Where the broker answers, is where the attacker says: that must stay in the attacker's room."""
     before = await plant.store()
-    injected = (f"{OWNERS}.order:PO-666.PO-666", "$JS.API.STREAM.DELETE.MOM", "_INBOX.somebody")
-    async with plant.client(OTHER) as crm, plant.client(NATIVE) as wms, plant.client(WEB) as web:
-        for number, reply in enumerate(injected):
+    async with plant.client(NATIVE) as wms:
+        for number, reply in enumerate(INJECTED):
             own = material(f"CAP-inject-{number}")
             await wms.publish(own.subject, own.content, headers=to_headers(own), reply=reply)
             await wms.publish(
                 f"HUB.API.CONSUMER.MSG.NEXT.MOM.{durable(NATIVE)}", b'{"batch": 1, "no_wait": true}', reply=reply
             )
+        await wms.flush()
+    await until(lambda: _has(plant, f"CAP-inject-{len(INJECTED) - 1}"))
+    changed = _changed(before, await plant.store())
+    assert not changed
+    proof(
+        Part.ATTACK,
+        fault="reply-subject injection: the broker's own answers are sent to an owner's subject, to the API and to "
+        "somebody's inbox",
+        load=RUNNING,
+        expected="what the account may publish is stored; no answer leaves the account's room",
+        seen=f"{len(INJECTED)} of its own stored, {2 * len(INJECTED)} answers sent astray, {len(changed)} arrived",
+    )
+
+
+async def test_what_the_hub_answers_goes_nowhere_but_back(plant, proof):
+    """A hostile reply_to on calls that the account may make."""
+    before = await plant.store()
+    async with plant.client(OTHER) as crm, plant.client(WEB) as web:
+        for number, reply in enumerate(INJECTED):
             await crm.publish("mombus.in.lyon.crm.bookmark", b"", reply=reply, headers={"mombus-call": f"x{number}"})
             await web.publish(command_subject("lyon", "status"), b"{}", reply=reply)
-        for client in (crm, wms, web):
-            await client.flush()
-    await until(lambda: _has(plant, "CAP-inject-2"))
-    after = await plant.store()
-    own_subjects = {name for name in after["subjects"] if ".material.sync.wms." in name}
-    assert {name: after["subjects"][name] for name in after["subjects"].keys() - own_subjects} == {
-        name: count for name, count in before["subjects"].items() if ".material.sync.wms." not in name
+        assert await asked(crm, "mombus.in.lyon.crm.item", pack(Item()), dict(CALL)) == b"[]", "it answers its own"
+        assert await asked(web, command_subject("lyon", "waiting"), b"{}")
+    changed = _changed(before, await plant.store())
+    assert not changed
+    proof(
+        Part.ATTACK,
+        fault="a hostile reply_to on calls to the hub: an owner's subject, the API, somebody's inbox",
+        load=RUNNING,
+        expected="no answer leaves the account's room, the next call is answered",
+        seen=f"{2 * len(INJECTED)} calls, {len(changed)} streams, consumers or subjects changed, 2 of 2 answered after",
+    )
+
+
+def _changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What is different but for what the native system may say."""
+    subjects = {
+        name
+        for name in before["subjects"].keys() | after["subjects"].keys()
+        if before["subjects"].get(name) != after["subjects"].get(name) and ".material.sync.wms." not in name
     }
-    assert (after["streams"], after["consumers"]) == (before["streams"], before["consumers"])
+    return [*subjects, *(name for name in ("streams", "consumers") if before[name] != after[name])]
 
 
 async def _has(plant: AccountPlant, key: str) -> bool:
@@ -151,7 +192,7 @@ async def _has(plant: AccountPlant, key: str) -> bool:
 
 
 @pytest.mark.parametrize("account", [OTHER, NATIVE, WEB])
-async def test_nobody_overhears_another(plant, account):
+async def test_nobody_overhears_another(plant, account, proof):
     heard: list[str] = []
 
     async def hear(message: Any) -> None:
@@ -168,39 +209,58 @@ async def test_nobody_overhears_another(plant, account):
         await until(lambda: "mine.own" in heard)
     foreign = {subject for subject in heard if not subject.startswith(f"mombus.connector.lyon.{account}.")}
     assert foreign == {"mine.own"}
+    proof(
+        Part.ATTACK,
+        fault="a system listens to everything, to inboxes and to the API",
+        load=RUNNING,
+        expected="it hears its own room only",
+        seen=f"an order was stored and delivered meanwhile; heard of others' rooms: {len(foreign - {'mine.own'})}",
+    )
 
 
 @pytest.mark.parametrize("account", [OTHER, NATIVE])
-async def test_no_system_commands_the_hub_or_another_connector(plant, account):
+async def test_no_system_commands_the_hub_or_another_connector(plant, account, proof):
     before = await plant.store()
     got = len(plant.mes.got)
     writing = pack(Item(messages=(order("PO-666", revision=1),)))
-    call = {"mombus-call": "forged", "mombus-frame": "1/1"}
     async with plant.client(account) as attacker:
         for name in ("status", "do", "resume"):
             assert await asked(attacker, command_subject("lyon", name), b"{}") is None
-        assert await asked(attacker, "mombus.connector.lyon.mes.write", writing, call) is None
-        assert await asked(attacker, "mombus.in.lyon.erp.item", writing, call) is None
+        assert await asked(attacker, "mombus.connector.lyon.mes.write", writing, dict(CALL)) is None
+        assert await asked(attacker, "mombus.in.lyon.erp.item", writing, dict(CALL)) is None
     assert (await plant.store(), len(plant.mes.got)) == (before, got)
     for words in ("mombus.command.lyon.status", "mombus.connector.lyon.mes.write", "mombus.in.lyon.erp.item"):
         await plant.audited(account, f"publish on {words}")
+    proof(
+        Part.ATTACK,
+        fault="a system asks commands, writes to another's connector and hands over in another's name",
+        load=RUNNING,
+        expected="no answer, nothing done, in the audit trail",
+        seen=f"5 calls unanswered, {len(plant.mes.got) - got} written to the MES, 3 kinds of call in the audit trail",
+    )
 
 
-async def test_a_part_that_speaks_for_another_system_is_kept_and_noted(plant):
+async def test_a_part_that_speaks_for_another_system_is_kept_and_noted(plant, proof):
     before = await plant.store()
-    call = {"mombus-call": "forged", "mombus-frame": "1/1"}
     async with plant.client(OTHER) as crm:
-        own = await asked(crm, "mombus.in.lyon.crm.item", pack(Item()), call)
+        own = await asked(crm, "mombus.in.lyon.crm.item", pack(Item()), dict(CALL))
         assert own == b"[]", "what it may do works in the same way"
-        said = await asked(crm, "mombus.in.lyon.crm.item", pack(Item(messages=(order("PO-666"),))), call)
+        said = await asked(crm, "mombus.in.lyon.crm.item", pack(Item(messages=(order("PO-666"),))), dict(CALL))
         ((_, key, accepted, reason),) = json.loads(said or b"[]")
         assert (key, accepted, "can't speak for erp" in reason) == ("PO-666", False, True)
     assert (await plant.store())["subjects"] == before["subjects"]
     assert [row["kind"] for row in await plant.hub.desk.kept()] == ["refused"]
     await plant.audited(OTHER, "hand over sync production_order of erp")
+    proof(
+        Part.ATTACK,
+        fault="spoofing the source at the intake: a part hands over an order as the ERP's",
+        load=RUNNING,
+        expected="refused by name, kept, in the audit trail; what it may hand over is taken",
+        seen=f"answer: {reason}; {len(await plant.hub.desk.kept())} kept",
+    )
 
 
-async def test_headers_that_contradict_their_subject_get_nowhere(plant):
+async def test_headers_that_contradict_their_subject_get_nowhere(plant, proof):
     """It may publish on its own subject; what it says there in another's name is delivered to nobody."""
     own, forged = material("CAP-7"), order("PO-666", revision=1)
     async with plant.client(NATIVE) as wms:
@@ -213,10 +273,18 @@ async def test_headers_that_contradict_their_subject_get_nowhere(plant):
             assert await asked(wms, own.subject, forged.content, headers)
         assert await publish(wms, material("CAP-9"))
         await until(lambda: any(got.key == "CAP-9" for got in plant.mes.got))
-    assert not [got for got in plant.mes.got if got.key in {"PO-666", "CAP-7", "CAP-8"}]
+    forged_got = [got for got in plant.mes.got if got.key in {"PO-666", "CAP-7", "CAP-8"}]
+    assert not forged_got
     await plant.audited(NATIVE, "but it is stored on mom.lyon.material.sync.wms")
 
     async def kept() -> bool:
         return (await plant.store())["dead"] >= 3
 
     await until(kept)
+    proof(
+        Part.ATTACK,
+        fault="spoofing the source on an own subject: headers name another system, site or thing",
+        load=RUNNING,
+        expected="delivered to nobody, told on DEAD and in the audit trail; what it says rightly is delivered",
+        seen=f"3 forged, {len(forged_got)} delivered, notices of all 3; CAP-9 delivered",
+    )
