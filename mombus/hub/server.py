@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mombus.config.model import Http
 
 DRAIN_S = 5
+HANDSHAKE_S = 10.0
+"""Longest time for who connects to agree on TLS."""
 RENEW_EVERY_S = 60.0
 """How often it is looked whether the certificate's files have changed."""
 
@@ -61,6 +63,20 @@ class Server:
             @contextmanager
             def capture_signals(self) -> Iterator[None]:
                 yield
+
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                """As uvicorn's own, which knows no limit for TLS to be agreed on."""
+                await super().startup(sockets=[])
+                for taken in sockets or ():
+                    self.servers.append(await asyncio.get_running_loop().create_server(
+                        self._connection, sock=taken, ssl=self.config.ssl, backlog=self.config.backlog,
+                        ssl_handshake_timeout=HANDSHAKE_S if self.config.ssl else None,
+                    ))  # fmt: skip
+
+            def _connection(self) -> Listener:
+                return Listener(
+                    config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+                )  # fmt: skip
 
         certificate = self._certificate
         self._server = Quiet(uvicorn.Config(

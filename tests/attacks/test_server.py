@@ -156,6 +156,22 @@ async def test_only_a_certificate_that_the_door_names_opens_it(tmp_path: Path) -
                 await client.get(url)
 
 
+async def test_who_is_slow_to_agree_on_tls_is_hung_up_on_while_others_are_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "HANDSHAKE_S", 0.5)
+    authority = Authority(tmp_path)
+    certificate, key = authority.sign("hub")
+    begun = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+    async with served(certificate=certificate, private_key=key) as (url, port, _house):
+        silent = [asyncio.create_task(heard(port)) for _ in range(3)]
+        trickling = [asyncio.create_task(heard(port, begun, *[b"\x00"] * 40, pause_s=0.1)) for _ in range(3)]
+        async with httpx.AsyncClient(verify=trusting(authority), trust_env=False) as client:
+            assert (await client.get(f"{url}/livez")).status_code == 200
+            assert await asyncio.gather(*silent, *trickling) == [b""] * 6, "hung up on"
+            assert (await client.get(f"{url}/livez")).status_code == 200
+
+
 async def test_old_tls_and_plain_text_are_not_spoken(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     certificate, key = authority.sign("hub")
