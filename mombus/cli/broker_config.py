@@ -9,6 +9,7 @@ import typer
 
 from mombus.cli.check import load_or_exit
 from mombus.cli.exits import Exit
+from mombus.config.needs import NO_SECRET
 
 
 def broker_config(
@@ -33,7 +34,7 @@ def broker_config(
     from mombus.bus.accounts import AccountsError, accounts  # noqa: PLC0415 - only this command needs them
     from mombus.bus.broker_files import Proof, write_broker  # noqa: PLC0415
 
-    config = load_or_exit(files)
+    config = load_or_exit(files, NO_SECRET)
     if nkeys and jwt:
         typer.echo("mombus: --nkeys or --jwt, not both", err=True)
         return Exit.USAGE

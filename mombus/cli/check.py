@@ -13,6 +13,7 @@ import typer
 from mombus.cli.exits import Exit
 from mombus.config.finding import Severity
 from mombus.config.loader import Loaded, load
+from mombus.config.needs import EVERY_SECRET, Needs
 
 if TYPE_CHECKING:
     from mombus.config.model import Config
@@ -46,9 +47,9 @@ def check(
     return Exit.FINDINGS if failed else Exit.OK
 
 
-def load_or_exit(files: list[Path] | None) -> Config:
+def load_or_exit(files: list[Path] | None, needs: Needs = EVERY_SECRET) -> Config:
     """The configuration for a command that needs one; exits with 78 after printing the errors if it has any."""
-    loaded = load(files or [DEFAULT])
+    loaded = load(files or [DEFAULT], needs=needs)
     if loaded.config is not None:
         return loaded.config
     for finding in loaded.findings:

@@ -11,6 +11,7 @@ import typer
 
 from mombus.cli.check import load_or_exit
 from mombus.cli.exits import Exit
+from mombus.config.needs import Needs
 
 if TYPE_CHECKING:
     from mombus.config.model import Config
@@ -39,7 +40,7 @@ def adopt(
     """
     from mombus.bus.errors import BusError  # noqa: PLC0415 - heavy, after the configuration was found good
 
-    config = load_or_exit(files)
+    config = load_or_exit(files, Needs(systems=frozenset()))
     try:
         return asyncio.run(_adopt(config, who, why))
     except (BusError, OSError) as error:

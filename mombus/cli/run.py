@@ -41,18 +41,18 @@ def run(
     """
     from mombus.hub.parts import PartsError, parse_parts  # noqa: PLC0415 - only this command needs it
 
-    config = load_or_exit(files)
+    try:
+        parts = parse_parts(part or ())
+        config = load_or_exit(files, parts.needs)
+        parts.check(config)
+    except PartsError as error:
+        typer.echo(f"mombus: {error}", err=True)
+        return Exit.USAGE
     if credentials is not None:
         bus = config.bus.model_copy(update={"credentials": credentials.absolute()})
         config = config.model_copy(update={"bus": bus})
     scrubber = Scrubber.of(config)
     set_up_logging(scrubber, verbose=verbose)
-    try:
-        parts = parse_parts(part or ())
-        parts.check(config)
-    except PartsError as error:
-        typer.echo(f"mombus: {error}", err=True)
-        return Exit.USAGE
     try:
         return asyncio.run(_run(config, parts))
     except Exception as error:  # noqa: BLE001 - a bug: shown as Python does, without secrets

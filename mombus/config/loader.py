@@ -13,6 +13,7 @@ from mombus.config.document import Node, Scalar, Table, read
 from mombus.config.draft import Draft
 from mombus.config.finding import Finding, Findings, Mark, did_you_mean
 from mombus.config.model import Bus, Config, Http
+from mombus.config.needs import EVERY_SECRET, Needs
 from mombus.config.reading import Reading
 from mombus.config.rules import check
 from mombus.config.scrubbing import Scrubber, secrets_of
@@ -35,11 +36,14 @@ class Loaded:
     files: tuple[str, ...]
 
 
-def load(paths: Sequence[Path], environ: Mapping[str, str] | None = None) -> Loaded:
+def load(
+    paths: Sequence[Path], environ: Mapping[str, str] | None = None, needs: Needs = EVERY_SECRET
+) -> Loaded:  # fmt: skip
     """Read a configuration: the first file is the base, the others are laid over it in their order.
 
-    Tables of an overlay merge into those below, lists and values replace them, null removes a key. Never raises for
-    what the files hold: everything that is wrong is a finding, all of them at once.
+    Tables of an overlay merge into those below, lists and values replace them, null removes a key. Secrets that `needs`
+    doesn't name aren't looked up. Never raises for what the files hold: everything that is wrong is a finding, all of
+    them at once.
     """
     findings = Findings()
     root, files = _merged(paths, findings)
@@ -49,7 +53,7 @@ def load(paths: Sequence[Path], environ: Mapping[str, str] | None = None) -> Loa
     draft = Draft(root, folder)
     _check_sections(root, findings)
     substitution = Substitution(folder, _secrets_folder(root, findings), os.environ if environ is None else environ)
-    reading = Reading(draft, findings, substitution)
+    reading = Reading(draft, findings, substitution, needs)
     reading.read()
     check(draft, findings)
     secrets = frozenset(map(SecretStr, substitution.resolved))

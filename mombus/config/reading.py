@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from canonical.isa95.work import WorkCalendar
     from mombus.config.draft import Draft
     from mombus.config.finding import Findings
+    from mombus.config.needs import Needs
     from mombus.config.substitution import Substitution
 
 MAX_FILE = 20_000_000
@@ -36,9 +37,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 class Reading:
     """Fills a draft from its nodes. `files` are the files that the configuration names."""
 
-    def __init__(self, draft: Draft, findings: Findings, substitution: Substitution) -> None:
+    def __init__(self, draft: Draft, findings: Findings, substitution: Substitution, needs: Needs) -> None:
         self._draft, self._findings, self._substitution = draft, findings, substitution
-        self._validation = Validation(findings, substitution)
+        self._validation = Validation(findings, substitution, needs)
         self.files: list[str] = []
 
     def read(self) -> None:

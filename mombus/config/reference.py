@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticUndefined
 
 from canonical.element import Element, default_of
@@ -16,6 +16,7 @@ from canonical.message import Verb
 from connectors.connector import ConnectorError, Surroundings
 from mombus.config.duration import written
 from mombus.config.kinds import KindError, load_kind
+from mombus.config.needs import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,7 +85,7 @@ def _offers(offers: Any) -> tuple[str, ...]:
 
 
 def _field(name: str, info: FieldInfo) -> Field:
-    secret = _is_secret(info.annotation)
+    secret = is_secret(info.annotation)
     default = "" if info.is_required() else _default(info)
     return Field(name, _type(info.annotation), default, (info.description or "").strip(), info.is_required(), secret)
 
@@ -98,10 +99,6 @@ def _default(info: FieldInfo) -> str:
     if isinstance(value, timedelta):
         return written(value)
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-
-
-def _is_secret(annotation: Any) -> bool:
-    return annotation in (SecretStr, SecretBytes) or any(map(_is_secret, get_args(annotation)))
 
 
 _WORDS = {

@@ -12,6 +12,7 @@ from connectors.door import is_token_hash
 from mombus.config.address import Fault, address_fault
 from mombus.config.document import Items, Node, Scalar, Table
 from mombus.config.finding import Findings, Mark, did_you_mean
+from mombus.config.needs import EVERY_SECRET, STAND_IN, Needs, keeps_secret, model_in
 from mombus.config.substitution import Substitution, SubstitutionError, refers, refers_to_secret
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ _EXPECTED = {
 class Validation:
     """Makes models from tables and notes what is wrong with them."""
 
-    def __init__(self, findings: Findings, substitution: Substitution) -> None:
-        self._findings, self._substitution = findings, substitution
+    def __init__(self, findings: Findings, substitution: Substitution, needs: Needs = EVERY_SECRET) -> None:
+        self._findings, self._substitution, self._needs = findings, substitution, needs
 
     def model(
         self, model: type[Model], table: Table, path: str, known: Mapping[str, Any] | None = None, *,
@@ -47,7 +48,8 @@ class Validation:
         addresses may be link-local ones.
         """
         noted: list[Mark] = []
-        data = {**self._values(table, path, noted, link_local=link_local), **(known or {})}
+        elsewhere = self._elsewhere(model, table, path)
+        data = {**self._values(table, path, noted, elsewhere, link_local=link_local), **(known or {})}
         noted += self._misspelt(model, table, path)
         errors = self._errors(model, data)
         if any(error["type"] == "string_type" for error in errors):
@@ -68,20 +70,30 @@ class Validation:
             return invalid.errors(include_url=False)
         return []
 
-    def _values(self, node: Node, path: str, noted: list[Mark], *, link_local: bool) -> Any:
+    def _elsewhere(self, model: type[BaseModel], table: Table, path: str) -> frozenset[Mark]:
+        """Where secrets stand that other processes need and this one doesn't."""
+        return frozenset(
+            node.mark
+            for place, node in _scalars(table)
+            if refers(node.text) and not self._needs.needed(path, place) and keeps_secret(model, place)
+        )
+
+    def _values(self, node: Node, path: str, noted: list[Mark], elsewhere: frozenset[Mark], *, link_local: bool) -> Any:
         """The node as Python values, references replaced; `noted` gets the places where that failed."""
         if isinstance(node, Table):
             return {
-                key: self._values(inner, f"{path}.{key}", noted, link_local=link_local)
+                key: self._values(inner, f"{path}.{key}", noted, elsewhere, link_local=link_local)
                 for key, inner in node.nodes.items()
             }
         if isinstance(node, Items):
             return [
-                self._values(inner, f"{path}[{index}]", noted, link_local=link_local)
+                self._values(inner, f"{path}[{index}]", noted, elsewhere, link_local=link_local)
                 for index, inner in enumerate(node.nodes)
             ]
         if path.rpartition(".")[2] in _EXPRESSIONS or not isinstance(node.value, str):
             return node.value
+        if node.mark in elsewhere:
+            return STAND_IN
         fault: Fault | SubstitutionError | None
         try:
             text = self._substitution(node.text)
@@ -97,7 +109,7 @@ class Validation:
         """Texts where true, false or a number is meant: `no` and `010` are texts in YAML 1.2."""
         for name, info in model.model_fields.items():
             node, place = table.nodes.get(info.alias or name), f"{path}.{name}"
-            inner = _model_in(info.annotation)
+            inner = model_in(info.annotation)
             if isinstance(node, Table) and inner:
                 yield from self._misspelt(inner, node, place)
             elif isinstance(node, Scalar) and isinstance(node.value, str) and not refers(node.text):
@@ -207,16 +219,8 @@ def _model_at(model: type[BaseModel], place: Place) -> type[BaseModel] | None:
     for part in place:
         info = at.model_fields.get(str(part)) if at else None
         if info is not None:
-            at = _model_in(info.annotation)
+            at = model_in(info.annotation)
     return at
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The one model that an annotation holds, however wrapped."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = [inner for inner in map(_model_in, get_args(annotation)) if inner]
-    return found[0] if len(found) == 1 else None
 
 
 def _expected(annotation: Any) -> str | None:

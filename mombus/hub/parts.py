@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mombus.config.needs import Needs
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,6 +35,11 @@ class Parts:
     def runs(self, system: str) -> bool:
         """True if this process has the system's connector."""
         return self.systems is None or system in self.systems
+
+    @property
+    def needs(self) -> Needs:
+        """The secrets that this process needs."""
+        return Needs(self.systems, self.delivery)
 
     def check(self, config: Config) -> None:
         """Raises PartsError when they can't work with that configuration."""
