@@ -19,24 +19,29 @@ from canonical.objects import CATALOGUE, Kind
 from connectors.connector import Gap, Outcome, Raw
 from mombus.bus.custody import Custody
 from mombus.bus.errors import Conflict, NotPermitted, TooLarge
-from mombus.bus.judgement import Given, Judgement, Kept, Ready, contradiction
+from mombus.bus.judgement import Given, Judgement, Kept, Ready, contradiction, in_time
 from mombus.bus.raw import store_raw
 from mombus.bus.revisions import REMEMBERED, Revisions
 from mombus.journal import bookmarks
+from mombus.journal.leaseholder import clock
+from mombus.journal.leases import LeaseLost
 from mombus.journal.parked import Parked, ParkedItem
 from mombus.ownership.aliases import Aliases, Missing
 from mombus.ownership.decision import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from connectors.connector import Item
     from mombus.bus.connection import Bus
     from mombus.bus.publishing import Stored
     from mombus.bus.requests import Requests
+    from mombus.journal.bookmarks import Term
     from mombus.journal.journal import Journal
     from mombus.ownership.owners import Owners
 
+LATE_S = 2.0
+"""After so long another hub that the same was sent to may have been told something newer."""
 CONFLICTS = 20
 """How often a message is judged again because somebody else wrote its key in between."""
 
@@ -71,23 +76,33 @@ class Intake:
         await self._custody.load()
         await self.release()
 
-    async def bookmark(self, system: str) -> str | None:
-        """Where a source goes on reading."""
-        return await self._journal.read(lambda c: bookmarks.bookmark(c, system))
+    async def bookmark(self, system: str, term: Term | None = None) -> str | None:
+        """Where a source goes on reading; with a `term` that begins. Raises LeaseLost when another hub reads it."""
+        if term is None:
+            return await self._journal.read(lambda c: bookmarks.bookmark(c, system))
+        begin = partial(term.begin, system=system, now=datetime.now(UTC))
+        term.number, term.before, found = await self._journal.write(begin)
+        return found
 
-    async def accept(self, system: str, item: Item) -> Sequence[Outcome]:
+    async def accept(self, system: str, item: Item, term: Term | None = None) -> Sequence[Outcome]:
         """Take an item in, whole, and return one outcome per message, in order.
 
         Items of one system are taken one after the other. When this returns everything is stored or kept with its
         reason, the bookmark moved and the source told. Raises BusError when the broker can't store: nothing of the
         item is settled then, reading it again is right. What `settle` raises is passed on; the item is stored then.
+
+        `term` is the one in which it was read, where several hubs read. When it is over nothing is stored of what its
+        source says again (LeaseLost), and a state without a revision goes by its times (`late`).
         """
         async with self._turns[system]:
-            outcomes = await self._take(system, item)
+            late = self._lateness(item, term)
+            late()
+            outcomes = await self._take(system, item, late)
             if item.bookmark is not None:
-                await self._journal.write(
-                    partial(bookmarks.move, system=system, bookmark=item.bookmark, now=datetime.now(UTC))
-                )
+                await self._journal.write(partial(
+                    bookmarks.move, system=system, bookmark=item.bookmark, now=datetime.now(UTC),
+                    term=term if self._shared else None,
+                ))  # fmt: skip
         if item.settle is not None:
             await item.settle(outcomes)
         return outcomes
@@ -121,7 +136,22 @@ class Intake:
         """A person decides that a kept thing is dealt with; False when it was before."""
         return await self._custody.close(id, f"{who}: {why}")
 
-    async def _take(self, system: str, item: Item) -> list[Outcome]:
+    def _lateness(self, item: Item, term: Term | None) -> Callable[[], bool]:
+        """Tells whether another hub may have taken in something newer by now."""
+        if not self._shared:
+            return in_time
+        began = clock()
+
+        def late() -> bool:
+            if term is None:
+                return clock() - began > LATE_S
+            if not term.holds and item.settle is not None:
+                raise LeaseLost("another hub reads it")
+            return not term.holds
+
+        return late
+
+    async def _take(self, system: str, item: Item, late: Callable[[], bool]) -> list[Outcome]:
         if self._shared:
             await self._custody.refresh(system)
         raw = None
@@ -136,7 +166,7 @@ class Intake:
         outcomes: dict[int, Outcome] = {}
         group: list[Ready] = []
         for place, one in enumerate(item.messages):
-            given = Given(place, self._from_gap(system, one) if isinstance(one, Gap) else one, raw)
+            given = Given(place, self._from_gap(system, one) if isinstance(one, Gap) else one, raw, late)
             self.counts[system, given.message.object, "received"] += 1
             if _apart(group, given.message):
                 await self._publish(system, group, outcomes)

@@ -16,9 +16,11 @@ from mombus.journal.parked import Parked
 from mombus.journal.requests import Asked
 from mombus.ownership.aliases import Missing
 from mombus.ownership.decision import Echo, Refused, Reply, Request, Statement, decide, digest, is_reply, same
-from mombus.ownership.versions import Older, next_version
+from mombus.ownership.versions import Older, by_times, next_version
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mombus.bus.connection import Bus
     from mombus.bus.custody import Custody
     from mombus.bus.requests import Requests
@@ -26,15 +28,25 @@ if TYPE_CHECKING:
     from mombus.ownership.aliases import Aliases
     from mombus.ownership.decision import Decision
     from mombus.ownership.owners import Owners
+    from mombus.ownership.versions import Version
+
+
+def in_time() -> bool:
+    """Nothing is late where one hub takes in everything of a system, in order."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A message of an item: its place there, as the system said it, and the raw document it came in."""
+    """A message of an item: its place there, as the system said it, and the raw document it came in.
+
+    `late` tells whether another hub may have taken in something newer by now.
+    """
 
     place: int
     message: Message
     raw: str | None = None
+    late: Callable[[], bool] = in_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +172,8 @@ class Judgement:
         known = await self._revisions.known(statement)
         match next_version(statement, known):
             case Message() as version:
+                if statement.revision is None and known is not None and given.late():
+                    return await self._late(system, given, version, known)
                 return [Ready(given, version, known.seq if known else 0)]
             case Refused(reason):
                 return await self.refuse(system, given, reason)
@@ -168,6 +182,16 @@ class Judgement:
             case Echo(reason):
                 await self._custody.owner_says(statement)
                 return Kept("echo", reason)
+
+    async def _late(self, system: str, given: Given, version: Message, known: Version) -> Judged:
+        """A state that only counting would make the newest. What is said in between makes publishing it a Conflict."""
+        newest = await self._revisions.newest(version)
+        match by_times(version, newest) if newest is not None else None:
+            case Older(reason):
+                return Kept("older", reason)
+            case Refused(reason):
+                return await self.refuse(system, given, reason)
+        return [Ready(given, version, known.seq)]
 
     async def _other(self, system: str, given: Given, statement: Message) -> Judged:
         """A fact, or a signal: it stands for itself."""

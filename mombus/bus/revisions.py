@@ -57,13 +57,22 @@ class Revisions:
             found = await asyncio.gather(*(self._look_up(unknown[which], None) for which in part))
             self._fresh.update(zip(part, found, strict=True))
 
-    async def _look_up(self, message: Message, remembered: Version | None) -> Version | None:
-        subject = message.subject
+    async def newest(self, message: Message) -> Message | None:
+        """What was said last about the message's thing, as the broker has it."""
+        _, said = await self._said(message)
+        return max(said, key=lambda one: one.revision or 0, default=None)
+
+    async def _said(self, message: Message) -> tuple[int, list[Message]]:
+        """The last sequence on the message's own subject, or 0, and what was said last there and anywhere."""
         last = await self._bus.last_statement(message)
-        seq = last[0] if last else 0
         said = [last[1]] if last else []
         if (latest := await self._bus.latest(message.object, message.key, site=message.site)) is not None:
             said.append(latest)
+        return last[0] if last else 0, said
+
+    async def _look_up(self, message: Message, remembered: Version | None) -> Version | None:
+        subject = message.subject
+        seq, said = await self._said(message)
         versions = [Version(one.revision or 0, digest(one), subject, seq) for one in said]
         if remembered is not None:
             versions.append(remembered._replace(subject=subject, seq=seq))

@@ -30,14 +30,15 @@ from mombus.bus.errors import BusError
 from mombus.bus.items import ItemError, pack, unpack
 from mombus.bus.losses import Losses
 from mombus.journal import spooled
+from mombus.journal.bookmarks import Term
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from mombus.journal.journal import Journal
 
-    Accept = Callable[[Item], Awaitable[Sequence[Outcome]]]
-    Bookmark = Callable[[], Awaitable[str | None]]
+    Accept = Callable[[Item, Term | None], Awaitable[Sequence[Outcome]]]
+    Bookmark = Callable[[Term | None], Awaitable[str | None]]
 
 PATIENCE_S = 3.0
 """How long the intake may take for an item before that is kept here."""
@@ -89,6 +90,7 @@ class Spool:
         self._size = 0
         self._since: datetime | None = None
         self._losses: Losses | None = None
+        self._term: Term | None = None
         self._reason = ""
         self._turn = asyncio.Lock()
         self._empty = asyncio.Event()
@@ -110,31 +112,43 @@ class Spool:
         lost = self._losses.gap if self._losses else None
         return SpoolState(self._system, self._items, self._size, self._limit, self._since, self._reason, lost)
 
-    async def bookmark(self) -> str | None:
-        """Where the source goes on reading: after what is kept here, else as the intake says."""
-        if self._items:
-            kept = await self._journal.read(lambda c: spooled.bookmark(c, self._system))
-            if kept is not None:
-                return kept
-        return await self._bookmark()
+    async def bookmark(self, term: Term | None = None) -> str | None:
+        """Where the source goes on reading: after what is kept here, else as the intake says.
 
-    async def accept(self, item: Item) -> Sequence[Outcome]:
+        What was kept in an earlier `term` counts only if nobody else has read the system since.
+        """
+        said = await self._bookmark(term)
+        if term is not None:
+            self._term = term
+        kept = await self._journal.write(lambda c: spooled.bookmark(c, self._system)) if self._items else None
+        if kept is None:
+            return said
+        if term is None:
+            return kept[0]
+        if kept[1] < term.before:
+            log.info("another hub has read on", system=self._system, kept=self._items)
+            return said
+        await self._journal.write(lambda c: spooled.adopt(c, self._system, term.number))
+        return kept[0]
+
+    async def accept(self, item: Item, term: Term | None = None) -> Sequence[Outcome]:
         """Take an item: on to the intake, or to the disk. Returns once it is safe, with one outcome per message.
 
-        Raises what the intake raises for an item that has a `settle`; Lost when an item without could not be kept.
+        `term` is the one in which it was read, where several hubs read. Raises what the intake raises for an item that
+        has a `settle`; Lost when an item without could not be kept.
         """
         if item.settle is not None or not self._limit:
             await self._empty.wait()
-            return await self._accept(item)
+            return await self._accept(item, term)
         if self._empty.is_set():
             try:
                 async with asyncio.timeout(self._patience_s):
-                    return await self._accept(item)
+                    return await self._accept(item, term)
             except CANNOT as error:
                 self._reason = "the bus stores nothing now" if isinstance(error, TimeoutError) else _line(error)
                 log.warning("kept on disk", system=self._system, reason=self._reason)
         await asyncio.shield(
-            self._keep(item)
+            self._keep(item, term)
         )  # whoever is cancelled: what is counted is on disk, and the other way round
         return [_kept(one) for one in item.messages]
 
@@ -152,11 +166,11 @@ class Spool:
                 await asyncio.sleep(pause_s)
                 pause_s = min(MOST_S, pause_s * 2)
 
-    async def _keep(self, item: Item) -> None:
+    async def _keep(self, item: Item, term: Term | None) -> None:
         """Keep an item behind the others. Raises Lost."""
         content = pack(item)
         async with self._turn:
-            reason = self._no_room(len(content)) or await self._put(item, content)
+            reason = self._no_room(len(content)) or await self._put(item, content, term)
             if reason is not None:
                 await self._lose(item, reason)
 
@@ -165,14 +179,15 @@ class Spool:
             return f"its spool of {self._limit} bytes is full"
         return self._full()
 
-    async def _put(self, item: Item, content: bytes) -> str | None:
+    async def _put(self, item: Item, content: bytes, term: Term | None) -> str | None:
         """Write it, behind the gap that ends with it; why that failed, if it did."""
         self._count(1, len(content))
         try:
             if self._losses is not None and self._losses.number is None:
                 await self._write_gap(self._losses)
             await self._journal.write(lambda c: spooled.put(
-                c, self._system, content, since=datetime.now(UTC), bookmark=item.bookmark
+                c, self._system, content, since=datetime.now(UTC), bookmark=item.bookmark,
+                term=term.number if term else 0,
             ))  # fmt: skip
         except SQLAlchemyError as error:
             self._count(-1, -len(content))
@@ -216,13 +231,18 @@ class Spool:
         try:
             for row in rows:
                 item = self._item(row)
-                await self._accept(item)
+                await self._accept(item, self._term_of(row))
                 taken += 1
                 if _is_counted(item):
                     await self._leave(rows[left:taken])
                     left = taken
         finally:
             await self._leave(rows[left:taken])
+
+    def _term_of(self, row: spooled.Kept) -> Term:
+        """The one in which it was read: it may go on, or be over."""
+        mine = self._term
+        return mine if mine is not None and mine.number == row.term else Term(number=row.term)
 
     async def _leave(self, rows: Sequence[spooled.Kept]) -> None:
         await self._journal.write(lambda c: spooled.take(c, [row.number for row in rows]))

@@ -14,6 +14,7 @@ from connectors.connector import ConfigError, Halted, Hosted, RetryableError, So
 from mombus.bus.errors import BusError
 from mombus.hub.reading import Reading
 from mombus.hub.session import Condition
+from mombus.journal.bookmarks import Term
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from connectors.connector import Item, Outcome
     from mombus.hub.session import Session
+    from mombus.journal.leaseholder import Lease
 
 GOODBYE_S = 5.0
 ANOTHER = "another hub has it"
@@ -32,10 +34,10 @@ log = structlog.get_logger()
 class TakesIn(Protocol):
     """What takes items in, here or in another process: `mombus.bus.intake.Intake` is one."""
 
-    async def accept(self, system: str, item: Item) -> Sequence[Outcome]:
+    async def accept(self, system: str, item: Item, term: Term | None = None, /) -> Sequence[Outcome]:
         """As `Intake.accept`."""
 
-    async def bookmark(self, system: str) -> str | None:
+    async def bookmark(self, system: str, term: Term | None = None, /) -> str | None:
         """As `Intake.bookmark`."""
 
 
@@ -50,13 +52,13 @@ class Connecting:
         """What runs for ever, by name: every source is read, every other system is connected."""
         return dict(map(self._run, self._sessions.values()))
 
-    def _run(self, session: Session) -> tuple[str, Coroutine[None, None, None]]:
+    def _run(self, session: Session, term: Term | None = None) -> tuple[str, Coroutine[None, None, None]]:
         system, connector = session.system, session.connector
         if not isinstance(connector, Source):
             return f"connecting {system}", _connect_first(session)
         reading = Reading(
-            session, connector, accept=partial(self._intake.accept, system),
-            bookmark=partial(self._intake.bookmark, system),
+            session, connector, accept=lambda item: self._intake.accept(system, item, term),
+            bookmark=lambda: self._intake.bookmark(system, term),
         )  # fmt: skip
         return f"reading {system}", reading.run()
 
@@ -64,11 +66,14 @@ class Connecting:
         """True if the connection to a system is this process's."""
         return system in self._sessions
 
-    async def serve(self, system: str) -> None:
-        """Read one system, or connect it if it isn't read, until cancelled. The connection stays until `leave`."""
+    async def serve(self, system: str, lease: Lease) -> None:
+        """Read one system under a lease, or connect it if it isn't read, until cancelled.
+
+        The connection stays until `leave`.
+        """
         session = self._sessions[system]
         _mark_starting(session)
-        await self._run(session)[1]
+        await self._run(session, Term(lease))[1]
 
     async def connect(self, system: str) -> None:
         """Connect one system that another hub reads, until cancelled. The connection stays until `leave`."""

@@ -14,6 +14,7 @@ from connectors.connector import ConfigError, ConnectorError, Halted, NotConnect
 from mombus.bus.errors import BusError
 from mombus.bus.spool import Lost
 from mombus.hub.session import Condition
+from mombus.journal.leases import LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -64,7 +65,7 @@ class Reading:
                 await self._session.halt(str(error))
             except RetryableError as error:
                 await self._pause(error, error.retry_after_s)
-            except ConnectorError as error:
+            except (ConnectorError, LeaseLost) as error:
                 await self._pause(error, None)
             except asyncio.CancelledError:
                 if _asked_to_end():

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from connectors.connector import Item, Outcome
     from mombus.bus.spool import SpoolState
     from mombus.hub.connecting import TakesIn
+    from mombus.journal.bookmarks import Term
 
 FILE = "spool.sqlite"
 
@@ -27,13 +28,13 @@ class Spooling:
     def __init__(self, spools: Mapping[str, Spool]) -> None:
         self._spools = spools
 
-    async def accept(self, system: str, item: Item) -> Sequence[Outcome]:
+    async def accept(self, system: str, item: Item, term: Term | None = None) -> Sequence[Outcome]:
         """As `Spool.accept`."""
-        return await self._spools[system].accept(item)
+        return await self._spools[system].accept(item, term)
 
-    async def bookmark(self, system: str) -> str | None:
+    async def bookmark(self, system: str, term: Term | None = None) -> str | None:
         """As `Spool.bookmark`."""
-        return await self._spools[system].bookmark()
+        return await self._spools[system].bookmark(term)
 
     def running(self) -> Mapping[str, Coroutine[None, None, None]]:
         """What runs for ever, by name."""

@@ -25,12 +25,14 @@ spooled = Table(
     Column("since", Instant, nullable=False),
     Column("gap", Boolean, nullable=False),
     Column("bookmark", Text),
+    Column("term", Integer, nullable=False),
     Column("size", Integer, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Index("spooled_order", "system", "number"),
     sqlite_autoincrement=True,
 )  # fmt: skip
-"""`gap`: the item says what was lost at its place, because nothing more could be kept."""
+"""`gap`: the item says what was lost at its place, because nothing more could be kept. `term`: the number of the one in
+which it was read, 0 for what nobody reads, or when one hub reads everything."""
 
 
 class Kept(NamedTuple):
@@ -40,6 +42,7 @@ class Kept(NamedTuple):
     gap: bool
     since: datetime
     content: bytes
+    term: int
 
 
 class Usage(NamedTuple):
@@ -52,11 +55,12 @@ class Usage(NamedTuple):
 
 def put(
     connection: Connection, system: str, content: bytes, *, since: datetime, bookmark: str | None = None,
-    gap: bool = False,
+    gap: bool = False, term: int = 0,
 ) -> int:  # fmt: skip
     """Keep an item behind the others of its system; returns its number."""
     done = connection.execute(spooled.insert().values(
-        system=system, since=since, gap=gap, bookmark=bookmark, size=0 if gap else len(content), content=content
+        system=system, since=since, gap=gap, bookmark=bookmark, size=0 if gap else len(content), content=content,
+        term=term,
     ))  # fmt: skip
     key = done.inserted_primary_key
     return int(key[0]) if key else 0
@@ -81,7 +85,7 @@ def head(connection: Connection, system: str, *, items: int, size: int, before: 
         wanted.append(number)
         total += its
     rows = connection.execute(
-        select(s.number, s.gap, s.since, s.content).where(s.number.in_(wanted)).order_by(s.number)
+        select(s.number, s.gap, s.since, s.content, s.term).where(s.number.in_(wanted)).order_by(s.number)
     )
     return [Kept(*row) for row in rows]
 
@@ -105,13 +109,20 @@ def last(connection: Connection, system: str) -> Kept | None:
     """The newest item of a system."""
     s = spooled.c
     row = connection.execute(
-        select(s.number, s.gap, s.since, s.content).where(s.system == system).order_by(s.number.desc()).limit(1)
+        select(s.number, s.gap, s.since, s.content, s.term).where(s.system == system).order_by(s.number.desc()).limit(1)
     ).first()  # fmt: skip
     return None if row is None else Kept(*row)
 
 
-def bookmark(connection: Connection, system: str) -> str | None:
-    """Where the newest item that has a bookmark says to go on reading."""
+def bookmark(connection: Connection, system: str) -> tuple[str, int] | None:
+    """Where the newest item that has a bookmark says to go on reading, and the term in which it was read."""
     s = spooled.c
-    statement = select(s.bookmark).where(s.system == system, s.bookmark.is_not(None)).order_by(s.number.desc())
-    return connection.execute(statement.limit(1)).scalar()
+    statement = select(s.bookmark, s.term).where(s.system == system, s.bookmark.is_not(None)).order_by(s.number.desc())
+    row = connection.execute(statement.limit(1)).first()
+    return None if row is None else (row[0], row[1])
+
+
+def adopt(connection: Connection, system: str, term: int) -> None:
+    """What was read in an earlier term is of this one: nobody has read the system in between."""
+    s = spooled.c
+    connection.execute(spooled.update().where(s.system == system, s.bookmark.is_not(None)).values(term=term))

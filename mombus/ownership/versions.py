@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from mombus.ownership.decision import Echo, Refused, digest
@@ -20,7 +21,7 @@ class Version(NamedTuple):
 
 
 class Older(NamedTuple):
-    """The owner's own revision is behind what it said before: dropped and counted."""
+    """It is behind what the owner said before, by its revision or its times: dropped and counted."""
 
     reason: str
 
@@ -44,4 +45,24 @@ def next_version(message: Message, known: Version | None) -> Message | Echo | Ol
     return Refused(
         f"{message.object} {message.key} revision {message.revision} was said before with other content: "
         f"{message.source} must give a changed {message.object} a higher revision"
+    )
+
+
+def by_times(message: Message, newest: Message) -> Older | Refused | None:
+    """Why a state without a revision, which comes late, isn't to be published after `newest`; None when it is newer.
+
+    It goes by both times: when the owner says that it was so, and when it was noted first. Where they contradict each
+    other, or say nothing, nobody but a person knows which of the two holds.
+    """
+    occurred, recorded = message.occurred - newest.occurred, message.recorded - newest.recorded
+    first, last = sorted((occurred, recorded))
+    if last > timedelta(0) and first >= timedelta(0):
+        return None
+    late = f"{message.object} {message.key} comes late, after another hub took in a newer one"
+    if last <= timedelta(0) and first < timedelta(0):
+        return Older(f"{late}: it was noted at {message.recorded.isoformat()}, before that")
+    return Refused(
+        f"{late}, or an older one: it says {message.occurred.isoformat()} and was noted at "
+        f"{message.recorded.isoformat()}, the other says {newest.occurred.isoformat()} and was noted at "
+        f"{newest.recorded.isoformat()}; take it in if it holds, or dismiss it"
     )

@@ -446,10 +446,10 @@ async def test_limits_are_for_connections_that_make_streams(broker):
 
 
 async def test_what_was_spooled_is_said_once_though_the_hub_is_killed_while_it_is_handed_over(bus, intake, tmp_path):
-    async def away(_item):
+    async def away(_item, _term):
         raise NotReachable("nobody answers")
 
-    async def dying(item):
+    async def dying(item, _term):
         if item.messages[0].body.description == "c":
             shutil.copytree(tmp_path / "spool", tmp_path / "killed")
             killed.set()
@@ -472,7 +472,7 @@ async def test_what_was_spooled_is_said_once_though_the_hub_is_killed_while_it_i
 async def spool(folder, accept):
     """The spool of erp, at work, with what that folder holds."""
     kept = await Journal.open(f"sqlite:///{folder / 'spool.sqlite'}", schema=spool_metadata)
-    made = Spool("erp", kept, accept=accept, bookmark=lambda: None, limit=1024**2)
+    made = Spool("erp", kept, accept=accept, bookmark=lambda _term: None, limit=1024**2)
     await made.open()
     running = asyncio.create_task(made.run())
     try:

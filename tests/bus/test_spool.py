@@ -18,6 +18,7 @@ from mombus.bus.errors import NotReachable
 from mombus.bus.items import pack
 from mombus.bus.spool import Lost, Spool
 from mombus.journal import spooled
+from mombus.journal.bookmarks import Term
 from mombus.journal.journal import Journal
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -33,7 +34,7 @@ class Bus:
         self.before: str | None = None
         self.asked = 0
 
-    async def accept(self, item: Item) -> list[Outcome]:
+    async def accept(self, item: Item, _term: Term | None = None) -> list[Outcome]:
         self.asked += 1
         if not self.up.is_set():
             raise NotReachable("nobody answers")
@@ -42,7 +43,7 @@ class Bus:
             await item.settle([])
         return []
 
-    async def bookmark(self) -> str | None:
+    async def bookmark(self, _term: Term | None = None) -> str | None:
         return self.before
 
     @property
@@ -109,7 +110,7 @@ async def test_what_the_bus_does_not_store_follows_in_order_and_news_go_behind_i
 async def test_a_bus_that_is_silent_is_not_waited_for(tmp_path):
     bus = Bus()
 
-    async def silent(item: Item) -> list[Outcome]:
+    async def silent(item: Item, _term: Term | None) -> list[Outcome]:
         await bus.up.wait()
         return await Bus.accept(bus, item)
 
@@ -249,7 +250,7 @@ async def test_the_intake_is_asked_again_from_what_it_has_not_taken(tmp_path):
         for number in range(1, 5):
             await made.accept(count(number))
 
-        async def falters(item: Item) -> list[Outcome]:
+        async def falters(item: Item, _term: Term | None) -> list[Outcome]:
             if item.document == "C-3" and len(bus.got) == 2:
                 bus.got.append(item)
                 raise NotReachable("gone again")

@@ -23,10 +23,10 @@ ITEM = Item(messages=(order("PO-1"),), settle=waits)
 
 
 class Intake:
-    async def accept(self, system: str, item: Item) -> list[Outcome]:
+    async def accept(self, system: str, item: Item, _term: object = None) -> list[Outcome]:
         return [Outcome(message.id, message.key, accepted=True) for message in item.messages]
 
-    async def bookmark(self, system: str) -> str | None:
+    async def bookmark(self, system: str, _term: object = None) -> str | None:
         return "7"
 
 

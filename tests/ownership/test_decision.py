@@ -12,7 +12,7 @@ from canonical.isa95.operations import OperationsRequest, SegmentRequirement
 from canonical.message import Action, Message, Verb
 from mombus.journal.requests import Asked, OpenRequest
 from mombus.ownership.decision import Echo, Refused, Reply, Request, Statement, decide, digest
-from mombus.ownership.versions import Older, Version, next_version
+from mombus.ownership.versions import Older, Version, by_times, next_version
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 
@@ -152,3 +152,13 @@ def test_reading_everything_again_changes_nothing(texts):
             known = version(text, result.revision)
     assert all(left != right for left, right in pairwise(published))
     assert published[-1:] == texts[-1:]
+
+
+@pytest.mark.parametrize(("occurred", "recorded", "holds"), [
+    (1, 1, type(None)), (1, 0, type(None)), (0, 1, type(None)), (-1, -1, Older), (-1, 0, Older), (0, -1, Older),
+    (1, -1, Refused), (-1, 1, Refused), (0, 0, Refused),
+])  # fmt: skip
+def test_a_state_without_a_revision_that_comes_late_goes_by_both_its_times(occurred, recorded, holds):
+    newest, late = order("a"), order("b")
+    times = [newest.occurred + timedelta(seconds=occurred), newest.recorded + timedelta(seconds=recorded)]
+    assert isinstance(by_times(replace(late, occurred=times[0], recorded=times[1]), newest), holds)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from connectors.connector import Item, Outcome
     from mombus.bus.calls.framing import Call
     from mombus.hub.connecting import TakesIn
+    from mombus.journal.bookmarks import Term
 
 NOT_STORED = "not stored"
 BOOKMARK_S = 10.0
@@ -47,8 +48,11 @@ class FarIntake:
     def __init__(self, client: Client, site: str) -> None:
         self._caller = Caller(client, intake_base(site), NOBODY)
 
-    async def accept(self, system: str, item: Item) -> Sequence[Outcome]:
-        """As `Intake.accept`. Raises BusError while nobody takes it in or the answer is lost: try it again then."""
+    async def accept(self, system: str, item: Item, _term: Term | None = None) -> Sequence[Outcome]:
+        """As `Intake.accept`. Raises BusError while nobody takes it in or the answer is lost: try it again then.
+
+        One process reads a system apart, so that there are no terms.
+        """
         try:
             outcomes = unpack_outcomes(await self._caller.call(system, "item", pack(item), once=True))
         except Failure as failed:
@@ -59,7 +63,7 @@ class FarIntake:
             await item.settle(outcomes)
         return outcomes
 
-    async def bookmark(self, system: str) -> str | None:
+    async def bookmark(self, system: str, _term: Term | None = None) -> str | None:
         """As `Intake.bookmark`; waits until the hub answers."""
         while True:
             try:

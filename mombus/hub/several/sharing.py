@@ -102,7 +102,7 @@ class Sharing:
             delivering = asyncio.create_task(self._deliver(inbox, lease))
             works = [self._handovers.replays.feed(inbox)] if inbox is not None else []
             if self._connecting.reaches(system):
-                works.append(self._connecting.serve(system) if reads else self._connecting.connect(system))
+                works.append(self._connecting.serve(system, lease) if reads else self._connecting.connect(system))
             try:
                 await _until_ending(lease, works, delivering)
                 await delivering

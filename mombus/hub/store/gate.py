@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from connectors.connector import Item, Outcome
     from mombus.bus.link import Link
     from mombus.hub.connecting import TakesIn
+    from mombus.journal.bookmarks import Term
 
 GRACE = timedelta(seconds=2)
 """A broker that is away for so long may just be starting again: what comes meanwhile waits for it."""
@@ -26,16 +27,16 @@ class Gate:
         self._link = link
         self._stopped = stopped
 
-    async def accept(self, system: str, item: Item) -> Sequence[Outcome]:
+    async def accept(self, system: str, item: Item, term: Term | None = None) -> Sequence[Outcome]:
         """As `Intake.accept`. Raises NotReachable while the gate is shut."""
         shut = self._shut()
         if shut is not None:
             raise NotReachable(shut)
-        return await self._intake.accept(system, item)
+        return await self._intake.accept(system, item, term)
 
-    async def bookmark(self, system: str) -> str | None:
+    async def bookmark(self, system: str, term: Term | None = None) -> str | None:
         """As `Intake.bookmark`."""
-        return await self._intake.bookmark(system)
+        return await self._intake.bookmark(system, term)
 
     def _shut(self) -> str | None:
         if not self._link.up and datetime.now(UTC) - self._link.since > GRACE:
