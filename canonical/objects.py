@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -267,4 +268,6 @@ def data_object(name: str) -> DataObject:
     try:
         return CATALOGUE[name]
     except KeyError:
-        raise UnknownObjectError(f"'{name}' is no data object of the catalogue") from None
+        close = get_close_matches(name, CATALOGUE, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise UnknownObjectError(f"'{name}' is no data object of the catalogue{hint}") from None

@@ -17,6 +17,7 @@ from canonical.message import Verb
 from canonical.objects import Kind, data_object
 from canonical.subjects import LATEST_ROOT, filter_subject, token
 from connectors.connector import (
+    ConfigError,
     ConnectorConfig,
     Gap,
     Health,
@@ -44,6 +45,8 @@ def _stated(name: str) -> str:
         row = data_object(name)
     except LookupError as unknown:
         raise ValueError(str(unknown)) from None
+    if name == "gap":
+        raise ValueError("'gap' is every system's own: it is told where something is missing")
     if row.kind is Kind.SIGNAL:
         raise ValueError(f"{name} is a signal: it stays at its site")
     return name
@@ -56,10 +59,13 @@ class SiteConfig(ConnectorConfig):
         pattern=r"^(nats|tls)://",
         description="Broker to read through: our own, joined to the other site's as a leaf node, or the other site's.",
     )
-    site: str = Field(description="The other site, as its own `plant: {site: …}` says.")
-    domain: str | None = Field(
-        default=None, description="JetStream domain of the other site's broker; none if `url` is that broker."
+    site: str = Field(
+        pattern=r"^[a-z][a-z0-9_-]{0,31}$", description="The other site, as its own `plant: {site: …}` says."
     )
+    domain: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="JetStream domain of the other site's broker; none if `url` is that broker.",
+    )  # fmt: skip
     objects: tuple[Annotated[str, AfterValidator(_stated)], ...] = Field(
         min_length=1, description="What it tells us: data objects that it owns, also for us."
     )
@@ -75,6 +81,10 @@ class Site:
     summary: ClassVar[str] = "Another site: what its own mombus says, over a line that may be cut."
 
     def __init__(self, config: SiteConfig, surroundings: Surroundings) -> None:
+        if config.site == surroundings.site:
+            raise ConfigError(
+                f"'{config.site}' is this site itself: name the other one, as its own `plant: {{site: …}}` says", "site"
+            )
         self._config = config
         self._surroundings = surroundings
         self.offers = frozenset(Offer(name, Verb.SYNC) for name in config.objects)

@@ -25,7 +25,7 @@ def address_fault(text: str, *, link_local: bool = False) -> Fault | None:
 
     With `link_local` a link-local address is good, but never that of a cloud's metadata.
     """
-    several = text.split(",")
+    several = [url.strip() for url in text.split(",")]
     urls = several if all(map(_URL.fullmatch, several)) else [text] if _URL.fullmatch(text) else []
     return next((fault for url in urls if (fault := _url_fault(url, link_local=link_local))), None)
 

@@ -67,6 +67,8 @@ def closing(text: str) -> Window | Period:
     A date without a time is its midnight. Raises ValueError that says what was expected.
     """
     if found := _WINDOW.fullmatch(text.strip()):
+        if found["from"] == found["to"]:
+            raise ValueError(f"'{text}' ends when it begins; write 00:00-24:00 for the whole day")
         start, end = _time(found["from"]), _time(found["to"])
         return Window(text, _days(found["days"]), start, end)
     if found := _PERIOD.fullmatch(text.strip()):

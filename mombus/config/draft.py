@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mombus.config.document import Node, Table
 from mombus.config.equipment import every
 from mombus.config.model import Bus, Http, Ownership, Plant, Route, System
+from mombus.config.needs import EVERY_SECRET, Needs
 from mombus.config.validation import Place, locate
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Draft:
 
     root: Table
     folder: Path
+    needs: Needs = EVERY_SECRET
     plant: Plant | None = None
     bus: Bus | None = None
     http: Http | None = None

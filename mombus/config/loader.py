@@ -50,9 +50,10 @@ def load(
     if root is None:
         return Loaded(None, findings.sorted(), tuple(files))
     folder = paths[0].parent
-    draft = Draft(root, folder)
+    draft = Draft(root, folder, needs)
     _check_sections(root, findings)
-    substitution = Substitution(folder, _secrets_folder(root, findings), os.environ if environ is None else environ)
+    secrets_folder = _secrets_folder(root, folder, findings)
+    substitution = Substitution(folder, secrets_folder, os.environ if environ is None else environ)
     reading = Reading(draft, findings, substitution, needs)
     reading.read()
     check(draft, findings)
@@ -96,9 +97,9 @@ def _check_sections(root: Table, findings: Findings) -> None:
         findings.error(version.mark, "version", "this release reads version 1", "write `version: 1`")
 
 
-def _secrets_folder(root: Table, findings: Findings) -> Path | None:
+def _secrets_folder(root: Table, folder: Path, findings: Findings) -> Path | None:
     node: Node = root.nodes.get("secrets", Scalar(root.mark, "secrets"))
-    if isinstance(node, Scalar) and isinstance(node.value, str):
+    if isinstance(node, Scalar) and isinstance(node.value, str) and not (folder / node.text).is_file():
         return Path(node.text)
     findings.error(node.mark, "secrets", "expected the name of a folder with one file per secret")
     return None

@@ -5,11 +5,12 @@ Only the loader makes these from YAML; what `mombus check` passes is what `mombu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -19,8 +20,8 @@ from pydantic import (
     Field,
     SecretStr,
     SerializeAsAny,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from canonical.element import Timestamp
@@ -35,6 +36,10 @@ from mombus.config.size import Size
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 """A system's name: it is a token of subjects and a label of metrics."""
+
+_BROKER = re.compile(r"(?:nats|tls|ws|wss)://[^\s/,]+/?")
+_HOST = r"^[A-Za-z0-9_.:%-]+$"
+_NAMES = r"^(\*\.)?[A-Za-z0-9_.-]+$"
 
 SPOOL = Size(256 * 1024**2)
 """Bytes that are kept on disk of one system, unless it says otherwise."""
@@ -109,16 +114,32 @@ class Bus(Section):
         description="Free room below which nothing more is taken in; what is stored is still delivered.",
     )
 
-    @model_validator(mode="after")
-    def _has_nodes(self) -> Self:
-        if self.broker == "embedded" and self.replicas > 1:
+    @field_validator("replicas")
+    @classmethod
+    def _has_nodes(cls, replicas: int, info: ValidationInfo) -> int:
+        if replicas > 1 and info.data.get("broker") == "embedded":
             raise ValueError("the embedded broker is one node: name the nodes of a cluster in `broker`, or replicas: 1")
-        return self
+        return replicas
 
     @property
     def shared(self) -> bool:
         """True if other hubs may use the same journal: what each of them does is leased then."""
         return self.store != "embedded" and database_url(self.store).get_backend_name() == "postgresql"
+
+    @field_validator("broker")
+    @classmethod
+    def _is_broker(cls, broker: str) -> str:
+        for url in broker.split(",") if broker != "embedded" else ():
+            if not _BROKER.fullmatch(url.strip()):
+                raise ValueError(f"'{url}' is no broker: write embedded, nats://host:4222 or tls://host:4222")
+        return broker
+
+    @field_validator("folder")
+    @classmethod
+    def _is_folder(cls, folder: Path) -> Path:
+        if not folder.name:
+            raise ValueError("the broker's and the journal's files need a folder of their own, such as .mombus")
+        return folder
 
     @field_validator("store")
     @classmethod
@@ -127,10 +148,14 @@ class Bus(Section):
             return store
         from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - heavy, only where a database is named
 
+        meant = "write embedded, or postgresql://host/mombus"
         try:
-            database_url(store).get_dialect().import_dbapi()
-        except SQLAlchemyError as error:
-            raise ValueError(f"'{store}' is no database URL: {error}") from None
+            dialect = database_url(store).get_dialect()
+            if dialect.name not in {"postgresql", "sqlite"}:
+                raise ValueError(f"the journal can't be kept in {dialect.name}: {meant}")
+            dialect.import_dbapi()
+        except SQLAlchemyError:
+            raise ValueError(f"'{store}' is no database URL: {meant}") from None
         except ModuleNotFoundError as missing:
             raise ValueError(f"its database driver isn't installed: pip install {missing.name}") from None
         return store
@@ -139,7 +164,10 @@ class Bus(Section):
 class Http(Section):
     """The hub's one HTTP server: pages, metrics, and what hosted connectors listen on."""
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on. Any but loopback needs TLS and a token.")
+    host: str = Field(
+        default="127.0.0.1", pattern=_HOST,
+        description="Address to listen on, or its name. Any but loopback needs TLS and a token.",
+    )  # fmt: skip
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     token: SecretStr | None = Field(
         default=None,
@@ -150,7 +178,7 @@ class Http(Section):
     client_ca: Path | None = Field(
         default=None, description="Authorities, PEM, whose client certificates open doors that name some."
     )
-    names: tuple[str, ...] = Field(
+    names: tuple[Annotated[str, Field(pattern=_NAMES)], ...] = Field(
         default=(),
         description="Names under which a reverse proxy passes requests on; without a token the pages answer to those "
         "and to localhost only.",

@@ -63,6 +63,8 @@ class Substitution:
         if not name:
             raise SubstitutionError(f"'{found[0]}' names nothing")
         value = sources[found["source"]](name)
+        if found["source"] in ("secret", "command") and not value:
+            raise SubstitutionError(f"'{found[0]}' is empty", "an empty secret protects nothing: give it a value")
         if found["source"] in ("secret", "command") and value:
             self.resolved.add(value)
         return value

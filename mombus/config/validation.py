@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
 
+_NUMBER = re.compile(r"[-+]?[0-9][0-9.eE_]*")
 _EXPRESSIONS = frozenset({"when", "map"})
 _EXPECTED = {
     "bool_parsing": "true or false", "bool_type": "true or false", "int_parsing": "a whole number",
@@ -115,7 +116,10 @@ class Validation:
             elif isinstance(node, Scalar) and isinstance(node.value, str) and not refers(node.text):
                 expected = _expected(info.annotation)
                 if expected:
-                    hint = "write true or false" if expected == "true or false" else "write it without quotes or zeros"
+                    hint = "write true or false"
+                    if expected == "a number":
+                        plain = _NUMBER.fullmatch(node.text)
+                        hint = "write it without quotes or zeros" if plain else (info.description or "").rstrip(".")
                     self._findings.error(node.mark, place, f"expected {expected}, not the text '{node.text}'", hint)
                     yield node.mark
 
@@ -143,7 +147,12 @@ class Validation:
         """Secrets only where they are kept secret, and nothing secret in plain sight."""
         for place, node in _scalars(table):
             value = _at(made, place)
-            if isinstance(value, SecretStr) and not refers(node.text) and not is_token_hash(node.text):
+            if isinstance(value, SecretStr) and not value:
+                self._findings.error(
+                    node.mark, _dotted(path, place), "an empty secret protects nothing",
+                    "give it a value, or leave the key out",
+                )  # fmt: skip
+            elif isinstance(value, SecretStr) and not refers(node.text) and not is_token_hash(node.text):
                 named = [part for part in place if isinstance(part, str)]
                 self._findings.warning(
                     node.mark, _dotted(path, place), "a secret stands here for all to read",
@@ -203,6 +212,8 @@ def _message(error: ErrorDetails) -> str:
         return "a value is missing" if error["input"] is None else f"expected {expected}"
     if error["type"] == "too_short":
         return f"expected at least {error['ctx']['min_length']}"
+    if error["type"] == "string_pattern_mismatch":
+        return f"'{error['input']}' isn't written as expected ({error['ctx']['pattern']})"
     message = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
     return message.removeprefix("Input ").removesuffix(".")[:300]
 

@@ -13,6 +13,19 @@ PlaceOf = Callable[[str], str]
 
 BROKEN = [
     pytest.param(
+        "  line1: {connector: plc.acme,", "  line1: {connector: plc.acme, closed: 2020-12-24 to 2020-12-27,",
+        "closed: >2020", "warning: systems.line1.closed: '2020-12-24 to 2020-12-27' is over; take it out", id="closed once",
+    ),
+    pytest.param(
+        "  line1: {connector: plc.acme,", "  line1: {connector: plc.acme, closed: Sun 02:00-02:00,", "closed: >Sun",
+        "error: systems.line1.closed: 'Sun 02:00-02:00' ends when it begins; write 00:00-24:00 for the whole day",
+        id="closed for no time",
+    ),
+    pytest.param(
+        "  line1: {connector: plc.acme,", "  line1: {connector: plc.acme, serialise_by: gap,", "serialise_by: >gap",
+        "error: systems.line1.serialise_by: there is no data object 'gap'", id="serialised by gaps",
+    ),
+    pytest.param(
         "  line1: {", '  line1: {closed: ["Mon-Fri 00:00-24:00", "Sat,Sun 00:00-24:00"], ', 'closed: >["Mon-Fri',
         "error: systems.line1.closed: 'line1' is closed all week: nothing would ever be written to it", id="never open",
     ),

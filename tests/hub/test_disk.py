@@ -57,7 +57,7 @@ def test_what_is_no_share_is_refused(text: str) -> None:
         share(text)
 
 
-@pytest.mark.parametrize(("text", "size"), [("256 MiB", 256 * 1024**2), ("1.5 KB", 1500), (7, 7), ("0", 0)])
+@pytest.mark.parametrize(("text", "size"), [("256 MiB", 256 * 1024**2), ("1.5 KB", 1500), ("7 B", 7), (0, 0), ("0", 0)])
 def test_sizes(text: str | int, size: int) -> None:
     assert Size.of(text) == size
 

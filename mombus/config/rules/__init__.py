@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mombus.config.rules import aliases, doors, expressions, http, ownership, routes, shards, systems
+from mombus.config.rules import aliases, doors, expressions, http, ownership, routes, shards, storage, systems
 
 if TYPE_CHECKING:
     from mombus.config.draft import Draft
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 RULES = (
     *ownership.RULES, *routes.RULES, *systems.RULES, *expressions.RULES, *aliases.RULES, *http.RULES, *doors.RULES,
-    *shards.RULES,
+    *shards.RULES, *storage.RULES,
 )  # fmt: skip
 
 
