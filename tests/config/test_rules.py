@@ -14,7 +14,8 @@ PlaceOf = Callable[[str], str]
 BROKEN = [
     pytest.param(
         "  line1: {connector: plc.acme,", "  line1: {connector: plc.acme, closed: 2020-12-24 to 2020-12-27,",
-        "closed: >2020", "warning: systems.line1.closed: '2020-12-24 to 2020-12-27' is over; take it out", id="closed once",
+        "closed: >2020", "warning: systems.line1.closed: '2020-12-24 to 2020-12-27' is over; take it out",
+        id="closed once",
     ),
     pytest.param(
         "  line1: {connector: plc.acme,", "  line1: {connector: plc.acme, closed: Sun 02:00-02:00,", "closed: >Sun",

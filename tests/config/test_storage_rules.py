@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from config_folder import Folder
 
+from mombus.config.loader import load
+from mombus.config.needs import Needs
 from mombus.config.rules import storage
 
 PlaceOf = Callable[[str], str]
@@ -201,3 +203,10 @@ def test_another_site(folder: Folder, old: str, new: str, messages: Sequence[str
 
 def test_the_disk_is_that_of_the_folder_to_come(tmp_path: Path) -> None:
     assert storage._standing(tmp_path / "not" / "yet") == tmp_path.resolve()
+
+
+def test_files_of_systems_that_run_elsewhere_need_not_be_here(folder: Folder) -> None:
+    named = SITE.replace("site: paris,", "site: paris, ca: no.pem,")
+    folder.change("objects:\n  production_order", f"{named}objects:\n  production_order")
+    here = load([folder.path / "routes.yaml"], folder.environ, Needs(frozenset({"erp"})))
+    assert not [finding for finding in here.findings if "no.pem" in finding.message]
