@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from connectors.door import DoorConfig
 
 
+LONGEST_WAIT_S = 3600.0
+"""Whatever a system says of when to come back, it is asked again after so long."""
+
+
 class ConnectorError(Exception):
     """Something went wrong between the hub and a system. Use one of the errors below."""
 
@@ -54,11 +58,11 @@ class ConfigError(ConnectorError):
 
 
 class RetryableError(ConnectorError):
-    """Not now. `retry_after_s` is when the target said to come back, if it did."""
+    """Not now. `retry_after_s` is when the target said to come back, if it did; it is asked again within an hour."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = None if retry_after_s is None else min(retry_after_s, LONGEST_WAIT_S)
 
 
 class NotConnected(RetryableError):  # noqa: N818

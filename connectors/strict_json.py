@@ -53,10 +53,18 @@ def read_json(raw: bytes, max_bytes: int = MAX_BYTES) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise StrictJsonError(f"'{twice[:60]}' is there twice in one object")
+        raise StrictJsonError(f"'{_twice(pairs)[:60]}' is there twice in one object")
     return found
+
+
+def _twice(pairs: list[tuple[str, Any]]) -> str:
+    """The first name that was there before; in one pass, for an object may have a million names."""
+    met: set[str] = set()
+    for name, _ in pairs:
+        if name in met:
+            return name
+        met.add(name)
+    raise LookupError("every name is there once")
 
 
 def _no_constant(text: str) -> NoReturn:

@@ -28,6 +28,12 @@ PART_ITEMS = 1000
 """Items of a part at most: they are stored as one batch."""
 PART_BYTES = 1_000_000
 """A part ends with the item that reaches so many bytes."""
+MAX_HOLDERS = 1000
+"""Nouns of a document that hold items: each is the head of parts of its own."""
+MAX_AROUND = 1_000_000
+"""Bytes that may stand between the items and between the nouns: they stay in memory."""
+MAX_NAMESPACES = 10_000
+"""Characters of the namespaces declared around an item: each item is written with them."""
 _MARK = "mombus-items"
 _PLACE = b"<?mombus-items here?>"
 _GZIP = b"\x1f\x8b"
@@ -70,6 +76,7 @@ class _Pieces:
             collect_ids=False, recover=False,
         )  # fmt: skip
         self._heads: dict[etree._Element, bytes] = {}
+        self._around = _Around()
         self._data: etree._Element | None = None
         self._complete: list[etree._Element] = []
         self._since = 0
@@ -88,7 +95,9 @@ class _Pieces:
             self._refuse(before[-_OVERLAP:] + chunk, first=not before)
             before = chunk
             self._feed(chunk)
-            if len(self._complete) > PART_ITEMS or self._since >= PART_BYTES:
+            if self._since >= PART_BYTES:
+                yield from self._cut()
+            while len(self._complete) > PART_ITEMS:
                 yield from self._cut()
         if not before:
             raise DocumentError("", "the document is empty")
@@ -150,7 +159,9 @@ class _Pieces:
             return
         self._complete, self._since = self._complete[len(ready) :], 0
         for _, same in groupby(ready, key=lambda unit: unit.getparent()):
-            yield list(same)
+            units = list(same)
+            self._around.look(units[0])
+            yield units
 
     def _head(self, holder: etree._Element) -> bytes:
         """The document as far as it is read, without other nouns than `holder`, and _PLACE where its items are."""
@@ -174,6 +185,46 @@ class _Pieces:
             raise DocumentError("", "the bytes are gzip: send the XML uncompressed")
         if self._data is None and any(mark in data for mark in DOCTYPES):
             raise DocumentError("1:1", NO_DTD)
+
+
+class _Around:
+    """What stays in memory when items are taken out, which is bounded: other elements, and the nouns themselves."""
+
+    def __init__(self) -> None:
+        self._last: dict[etree._Element, etree._Element | None] = {}
+        """The last element of each holder that was counted, before which nothing is added any more."""
+        self._bytes = 0
+
+    def look(self, unit: etree._Element) -> None:
+        """Count what stands before an item that is taken out next. Raises DocumentError."""
+        holder = unit.getparent()
+        if holder is None:
+            return
+        if holder not in self._last:
+            self._last[holder] = None
+            self._declared(unit)
+            self.look(holder)
+        self._bytes += self._count(unit, holder)
+        if self._bytes > MAX_AROUND:
+            raise DocumentError(local(holder), f"over {MAX_AROUND} bytes stand between the items: send it in parts")
+
+    def _declared(self, unit: etree._Element) -> None:
+        if len(self._last) > MAX_HOLDERS:
+            raise DocumentError("", f"over {MAX_HOLDERS} nouns hold items: send it in parts")
+        if sum(len(prefix or "") + len(name) for prefix, name in unit.nsmap.items()) > MAX_NAMESPACES:
+            raise DocumentError("", f"the namespaces declared around the items have over {MAX_NAMESPACES} characters")
+
+    def _count(self, unit: etree._Element, holder: etree._Element) -> int:
+        """Bytes of what stands between the last one counted and the item, holders of items left out."""
+        last = self._last[holder]
+        between = []
+        for element in unit.itersiblings(preceding=True):
+            if element is last:
+                break
+            between.append(element)
+        if between:
+            self._last[holder] = between[0]
+        return sum(len(etree.tostring(one)) for one in between if one not in self._last)
 
 
 def _take_out(units: list[etree._Element]) -> None:

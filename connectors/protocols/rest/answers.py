@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
+from connectors.answer_body import AnswerBroken, AnswerTooLarge
 from connectors.connector import (
     ConnectorError,
     Halted,
@@ -60,10 +61,6 @@ class ForeignHostError(Exception):
     """An answer leads to another host than the configured one."""
 
 
-class TooLargeError(Exception):
-    """An answer is larger than allowed."""
-
-
 def translated(cause: Exception | Reply, *, repeatable: bool) -> ConnectorError:  # noqa: PLR0911 - a row each
     """What a failed call or an answer of status 3xx, 4xx or 5xx means.
 
@@ -87,8 +84,10 @@ def translated(cause: Exception | Reply, *, repeatable: bool) -> ConnectorError:
             return MappingError(f"the call can't be made: {cause}")
         case TimeoutError() | httpx.TimeoutException():
             return _lost("no answer in time", repeatable)
-        case TooLargeError():
+        case AnswerTooLarge():
             return Rejected(f"the answer is too large: {cause}") if repeatable else _lost(str(cause), repeatable)
+        case AnswerBroken():
+            return _lost(f"the answer can't be read: {cause}", repeatable)
         case httpx.TransportError() | httpx.StreamError() | httpx.DecodingError() | httpx.HTTPError() | OSError():
             return _lost(f"the connection broke: {cause or type(cause).__name__}", repeatable)
         case _:
@@ -123,7 +122,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return float(text)
     try:
         due = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (due.replace(tzinfo=due.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
@@ -160,7 +159,8 @@ def _said(document: Any) -> str | None:
 
 
 def _words(content: bytes) -> str:
-    text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", content[:20_000].decode("utf-8", "replace"))
+    page = content[:20_000].decode("utf-8", "replace")
+    text = re.sub(r"(?is)<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^<>]*>", " ", page)  # each piece is looked at once
     return " ".join(unescape(text).split())[:200]
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from connectors.answer_body import ACCEPTED, read_answer
 from connectors.connector import ConfigError, ConnectorError, MappingError, OutcomeUnknown, RetryableError
-from connectors.protocols.rest.answers import ForeignHostError, Reply, TooLargeError, translated
+from connectors.protocols.rest.answers import ForeignHostError, Reply, translated
 from connectors.protocols.rest.mapping import evaluate
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Exchange:
         for _ in range(MAX_REDIRECTS + 1):
             self._at_home(target)
             async with client.stream(call.method, target, content=call.content, headers=dict(call.headers)) as response:
-                content = await self._body(response)
+                content = await read_answer(response, self._endpoint.max_response_bytes)
             reply = Reply(response.status_code, response.headers, content, url=str(response.url))
             if call.method != "GET" or not response.has_redirect_location:
                 break
@@ -148,21 +149,11 @@ class Exchange:
         if (target.scheme, target.host, target.port) != (home.scheme, home.host, home.port):
             raise ForeignHostError(f"{target.scheme}://{target.netloc.decode('ascii', 'replace')}")
 
-    async def _body(self, response: httpx.Response) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        async for part in response.aiter_bytes():
-            size += len(part)
-            if size > self._endpoint.max_response_bytes:
-                raise TooLargeError(f"over {self._endpoint.max_response_bytes} bytes")
-            parts.append(part)
-        return b"".join(parts)
-
     def _new_client(self) -> httpx.AsyncClient:
         import httpx  # noqa: PLC0415 - see _answer
 
         endpoint = self._endpoint
-        headers = {"accept": "application/json", "user-agent": "mombus"}
+        headers = {"accept": "application/json", "accept-encoding": ACCEPTED, "user-agent": "mombus"}
         if endpoint.token is not None:
             token = endpoint.token.get_secret_value()
             headers[endpoint.token_header or "authorization"] = token if endpoint.token_header else f"Bearer {token}"

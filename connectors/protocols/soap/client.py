@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from connectors.answer_body import ACCEPTED, AnswerBroken, AnswerTooLarge, read_answer
 from connectors.connector import ConfigError, MappingError, NotConnected
 from connectors.protocols.soap.envelope import EnvelopeError, Version, is_envelope, open_envelope, own, wrap
 from connectors.protocols.soap.errors import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from connectors.protocols.soap.credentials import Credentials
     from connectors.protocols.soap.wsdl import Call
 
+_ANSWERED_BADLY = (AnswerTooLarge, AnswerBroken, SoapFault, HttpStatus, UnreadableReply)
 MAX_SAID = 300
 """Characters of an error page that are worth repeating."""
 
@@ -96,7 +98,7 @@ class SoapClient:
         call = self._call_for(str(root.tag))
         try:
             return await self._post(self._http, call, self._wrapped(root, call))
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, SoapFault, HttpStatus, UnreadableReply) as error:
+        except (*_ANSWERED_BADLY, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise translate(error, Asked(f"{call.name} at {call.address}", effect)) from error
 
     async def reachable(self, within_s: float) -> None:
@@ -107,8 +109,8 @@ class SoapClient:
 
         address = self._calls[0].address if self._calls else self._target.wsdl
         try:
-            async with asyncio.timeout(within_s):
-                await self._http.get(address)
+            async with asyncio.timeout(within_s), self._http.stream("GET", address):
+                return
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise translate(error, Asked(address, effect=False)) from error
 
@@ -121,7 +123,7 @@ class SoapClient:
         import httpx  # noqa: PLC0415 - heavy
 
         target = self._target
-        headers = {"User-Agent": "mombus"}
+        headers = {"User-Agent": "mombus", "Accept-Encoding": ACCEPTED}
         if target.credentials:
             headers["Authorization"] = target.credentials.header
         return {
@@ -177,12 +179,8 @@ class SoapClient:
 
     async def _post(self, http: httpx.AsyncClient, call: Call, envelope: bytes) -> bytes | None:
         async with http.stream("POST", call.address, content=envelope, headers=_soap_headers(call)) as response:
-            content = bytearray()
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > self._target.max_bytes:
-                    raise UnreadableReply(f"the answer is over {self._target.max_bytes} bytes")
-        return self._opened(response, bytes(content), call)
+            content = await read_answer(response, self._target.max_bytes)
+        return self._opened(response, content, call)
 
     def _opened(self, response: httpx.Response, content: bytes, call: Call) -> bytes | None:
         status, after_s = response.status_code, retry_after_s(response.headers.get("retry-after"))

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from connectors.answer_body import AnswerBroken, AnswerTooLarge
 from connectors.connector import (
     ConfigError,
     ConnectorError,
@@ -73,7 +74,7 @@ def translate(error: Exception, asked: Asked) -> ConnectorError:
             return _of_fault(error, text)
         case HttpStatus():
             return _of_status(error, text)
-        case httpx.HTTPError() | UnreadableReply() | OSError():
+        case httpx.HTTPError() | UnreadableReply() | AnswerTooLarge() | AnswerBroken() | OSError():
             return _of_transport(error, asked, text)
     return _of_description(error, text)
 
@@ -136,7 +137,7 @@ def retry_after_s(header: str | None) -> float | None:
         return float(header)
     try:
         return max((parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds(), 0.0)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

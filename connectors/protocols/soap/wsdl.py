@@ -18,6 +18,7 @@ from zeep.transports import Transport
 from zeep.wsdl.bindings.soap import Soap11Binding, Soap12Binding
 from zeep.wsdl.wsdl import Document
 
+from connectors.answer_body import AnswerBroken, AnswerTooLarge, read_answer_now
 from connectors.protocols.soap.envelope import Version
 from connectors.protocols.soap.errors import ForbiddenReference, HttpStatus, UnreadableReply
 
@@ -54,12 +55,10 @@ def fetch(client: httpx.Client, url: str, max_bytes: int) -> bytes:
     with client.stream("GET", url) as response:
         if response.status_code != 200:
             raise HttpStatus(response.status_code)
-        content = bytearray()
-        for chunk in response.iter_bytes():
-            content += chunk
-            if len(content) > max_bytes:
-                raise UnreadableReply(f"{url} is over {max_bytes} bytes")
-    return bytes(content)
+        try:
+            return read_answer_now(response, max_bytes)
+        except (AnswerTooLarge, AnswerBroken) as error:
+            raise UnreadableReply(f"{url}: {error}") from None
 
 
 class _NearbyTransport(Transport):
