@@ -55,6 +55,7 @@ class Agenda:
                 self._entries.pop(0).work()
             wait_s = self._entries[0].due - loop.time() if self._entries else None
             try:
-                await asyncio.wait_for(self._changed.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
             except TimeoutError:
                 continue

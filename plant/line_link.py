@@ -139,7 +139,8 @@ class LineLink:
         """Wait until the line has shown something new, a second at most."""
         self._changed.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), 1.0)
+            async with asyncio.timeout(1.0):
+                await self._changed.wait()
 
     async def counts(self) -> dict[str, Count]:
         """What every machine has counted, read in one call; waits for the line."""

@@ -110,6 +110,20 @@ def test_canonical_asks_no_clock() -> None:
     assert not found
 
 
+def test_no_cancellation_is_swallowed() -> None:
+    """On Python 3.11 `asyncio.wait_for` loses a cancellation that comes when it is just over; not `asyncio.timeout`."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno} uses asyncio.wait_for"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "wait_for"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "asyncio"
+    ]
+    assert not found
+
+
 def test_names_are_from_the_field() -> None:
     found = [
         str(path.relative_to(ROOT))

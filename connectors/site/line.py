@@ -37,13 +37,11 @@ class Line:
         import nats  # noqa: PLC0415 - heavy, only where a site is read
 
         try:
-            self._client = await asyncio.wait_for(
-                nats.connect(
+            async with asyncio.timeout(2 * ANSWER_S):
+                self._client = await nats.connect(
                     self._config.url.split(","), allow_reconnect=False, connect_timeout=ANSWER_S, ping_interval=2,
                     error_cb=_quietly, **self._login(),
-                ),
-                2 * ANSWER_S,
-            )  # fmt: skip
+                )  # fmt: skip
         except Exception as error:
             raise meaning(error, self._config.site) from error
 
@@ -64,7 +62,8 @@ class Line:
         from nats.js.errors import NotFoundError  # noqa: PLC0415
 
         try:
-            return await asyncio.wait_for(self._js().get_msg(stream, subject=subject), ANSWER_S)
+            async with asyncio.timeout(ANSWER_S):
+                return await self._js().get_msg(stream, subject=subject)
         except NotFoundError:
             return None
         except Exception as error:
@@ -98,7 +97,8 @@ class Line:
                     return
         finally:
             with suppress(Exception):
-                await asyncio.wait_for(asyncio.shield(consumer.unsubscribe()), ANSWER_S)
+                async with asyncio.timeout(ANSWER_S):
+                    await asyncio.shield(consumer.unsubscribe())
 
     async def _fetched(self, consumer: JetStreamContext.PullSubscription, batch: int, idle_s: float) -> list[Msg]:
         """What came; nothing after `idle_s`."""
@@ -117,7 +117,8 @@ class Line:
 
     async def _asked(self, request: Any) -> Any:
         try:
-            return await asyncio.wait_for(request, ANSWER_S)
+            async with asyncio.timeout(ANSWER_S):
+                return await request
         except Exception as error:
             raise meaning(error, self._config.site) from error
 

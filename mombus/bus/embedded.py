@@ -240,7 +240,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         process.send_signal(signal.SIGCONT)
         process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await process.wait()
     except TimeoutError:
         process.kill()
         await process.wait()

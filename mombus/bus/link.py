@@ -42,7 +42,8 @@ class Link:
         if self._up.is_set():
             return True
         try:
-            await asyncio.wait_for(self._up.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._up.wait()
         except TimeoutError:
             return False
         return True

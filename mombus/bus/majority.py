@@ -36,7 +36,8 @@ async def _has_leader(js: JetStreamContext) -> bool:
     from nats.js.errors import APIError  # noqa: PLC0415
 
     try:
-        await asyncio.wait_for(js.account_info(), _ANSWER_S)
+        async with asyncio.timeout(_ANSWER_S):
+            await js.account_info()
     except APIError as error:
         return (error.code or 0) < 500
     except (Error, TimeoutError, ConnectionError):

@@ -117,7 +117,8 @@ class Requests:
                 continue
             left_s = self._look_s if upcoming is None else (upcoming - datetime.now(UTC)).total_seconds()
             try:
-                await asyncio.wait_for(self._more.wait(), min(self._look_s, max(0.01, left_s)))
+                async with asyncio.timeout(min(self._look_s, max(0.01, left_s))):
+                    await self._more.wait()
             except TimeoutError:
                 continue
 

@@ -72,12 +72,13 @@ class Delivery:
     async def run(self) -> None:
         """Deliver until drained or cancelled. Raises OtherStream when the broker's stream isn't the journal's."""
         runs = [asyncio.create_task(inbox.run(), name=f"inbox {name}") for name, inbox in list(self._inboxes.items())]
+        ending = asyncio.create_task(self._ending.wait())
         try:
-            await asyncio.gather(self._ending.wait(), *runs)
+            done, _ = await asyncio.wait({ending, *runs}, return_when=asyncio.FIRST_EXCEPTION)
+            for ended in done:
+                ended.result()
         finally:
-            for run in runs:
-                run.cancel()
-            await asyncio.gather(*runs, return_exceptions=True)
+            await break_off(ending, *runs)
 
     async def begin(self) -> None:
         """Note where new routes begin, before anything is read and whoever delivers. Raises OtherStream."""
@@ -98,9 +99,11 @@ class Delivery:
             inbox.drain()
             await running
         finally:
-            await break_off(running, ending)
-            await inbox.close()
-            del self._inboxes[name]
+            try:
+                await break_off(running, ending)
+                await inbox.close()
+            finally:
+                del self._inboxes[name]
 
     @property
     def targets(self) -> Collection[str]:

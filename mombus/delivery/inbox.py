@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mombus.delivery.arrivals import Arrivals
 from mombus.delivery.bodies import Bodies
+from mombus.delivery.breaking import break_off
 from mombus.delivery.commands import Commands
 from mombus.delivery.dead import Dead
 from mombus.delivery.gate import Gate
@@ -103,9 +104,7 @@ class Inbox:
             await self._turns.finish()
             self.standing.set(Condition.STOPPED, "drained")
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await break_off(*tasks)
 
     def drain(self) -> None:
         """Read no more; finish what is being written."""

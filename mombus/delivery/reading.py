@@ -102,7 +102,8 @@ class Reading:
         if room <= self._patience.window // 4 or not self._standing.going.is_set():
             self._room.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._room.wait(), self._patience.idle_s)
+                async with asyncio.timeout(self._patience.idle_s):
+                    await self._room.wait()
             return
         fetched = await self._reader.fetch(room)
         if fetched:

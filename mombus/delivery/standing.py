@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from connectors.connector import Halted
+from mombus.delivery.breaking import break_off
 from mombus.delivery.target import Condition
 from mombus.delivery.verdict import Stop, back_off, text
 
@@ -78,8 +79,7 @@ class Standing:
     async def leave(self) -> None:
         """Try no more to get the target back."""
         if self._reconnecting is not None:
-            self._reconnecting.cancel()
-            await asyncio.gather(self._reconnecting, return_exceptions=True)
+            await break_off(self._reconnecting)
 
     async def _back(self, stop: Stop) -> None:
         attempts = 0

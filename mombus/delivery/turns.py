@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.connector import Effect
+from mombus.delivery.breaking import break_off
 from mombus.delivery.lanes import Entry, Phase
 from mombus.delivery.loading import NEWER
 from mombus.delivery.settling import Ending, Settlement
@@ -82,9 +83,7 @@ class Turns:
 
     async def close(self) -> None:
         """Break off what is being written."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await break_off(*self._tasks)
 
     def _ring(self) -> None:
         """Give what is due its turn."""

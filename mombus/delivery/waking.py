@@ -44,10 +44,12 @@ class Waking:
                 yield entry
 
     async def wait(self, most_s: float | None) -> None:
-        """Return when nudged, when the next entry is due, or after `most_s`."""
+        """Return when nudged, when the next entry is due, or after `most_s`; others get their turn before."""
         waits = [seconds for seconds in (self._next_due_s(), most_s) if seconds is not None]
+        await asyncio.sleep(0)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._bell.wait(), min(waits, default=None))
+            async with asyncio.timeout(min(waits, default=None)):
+                await self._bell.wait()
 
     def _next_due_s(self) -> float | None:
         if not self._timers:

@@ -187,7 +187,8 @@ class Writing:
 
     async def _in_time(self, call: Awaitable[Any], doing: str) -> Any:
         try:
-            return await asyncio.wait_for(call, self._target.write_timeout_s)
+            async with asyncio.timeout(self._target.write_timeout_s):
+                return await call
         except TimeoutError:
             raise OutcomeUnknown(f"{doing} took longer than {self._target.write_timeout_s:g} s") from None
         except asyncio.CancelledError:

@@ -87,7 +87,8 @@ class Connecting:
         session.left = session.opened
         session.mark(Condition.ELSEWHERE, ANOTHER)
         with suppress(TimeoutError):
-            await asyncio.wait_for(session.connector.close(), GOODBYE_S)
+            async with asyncio.timeout(GOODBYE_S):
+                await session.connector.close()
 
     def doors(self) -> Mapping[str, ASGIApp]:
         """The applications of the hosted connectors, by their path, each behind its doorkeeper."""

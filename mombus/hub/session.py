@@ -97,7 +97,8 @@ class Session:
         if self.condition is not Condition.OK:
             return Probe(Health.DOWN, self.reason)
         try:
-            return await asyncio.wait_for(self.connector.probe(), PROBE_S)
+            async with asyncio.timeout(PROBE_S):
+                return await self.connector.probe()
         except TimeoutError:
             return Probe(Health.DEGRADED, f"no answer to a probe within {PROBE_S:.0f} s")
 

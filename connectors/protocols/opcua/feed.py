@@ -142,7 +142,8 @@ class Feed(Generic[Tag]):
         """Unsubscribe, so that another feed of the session may begin. Never raises."""
         if self._session.alive and self._heard:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(self._session.services.delete_subscriptions(list(self._heard)), 1)
+                async with asyncio.timeout(1):
+                    await self._session.services.delete_subscriptions(list(self._heard))
 
     async def batches(self, most: int, wait_s: float) -> AsyncIterator[tuple[list[Change], list[Loss]]]:
         """Yield changes as soon as `most` wait or `wait_s` after the first, for ever.

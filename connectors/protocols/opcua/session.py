@@ -138,7 +138,8 @@ class Session:
         """The answer. A server that said nothing at all meanwhile is taken for lost: such a client doesn't recover."""
         asked_at = time.monotonic()
         try:
-            answer = await asyncio.wait_for(asked, within_s)
+            async with asyncio.timeout(within_s):
+                answer = await asked
         except TRANSLATED as error:
             if isinstance(error, TimeoutError | OSError) and self.answered < asked_at:
                 self.lost.set()
@@ -236,5 +237,6 @@ def _connecting(error: BaseException, config: EndpointConfig) -> ConnectorError:
 async def _drop(client: Client) -> None:
     """Tear a client down within a second, whatever state it is in."""
     with contextlib.suppress(Exception):
-        await asyncio.wait_for(client.disconnect(), 1)
+        async with asyncio.timeout(1):
+            await client.disconnect()
     client.disconnect_socket()

@@ -172,7 +172,8 @@ class Replays:
 
     async def _ready(self, inbox: str) -> None:
         try:
-            await asyncio.wait_for(self._delivery.replaying(inbox).ready(), READY_S)
+            async with asyncio.timeout(READY_S):
+                await self._delivery.replaying(inbox).ready()
         except TimeoutError:
             text = f"{inbox} is still catching up with what came before the hub was started: try again in a moment"
             raise ReplayError(text) from None

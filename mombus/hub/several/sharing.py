@@ -15,6 +15,8 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from mombus.delivery.breaking import break_off
+from mombus.hub.reading import FINISH_S
 from mombus.journal.inboxes import system_of
 from mombus.journal.leaseholder import Leaseholder
 
@@ -147,9 +149,7 @@ async def _until_ending(
             if task.done():
                 task.result()
     finally:
-        for unfinished in (ending, *tasks):
-            unfinished.cancel()
-        await asyncio.gather(ending, *tasks, return_exceptions=True)
+        await break_off(ending, *tasks, again_s=2 * FINISH_S)
 
 
 def plan(config: Config) -> str:
