@@ -90,7 +90,15 @@ class Halted(ConnectorError):  # noqa: N818
 
 
 class OutcomeUnknown(ConnectorError):  # noqa: N818
-    """The effect may or may not have happened."""
+    """The effect may or may not have happened.
+
+    `answered`: the target has answered, so that it has done with the call. Without an answer it may still be at work,
+    and that it hasn't taken it proves nothing until it has been calm for `systems.X.calm`.
+    """
+
+    def __init__(self, message: str, *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class Effect(StrEnum):
@@ -152,7 +160,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """`find` is certain: it did not take effect."""
+    """`find` is certain: it has not taken effect until now. What ended without an answer may still; the hub waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +268,14 @@ class ConnectorConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     connector: str = Field(description="Kind of connector, as listed by `mombus connectors`.")
+
+    @property
+    def longest_call_s(self) -> float:
+        """How long one write may take until its outcome counts as unknown; override it with what is configured.
+
+        A system is taken to be able to act on a write for as long again after the line was cut.
+        """
+        return 60.0
 
 
 class Connector(Protocol):

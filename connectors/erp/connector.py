@@ -117,6 +117,11 @@ class ErpB2mmlConfig(ConnectorConfig):
     timeout_s: float = Field(default=30.0, gt=0, le=600, description="Longest wait for the answer to a document.")
     max_bytes: int = Field(default=4_000_000, ge=1_000, le=256_000_000, description="Largest answer of the ERP.")
 
+    @property
+    def longest_call_s(self) -> float:
+        """The longest a write takes: the answer to a document."""
+        return self.timeout_s
+
     @field_validator("url", "endpoint")
     @classmethod
     def _plain_address(cls, value: str | None) -> str | None:

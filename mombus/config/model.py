@@ -44,6 +44,9 @@ _NAMES = r"^(\*\.)?[A-Za-z0-9_.-]+$"
 SPOOL = Size(256 * 1024**2)
 """Bytes that are kept on disk of one system, unless it says otherwise."""
 
+CALM_MARGIN_S = 5.0
+"""What is added to the time that the connector gives a call: for the way there, and for a clock that isn't ours."""
+
 
 def one_or_many(value: Any) -> Any:
     """A single name where a list is taken."""
@@ -197,12 +200,18 @@ class System(Section):
     rate_per_s: float | None = None
     serialise_by: tuple[str, ...] = ()
     lacking: timedelta = timedelta(hours=8)
+    calm: timedelta | None = None
     shards: Literal[1, 16] = 1
 
     @property
     def kind(self) -> str:
         """The connector's kind, such as `erp.b2mml`."""
         return self.config.connector
+
+    @property
+    def calm_s(self) -> float:
+        """How long it may still act on a call that ended without its answer."""
+        return self.config.longest_call_s + CALM_MARGIN_S if self.calm is None else self.calm.total_seconds()
 
 
 class Ownership(Section):

@@ -130,7 +130,7 @@ class Reading:
             name=name, config=config, decides=common.decides, contact=common.contact, spool=common.spool,
             closed=tuple(closing(text) for text in common.closed), serialise_by=common.serialise_by,
             rate_per_s=per_second(common.rate) if common.rate else None, lacking=common.lacking,
-            shards=common.shards,
+            calm=common.calm, shards=common.shards,
         )  # fmt: skip
         try:
             self._draft.connectors[name] = kind(config, self._surroundings(name))

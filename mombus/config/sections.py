@@ -81,6 +81,10 @@ class SystemSection(Section):
         default=timedelta(hours=8), description="How long what it refuses for missing stock waits for what brings it, "
         "before a person decides.",
     )  # fmt: skip
+    calm: Annotated[timedelta, BeforeValidator(duration)] | None = Field(
+        default=None, description="How long it may still act on a call that ended without its answer: what it hasn't "
+        "got by then is written again. Without it as long as the connector lets a call take, and 5 s.",
+    )  # fmt: skip
     shards: Literal[1, 16] = Field(
         default=1, description="Into how many shards what is written to it is split by lane, so that several hubs "
         "write at once (docs/several-hubs.md).",
@@ -88,6 +92,7 @@ class SystemSection(Section):
 
 
 COMMON_KEYS = (
-    "decides", "contact", "allow_link_local", "spool", "closed", "rate", "serialise_by", "lacking", "shards",
+    "decides", "contact", "allow_link_local", "spool", "closed", "rate", "serialise_by", "lacking", "calm",
+    "shards",
 )  # fmt: skip
 """The keys of a system that aren't its connector's."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mombus.delivery.arrivals import Arrivals
 from mombus.delivery.bodies import Bodies
 from mombus.delivery.breaking import break_off
+from mombus.delivery.calm import Calm
 from mombus.delivery.commands import Commands
 from mombus.delivery.dead import Dead
 from mombus.delivery.gate import Gate
@@ -65,9 +66,10 @@ class Inbox:
             target, journal, self.hand, publish, observe, clock=clock, wake=self.waking.at_due,
             parked=dead.copy, failing=self.standing.failing,
         )  # fmt: skip
+        self._calm = Calm(target.calm_s, patience.first_s, lambda: asyncio.get_running_loop().time())
         self.writing = Writing(
-            target, self.settling, self.bodies, Reversing(target.system, journal, self.hand), publish, prepare,
-            patience, clock,
+            target, self.settling, self.bodies, Reversing(target.system, journal, self.hand), self._calm, publish,
+            prepare, patience, clock,
         )  # fmt: skip
         self.posting = Posting(self)
         self.commands = Commands(self)
@@ -148,6 +150,7 @@ class Inbox:
     async def _recall(self) -> None:
         """What the journal remembers of the time before the stop."""
         mine = self.target
+        self._calm.begin()
         await self.settling.commit(partial(replays.withdraw_cancelled, inbox=mine.inbox, has=mine.has))
         entries, intents = await waiting_entries(self.journal, mine, self.clock())
         self._arrivals.intents = intents

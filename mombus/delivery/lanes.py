@@ -37,7 +37,9 @@ class Entry:
 
     `message` is None while only the waiting room has it; `roomed` says that the waiting room has a row of it.
     `delivery` is what to acknowledge, None once that is done. `revision` is given for states only.
-    `open`: an earlier write may have taken effect. `enters`: it passed a `when`, which is to be remembered.
+    `open`: an earlier write may have taken effect; `ended` is the event loop's time when the last one of this process
+    ended without an answer, None if it made none, -inf if none can still take effect. `enters`: it passed a `when`,
+    which is to be remembered.
     `due` is the event loop's time of the next attempt. `replay` is the replay that brings it again, `history` its
     sequence in the stream then: replayed messages stand behind `seq`, the last one read when they were put there, in
     the order of history. `locks` are its lock keys, once they were asked for.
@@ -63,6 +65,7 @@ class Entry:
     deadline: datetime | None = None
     waived: bool = False
     open: bool = False
+    ended: float | None = None
     enters: bool = False
     missing: tuple[str, str] | None = None
     late: bool = False

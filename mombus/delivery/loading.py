@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -59,7 +60,8 @@ class Loading:
             refused = Settlement()
             for entry in part:
                 if entry.phase is Phase.STORED and entry.id in messages:
-                    entry.open = entry.open or entry.id in known.done
+                    if entry.id in known.done and not entry.open:
+                        entry.open, entry.ended = True, -math.inf
                     await self._bring(entry, messages[entry.id], refused)
             if refused:
                 await self._settling.settle(refused)

@@ -14,6 +14,9 @@ from connectors.connector import Level, Sink
 from mombus.config.closing import Closing
 from mombus.journal.inboxes import inbox_of, inboxes_of, shard_of
 
+WRITE_TIMEOUT_S = 60.0
+"""How long a write may take where nothing else is said."""
+
 Expression: TypeAlias = Callable[[Mapping[str, Any]], Any]
 """A compiled expression over `{body, object, verb, action, source, key, occurred, …}`. May raise ValueError."""
 
@@ -58,7 +61,8 @@ class Target:
     """One system that gets messages: its sink, the rules of its routes and the objects it owns (and is asked about).
 
     `connect` opens the sink again after NotConnected; without it the sink's own `connect` is used.
-    `write_timeout_s` is how long a write or find may take before its outcome counts as unknown. `closed` tells of a
+    `write_timeout_s` is how long a write or find may take before its outcome counts as unknown, `calm_s` how long the
+    target may still act on a write after that ended without its answer. `closed` tells of a
     time the closing that it is in. `rate_per_s` is how many messages are written to it at most. `serialise_by` are the
     objects of which two messages that name the same one are never written at once. `lacking_s` is how long what it
     refuses for missing stock waits until it is parked. With a `shard` it is one of the target's shards: it gets what is
@@ -70,7 +74,8 @@ class Target:
     rules: Sequence[Rule] = ()
     owned: frozenset[str] = frozenset()
     connect: Callable[[], Awaitable[None]] | None = None
-    write_timeout_s: float = 60.0
+    write_timeout_s: float = WRITE_TIMEOUT_S
+    calm_s: float = 65.0
     closed: Callable[[datetime], Closing | None] | None = None
     rate_per_s: float | None = None
     serialise_by: frozenset[str] = frozenset()

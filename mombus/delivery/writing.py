@@ -19,6 +19,7 @@ from connectors.connector import (
     RetryableError,
 )
 from mombus.delivery import replies
+from mombus.delivery.calm import NotYet
 from mombus.delivery.posting import until_next
 from mombus.delivery.reversing import Never, Owed
 from mombus.delivery.routing import mapped
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from canonical.message import Message
     from mombus.delivery.bodies import Bodies
+    from mombus.delivery.calm import Calm
     from mombus.delivery.lanes import Entry
     from mombus.delivery.reversing import Reversing
     from mombus.delivery.settling import Settling
@@ -53,7 +55,7 @@ class Attempt:
 
     entry: Entry
     said: Message | None = None
-    answer: Answer | Missing | Owed | Never | None = None
+    answer: Answer | Missing | Owed | Never | NotYet | None = None
     intended: bool = False
 
 
@@ -61,14 +63,15 @@ class Writing:
     """Writes for one target."""
 
     def __init__(  # noqa: PLR0917 - wired in one place
-        self, target: Target, settling: Settling, bodies: Bodies, reversing: Reversing, publish: Publish,
-        prepare: Prepare | None, patience: Patience, clock: Callable[[], datetime],
+        self, target: Target, settling: Settling, bodies: Bodies, reversing: Reversing, calm: Calm,
+        publish: Publish, prepare: Prepare | None, patience: Patience, clock: Callable[[], datetime],
     ) -> None:  # fmt: skip
         self._target = target
         self._sink = target.sink
         self._settling = settling
         self._bodies = bodies
         self._reversing = reversing
+        self._calm = calm
         self._publish = publish
         self._prepare = prepare
         self._patience = patience
@@ -147,17 +150,20 @@ class Writing:
             return message
         return said
 
-    async def _read_back(self, attempt: Attempt, effect: Effect) -> Answer | None:
-        """The outcome of an earlier write; None when it certainly had no effect."""
+    async def _read_back(self, attempt: Attempt, effect: Effect) -> Answer | NotYet | None:
+        """The outcome of an earlier write; None when it certainly had no effect and will have none."""
         if effect is Effect.IDEMPOTENT:
             return None
         if effect is Effect.BLIND:
             return OutcomeUnknown("it may have been written before, and it can't be read back")
+        not_yet = self._calm.left(attempt.entry)
         try:
             found = await self._in_time(self._sink.find(attempt.said or attempt.entry.in_hand), "reading it back")
         except Exception as error:  # noqa: BLE001 - the verdict decides
+            if isinstance(error, OutcomeUnknown):
+                self._calm.ended(attempt.entry, answered=False)  # who can't tell may be at work on it
             return error
-        return None if isinstance(found, Absent) else found
+        return not_yet if isinstance(found, Absent) else found
 
     async def _intend(self, attempts: Sequence[Attempt]) -> None:
         now = self._clock()
@@ -184,6 +190,9 @@ class Writing:
         else:
             for attempt, answer in zip(attempts, answers, strict=True):
                 attempt.answer = answer
+        for attempt in attempts:
+            answer = attempt.answer
+            self._calm.ended(attempt.entry, answered=isinstance(answer, OutcomeUnknown) and answer.answered)
 
     async def _in_time(self, call: Awaitable[Any], doing: str) -> Any:
         try:
@@ -235,6 +244,9 @@ class Writing:
             return answer
         if isinstance(answer, Owed):
             return ToWait(Wait.AFTER, answer.reason)
+        if isinstance(answer, NotYet):
+            entry.attempts -= 1
+            return ToWait(Wait.RETRYING, "not there yet after an unknown outcome", answer.again_s, open=True)
         if isinstance(answer, Missing):
             entry.missing = (answer.object, answer.id)
             kind = Wait.REFERENCE if answer.kind == "reference" else Wait.ALIAS

@@ -11,8 +11,9 @@ from connectors.connector import Answers, Rejected, Sink, Surroundings
 from connectors.jsonata import compile as compile_expression
 from mombus.config.closing import closed_at
 from mombus.config.kinds import load_kind
+from mombus.config.model import CALM_MARGIN_S
 from mombus.config.scrubbing import Scrubber
-from mombus.delivery.target import Missing, Rule, Target
+from mombus.delivery.target import WRITE_TIMEOUT_S, Missing, Rule, Target
 from mombus.hub.answering import Answering
 from mombus.hub.apart.remote import RemoteSession, remote
 from mombus.hub.discretion import discreet
@@ -95,10 +96,16 @@ def make_targets(
                     closed=partial(closed_at, system.closed, timezone=zone) if system.closed else None,
                     rate_per_s=system.rate_per_s, serialise_by=frozenset(system.serialise_by),
                     lacking_s=system.lacking.total_seconds(), shard=shard,
+                    write_timeout_s=write_timeout_s(system), calm_s=system.calm_s,
                 )
                 for shard in (range(PARTITIONS) if system.shards > 1 else (None,))
             ]  # fmt: skip
     return targets
+
+
+def write_timeout_s(system: System) -> float:
+    """How long a write may take: the connector gives up first and says more."""
+    return max(WRITE_TIMEOUT_S, system.config.longest_call_s + CALM_MARGIN_S)
 
 
 def rule_of(route: Route) -> Rule:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QUICK = Patience(first_s=0.02, most_s=0.1, attempts=4, idle_s=0.1, ack_wait_s=5.0)
+CALM_S = 0.2
+"""What these targets take, they take at once: waiting for it longer would only cost time."""
 ORDER = Offer("production_order")
 FACT = Offer("production_response")
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -229,11 +231,13 @@ async def letters(bus, number: int) -> bool:
 
 def mes(sink: Sink, *rules: Rule, **more) -> Target:
     rules = rules or (Rule(object="production_order"), Rule(object="production_response"))
+    more.setdefault("calm_s", CALM_S)
     return Target(system="mes", sink=sink, rules=rules, **more)
 
 
 def target(system: str, sink: Sink, **more) -> Target:
     more.setdefault("rules", (Rule(object="production_order"), Rule(object="production_response")))
+    more.setdefault("calm_s", CALM_S)
     return Target(system=system, sink=sink, **more)
 
 

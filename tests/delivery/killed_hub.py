@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from delivery_plant import FACT, ORDER, Ledger, Patience, Rule, Sink, Target
+from delivery_plant import CALM_S, FACT, ORDER, Ledger, Patience, Rule, Sink, Target
 
 from connectors.connector import Accept, Effect, Level
 from mombus.bus.connection import connect
@@ -40,7 +40,7 @@ def targets(folder: Path, delay_s: float) -> list[Target]:
         sink.delay_s = delay_s
         level = Level.POSTED if late else Level.ACCEPTED
         rules = tuple(Rule(object=object, effect=level) for object in ("production_order", "production_response"))
-        found.append(Target(system=name, sink=sink, rules=rules))
+        found.append(Target(system=name, sink=sink, rules=rules, calm_s=CALM_S))
     return found
 
 

@@ -38,6 +38,7 @@ class Trouble(StrEnum):
     REFUSES = "answers 422 and takes nothing"
     BUSY = "answers 429 with Retry-After and takes nothing"
     SLOW = "takes it and answers late"
+    LATE = "takes it once it is let go, whether or not anybody still waits for the answer"
 
 
 class Request(NamedTuple):
@@ -50,7 +51,10 @@ class Request(NamedTuple):
 
 
 class CountingTarget:
-    """`trouble` decides for every post how it fails, by its id and how often that id was posted before."""
+    """`trouble` decides for every post how it fails, by its id and how often that id was posted before.
+
+    `posts` and `asked` count how often an id was posted and asked about; what is LATE waits for `let_go`.
+    """
 
     def __init__(self, books: Books, port: int = 0) -> None:
         self.books = books
@@ -58,6 +62,8 @@ class CountingTarget:
         self.trouble: Callable[[str, int], Trouble] = lambda _id, _before: Trouble.NONE
         self.troubled = 0
         self.posts: dict[str, int] = {}
+        self.asked: dict[str, int] = {}
+        self.let_go = asyncio.Event()
         self._open: set[asyncio.StreamWriter] = set()
 
     @property
@@ -88,7 +94,9 @@ class CountingTarget:
         """Answer one request; False when the connection must end."""
         url = urlsplit(request.path)
         if request.method == "GET":
-            found = [{"number": n} for id in parse_qs(url.query).get("id", []) for n in self.books.find(id)]
+            ids = parse_qs(url.query).get("id", [])
+            self.asked.update({id: self.asked.get(id, 0) + 1 for id in ids})
+            found = [{"number": n} for id in ids for n in self.books.find(id)]
             return await _send(writer, HTTPStatus.OK, {"documents": found})
         return await self._post(request, url.path, writer)
 
@@ -107,6 +115,8 @@ class CountingTarget:
                 return await _send(writer, HTTPStatus.UNPROCESSABLE_ENTITY, {"reason": "the period is closed"})
             case Trouble.BUSY:
                 return await _send(writer, HTTPStatus.TOO_MANY_REQUESTS, {}, f"Retry-After: {RETRY_AFTER_S}\r\n")
+            case Trouble.LATE:
+                await self.let_go.wait()
         number = self.books.add(
             said["id"], said["lane"], request.headers["idempotency-key"] if path == "/keyed" else None
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "delivery"))
 
-from delivery_plant import FACT, Ledger, Patience, Rule, Sink, Target, fact
+from delivery_plant import CALM_S, FACT, Ledger, Patience, Rule, Sink, Target, fact
 from nats.aio.msg import Msg
 
 from connectors.connector import Accept, Effect, Rejected
@@ -102,7 +102,8 @@ async def main(url: str, folder: Path, effect: Effect, place: Place) -> None:
     sink = DyingSink(Ledger(folder / "books.db"), {FACT: Accept(effect, concurrency=3)})
     sink.trouble, sink.death = refused, death
     journal = await Journal.open(f"sqlite:///{folder / 'journal.db'}")
-    target = Target(system="erp", sink=sink, rules=(Rule(object="production_response", start=SINCE),))
+    rules = (Rule(object="production_response", start=SINCE),)
+    target = Target(system="erp", sink=sink, rules=rules, calm_s=CALM_S)
     async with connect(url) as bus:
         await Delivery(
             js=bus.js, journal=journal, site="lyon", targets=[target], publish=bus.publish, patience=PATIENCE

@@ -45,8 +45,8 @@ BODY = '{"id": body.id, "lane": body.operations_request_id}'
 
 
 def _system(port: int, write: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    base = {"connector": "rest", "url": f"http://127.0.0.1:{port}", "timeout_s": 1.5, "connect_timeout_s": 1.0}
-    return {**base, "writes": [write], **more}
+    base = {"connector": "rest", "url": f"http://127.0.0.1:{port}", "calm": "1s"}
+    return {**base, "timeout_s": 1.5, "connect_timeout_s": 1.0, "writes": [write], **more}
 
 
 def configuration(

@@ -82,7 +82,7 @@ async def test_kills_during_the_scenario_lose_nothing_and_repeat_nothing(tmp_pat
     port = free_port()
     async with running_plant(f"http://127.0.0.1:{port}") as urls:
         overlay = tmp_path / "overlay.yaml"
-        systems = {name: {"url": url} for name, url in urls.items()}
+        systems = {name: {"url": url, "calm": "2s"} for name, url in urls.items()}
         for name in ("qms", "cmms", "wms"):
             systems[name]["poll_s"] = 0.3  # type: ignore[assignment]
         folder = tmp_path / "hub"

@@ -60,7 +60,7 @@ class Parts:
             )  # fmt: skip
 
     def _overlay(self, account: str) -> Path:
-        systems: dict[str, dict[str, object]] = {name: {"url": url} for name, url in self.urls.items()}
+        systems: dict[str, dict[str, object]] = {name: {"url": url, "calm": "2s"} for name, url in self.urls.items()}
         for name in ("qms", "cmms", "wms"):
             systems[name]["poll_s"] = 0.3
         path = self.folder / f"{account}.json"

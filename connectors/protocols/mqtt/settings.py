@@ -61,6 +61,11 @@ class MqttConfig(ConnectorConfig):
         return url
 
     @property
+    def longest_call_s(self) -> float:
+        """The longest a write takes: the broker's acknowledgement, and the system's reply."""
+        return self.timeout_s + self.reply_timeout_s
+
+    @property
     def host(self) -> str:
         """The broker's host."""
         return urlsplit(self.url).hostname or ""

@@ -43,6 +43,11 @@ class EndpointConfig(ConnectorConfig):
         default=60.0, gt=0, description="Connected but no data for this long: the connector says it is degraded."
     )
 
+    @property
+    def longest_call_s(self) -> float:
+        """The longest a write takes: one write or method."""
+        return self.write_timeout_s
+
     @field_validator("url")
     @classmethod
     def _opc_tcp(cls, url: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from connectors.answer_body import AnswerBroken, AnswerTooLarge
@@ -108,7 +109,9 @@ def _meant(reply: Reply, repeatable: bool) -> ConnectorError:
         case 408 | 423 | 425 | 429 | 503:
             return RetryableError(text, retry_after_s(reply.headers))
         case status if status >= 500:
-            return RetryableError(text, retry_after_s(reply.headers)) if repeatable else OutcomeUnknown(text)
+            # a gateway (502, 504) may have given up on a server that still works; a 500 is the server's own
+            unknown = OutcomeUnknown(text, answered=status == HTTPStatus.INTERNAL_SERVER_ERROR)
+            return RetryableError(text, retry_after_s(reply.headers)) if repeatable else unknown
         case status if 300 <= status < 400:
             return Rejected(f"{text}; it moved to {reply.headers.get('location', 'nowhere')}: put that into url")
         case _:

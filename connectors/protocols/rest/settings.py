@@ -249,6 +249,11 @@ class Endpoint(ConnectorConfig):
     listen: str | None = Field(default=None, pattern=r"^/[\w/.-]+$", description="Path it may post to, as `/in/qms`.")
     door: DoorConfig = Field(default=DoorConfig(), description="What it has to show at `listen`, and its limits.")
 
+    @property
+    def longest_call_s(self) -> float:
+        """The longest a write takes: one call in all."""
+        return self.timeout_s
+
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.token is not None and self.user is not None:

@@ -104,7 +104,7 @@ def _of_fault(error: SoapFault, text: str) -> ConnectorError:
         return RetryableError(text, error.retry_after_s)
     if fault.code in ("Client", "MustUnderstand", "VersionMismatch", "DataEncodingUnknown"):
         return Rejected(text)
-    return OutcomeUnknown(text)
+    return OutcomeUnknown(text, answered=True)
 
 
 def _of_status(error: HttpStatus, text: str) -> ConnectorError:

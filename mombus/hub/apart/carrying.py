@@ -9,7 +9,17 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from connectors import connector
-from connectors.connector import Absent, ConfigError, ConnectorError, Item, Level, Outcome, Receipt, RetryableError
+from connectors.connector import (
+    Absent,
+    ConfigError,
+    ConnectorError,
+    Item,
+    Level,
+    Outcome,
+    OutcomeUnknown,
+    Receipt,
+    RetryableError,
+)
 from mombus.bus.calls.framing import Failure
 from mombus.bus.items import pack, unpack
 
@@ -40,6 +50,8 @@ def failure(error: BaseException) -> Failure:
         more["retry_after_s"] = error.retry_after_s
     if isinstance(error, ConfigError):
         more["field"] = error.field
+    if isinstance(error, OutcomeUnknown):
+        more["answered"] = error.answered
     kind = next((cls.__name__ for cls in type(error).__mro__ if _TREE.get(cls.__name__) is cls), None)
     if kind is None:
         return Failure("unexpected", f"{type(error).__name__}: {error}")
@@ -57,6 +69,8 @@ def raised(failed: Failure) -> Exception:
     if issubclass(kind, ConfigError):
         field = failed.more.get("field")
         return kind(failed.text, field if isinstance(field, str) else None)
+    if issubclass(kind, OutcomeUnknown):
+        return kind(failed.text, answered=failed.more.get("answered") is True)
     return kind(failed.text)
 
 
