@@ -9,11 +9,13 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -46,6 +48,14 @@ SPOOL = Size(256 * 1024**2)
 
 CALM_MARGIN_S = 5.0
 """What is added to the time that the connector gives a call: for the way there, and for a clock that isn't ours."""
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is no address such as 10.0.0.5, and no network such as 10.0.0.0/24") from None
+    return text
 
 
 def one_or_many(value: Any) -> Any:
@@ -180,6 +190,11 @@ class Http(Section):
     private_key: Path | None = Field(default=None, description="TLS private key, PEM.")
     client_ca: Path | None = Field(
         default=None, description="Authorities, PEM, whose client certificates open doors that name some."
+    )
+    proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        default=(),
+        description="Addresses or networks of reverse proxies: whom they name in X-Forwarded-For is who asks. Nobody "
+        "else is believed.",
     )
     names: tuple[Annotated[str, Field(pattern=_NAMES)], ...] = Field(
         default=(),

@@ -81,7 +81,7 @@ class Server:
         certificate = self._certificate
         self._server = Quiet(uvicorn.Config(
             app, http=Listener, ws="none", log_config=None, log_level="warning", access_log=False, lifespan="off",
-            server_header=False,
+            server_header=False, proxy_headers=bool(self._http.proxies), forwarded_allow_ips=list(self._http.proxies),
             timeout_graceful_shutdown=DRAIN_S, h11_max_incomplete_event_size=HEAD_BYTES,
             ssl_context_factory=(lambda _config, _default: certificate.context) if certificate else None,
         ))  # fmt: skip

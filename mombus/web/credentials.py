@@ -42,8 +42,8 @@ class Lock:
         basic = ('Basic realm="mombus", charset="UTF-8"',) if self._door.users else ()
         return (*basic, *(('Bearer realm="mombus"',) if self._door.tokens else ()))
 
-    def opened_by(self, headers: Mapping[str, str], certificate: Certificate | None) -> bool:
-        """True if the Authorization header or the certificate opens it."""
+    def surely_opened_by(self, headers: Mapping[str, str], certificate: Certificate | None) -> bool:
+        """True if the certificate opens it, or a token in the Authorization header: what nobody can guess."""
         if certificate and not {certificate.fingerprint, *certificate.names}.isdisjoint(self._door.certificates):
             return True
         scheme, _, shown = headers.get("authorization", "").partition(" ")
@@ -51,10 +51,19 @@ class Lock:
             case "bearer":
                 return _any(_is(shown.strip(), known) for known in self._door.tokens)
             case "basic":
-                user, password = _user(shown.strip())
-                known = self._door.users.get(user)
-                return known is not None and _is(password, known.get_secret_value())
+                return self._password_fits(shown, token=True)
         return False
+
+    def opened_by(self, headers: Mapping[str, str]) -> bool:
+        """True if the password in the Authorization header opens it, which may have been guessed."""
+        scheme, _, shown = headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "basic" and self._password_fits(shown, token=False)
+
+    def _password_fits(self, shown: str, *, token: bool) -> bool:
+        user, password = _user(shown.strip())
+        secret = self._door.users.get(user)
+        known = secret.get_secret_value() if secret is not None else None
+        return known is not None and is_token_hash(known) == token and _is(password, known)
 
 
 class Signatures:

@@ -20,6 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from mombus.web.credentials import Lock, Signatures
 from mombus.web.limits import WRONG_AT_ONCE, WRONG_EVERY_S, Body, Bucket, Failures, TooMuch, TooSlow, again, peer_of
 from mombus.web.replays import Answer, Replays
+from mombus.web.strangers import Strangers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,7 @@ class Doorkeeper:
         self._rate = Bucket(door.per_second, door.burst, clock)
         self._failures = Failures(WRONG_AT_ONCE, WRONG_EVERY_S, clock)
         self._open = 0
-        self._unproven: Counter[str] = Counter()
+        self._strangers = Strangers(door.at_once)
         self._refused: Counter[str] = Counter()
         self._let_in = 0
         self._last: dict[str, str] | None = None
@@ -98,29 +99,25 @@ class Doorkeeper:
         """Answer by the application, or return why not. Raises TooMuch, TooSlow."""
         if len(scope["headers"]) > MOST_HEADERS:
             return self._refuse(scope, 431, "too many headers", close=True)
+        return await self._received(scope, body, send)
+
+    async def _received(self, scope: Scope, body: Body, send: _Answering) -> Response | None:
+        """Let in who shows something that opens. What nobody can guess opens also for an address that guessed much:
+        behind a reverse proxy all come from one.
+        """
+        headers, certificate = Headers(scope=scope), scope.get("state", {}).get("certificate")
+        if not self._door.locked and "origin" in headers:
+            return self._refuse(scope, 403, "a page in a browser")
+        if not self._door.locked or self._lock.surely_opened_by(headers, certificate):
+            return await self._served(scope, body, send)
         wait_s = self._failures.wait_s(peer_of(scope))
         if wait_s:
             return self._refuse(scope, 429, "too many wrong credentials", again_s=wait_s)
-        if self._open >= self._door.at_once:
-            return self._refuse(scope, 503, "too many at once", again_s=AGAIN_S)
-        self._open += 1
-        try:
-            return await self._received(scope, body, send)
-        finally:
-            self._open -= 1
-
-    async def _received(self, scope: Scope, body: Body, send: _Answering) -> Response | None:
-        headers = Headers(scope=scope)
-        if not self._door.locked and "origin" in headers:
-            return self._refuse(scope, 403, "a page in a browser")
-        if not self._door.locked or self._lock.opened_by(headers, scope.get("state", {}).get("certificate")):
+        if self._lock.opened_by(headers):
             return await self._served(scope, body, send)
         id = self._signatures.promised_in(headers)
         if id:
-            peer = peer_of(scope)
-            if self._unproven[peer] >= max(1, self._door.at_once // 2):
-                return self._refuse(scope, 503, "too many at once", again_s=AGAIN_S)
-            content = await self._unproven_body(peer, body)
+            content = await self._unproven_body(peer_of(scope), body)
             if self._signatures.fit(headers, content):
                 said = sha256(content).hexdigest()
                 return await self._served_once(f"{said} {id}", scope, again(content, body), send)
@@ -132,31 +129,34 @@ class Doorkeeper:
         return refusal
 
     async def _unproven_body(self, peer: str, body: Body) -> bytes:
-        """The body of a webhook whose signature can't be judged before. Who doesn't finish it has shown nothing right,
-        and no one address may hold all the places. Raises as Body.whole.
+        """The body of a webhook whose signature can't be judged before. Who doesn't finish it has shown nothing right.
+
+        Raises as Strangers.body.
         """
-        self._unproven[peer] += 1
         try:
-            return await body.whole()
+            return await self._strangers.body(peer, body)
         except (TooSlow, ConnectionError):
             self._failures.add(peer)
             raise
-        finally:
-            self._unproven[peer] -= 1
-            if not self._unproven[peer]:
-                del self._unproven[peer]
 
     @property
     def _asks_in_headers(self) -> bool:
         return bool(self._door.tokens or self._door.users or self._door.signatures)
 
     async def _served(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        scope.get("state", {}).get("let_in", bool)()
+        if self._open >= self._door.at_once:
+            return self._refuse(scope, 503, "too many at once", again_s=AGAIN_S)
         wait_s = self._rate.wait_s()
         if wait_s:
             return self._refuse(scope, 429, "too often", again_s=wait_s)
         self._rate.take()
         self._let_in += 1
-        await self._app(scope, receive, send)
+        self._open += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._open -= 1
         return None
 
     async def _served_once(self, id: str, scope: Scope, receive: Receive, send: _Answering) -> Response | None:

@@ -45,6 +45,7 @@ class Guard:
             await PlainTextResponse("429\n", 429, {"retry-after": str(math.ceil(wait_s))})(scope, receive, send)
             return
         if self._may_pass(headers):
+            scope.get("state", {}).get("let_in", bool)()
             await self._app(scope, receive, send)
             return
         if "authorization" in headers:

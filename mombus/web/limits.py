@@ -77,35 +77,43 @@ class Body:
     def __init__(self, receive: Receive, max_bytes: int, timeout_s: float) -> None:
         self._receive, self._max_bytes = receive, max_bytes
         self._until = asyncio.get_running_loop().time() + timeout_s
-        self._read = 0
-        self._whole = False
+        self._waiting: asyncio.Timeout | None = None
+        self.read = 0
+        """Bytes that came."""
+        self.whole = False
+        """True once all of it has come."""
 
     async def __call__(self) -> Message:
         """The next piece."""
-        if self._whole:
+        if self.whole:
             return await self._receive()
-        if self._read > self._max_bytes:
+        if self.read > self._max_bytes:
             raise TooMuch
         try:
-            async with asyncio.timeout_at(self._until):
+            async with asyncio.timeout_at(self._until) as self._waiting:
                 event = await self._receive()
         except TimeoutError:
             raise TooSlow from None
-        self._read += len(event.get("body", b""))
-        self._whole = not event.get("more_body", False)
+        finally:
+            self._waiting = None
+        self.read += len(event.get("body", b""))
+        self.whole = not event.get("more_body", False)
         return event
 
-    async def whole(self) -> bytes:
-        """All of it. Raises TooMuch, TooSlow, and ConnectionError when who sends it hangs up."""
-        pieces = []
-        while not self._whole:
-            event = await self()
-            if event["type"] == "http.disconnect":
-                raise ConnectionError("the sender hung up")
-            pieces.append(event.get("body", b""))
-        if self._read > self._max_bytes:
+    async def piece(self) -> bytes:
+        """The next piece's bytes. Raises TooMuch, TooSlow, and ConnectionError when who sends it hangs up."""
+        event = await self()
+        if event["type"] == "http.disconnect":
+            raise ConnectionError("the sender hung up")
+        if self.read > self._max_bytes:
             raise TooMuch
-        return b"".join(pieces)
+        return bytes(event.get("body", b""))
+
+    def give_up(self) -> None:
+        """Time is up: whoever waits for more of it, or asks for more, gets TooSlow."""
+        self._until = asyncio.get_running_loop().time()
+        if self._waiting is not None:
+            self._waiting.reschedule(self._until)
 
 
 def peer_of(scope: Scope) -> str:

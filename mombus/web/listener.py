@@ -1,7 +1,8 @@
 """One connection to the hub's HTTP server: patient, but not for ever.
 
-A head that takes long to arrive (slowloris) is cut off; so is who opens more connections than anybody needs. What TLS
-has verified of the client's certificate is in `scope["state"]["certificate"]`.
+A head that takes long to arrive (slowloris) is cut off, and so is what still comes of a request that was answered. When
+more connections are open than anybody needs, those go that were never let in. What TLS has verified of the client's
+certificate is in `scope["state"]["certificate"]`; who lets somebody in calls `scope["state"]["let_in"]`.
 """
 
 from __future__ import annotations
@@ -34,17 +35,24 @@ class Listener(H11Protocol):
         """Somebody has connected, TLS is agreed on."""
         super().connection_made(transport)
         self._head_timer: asyncio.TimerHandle | None = None
-        if len(self.connections) > MOST_CONNECTIONS or self._of_one() > MOST_OF_ONE:
+        self._since, self._known = self.loop.time(), False
+        self.app_state = {**self.app_state, "let_in": self._is_known}
+        if not self._make_room():
             transport.abort()
             return
         verified = _certificate(transport.get_extra_info("ssl_object"))
         if verified is not None:
-            self.app_state = {**self.app_state, "certificate": verified}
+            self.app_state["certificate"] = verified
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
         """Something came: the rest of a head, or the beginning of the next one."""
         super().data_received(data)
+        self._await_head()
+
+    def on_response_complete(self) -> None:
+        """The answer was said: maybe before all of the question came, which nobody listens to any more."""
+        super().on_response_complete()
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -57,7 +65,7 @@ class Listener(H11Protocol):
 
         Between two requests it is uvicorn that counts, and hangs up without a word.
         """
-        if self.conn.their_state is not h11.IDLE or self.transport.is_closing():
+        if self.transport.is_closing() or not (self.conn.their_state is h11.IDLE or self._is_answered_early()):
             self._stop_timer()
         elif self._head_timer is None:
             self._head_timer = self.loop.call_later(HEAD_S, self._too_slow)
@@ -65,7 +73,7 @@ class Listener(H11Protocol):
     def _too_slow(self) -> None:
         self._head_timer = None
         if not self.transport.is_closing():
-            if self.conn.trailing_data[0]:
+            if self.conn.trailing_data[0] and not self._is_answered_early():
                 self.transport.write(TOO_SLOW)
             self.transport.close()
 
@@ -74,9 +82,36 @@ class Listener(H11Protocol):
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _of_one(self) -> int:
-        address = self.client[0] if self.client else None
-        return sum(bool(other.client) and other.client[0] == address for other in self.connections)  # type: ignore[union-attr, index]
+    def _is_answered_early(self) -> bool:
+        """True if there is more to come of a request that has its answer."""
+        return self.conn.our_state in (h11.DONE, h11.MUST_CLOSE) and self.conn.their_state is h11.SEND_BODY
+
+    def _is_known(self) -> None:
+        self._known = True
+
+    def _make_room(self) -> bool:
+        """False if there is none: of all, or those of its address, too many are open, and none has to go for it.
+
+        Whoever was let in anywhere keeps its connection; of the others the oldest goes. So who only holds connections
+        open doesn't keep those out that have something to show.
+        """
+        others: list[Listener] = [
+            one  # type: ignore[misc]
+            for one in self.connections
+            if one is not self and not one.transport.is_closing()
+        ]
+        of_one = [one for one in others if _host(one) == _host(self)]
+        for crowd, most in ((of_one, MOST_OF_ONE), (others, MOST_CONNECTIONS)):
+            if len(crowd) >= most:
+                strangers = [one for one in crowd if not one._known]
+                if not strangers:
+                    return False
+                min(strangers, key=lambda one: one._since).transport.abort()
+        return True
+
+
+def _host(one: Listener) -> str | None:
+    return one.client[0] if one.client else None
 
 
 def _certificate(tls: ssl.SSLObject | None) -> Certificate | None:

@@ -14,6 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from connectors.door import DoorConfig
+from mombus.config.model import Http
+from mombus.hub.server import Server
+from mombus.web.app import make_app
 from mombus.web.doorkeeper import Doorkeeper
 from plant.served import Served
 
@@ -86,6 +89,29 @@ async def street(**door: Any) -> AsyncIterator[Street]:
         yield Street(house, keeper, served.port)
     finally:
         await served.stop()
+
+
+class Desk:
+    """A hub that is well."""
+
+    async def ready(self) -> dict[str, str]:
+        return {}
+
+    async def waiting(self) -> list[dict[str, Any]]:
+        return []
+
+
+@asynccontextmanager
+async def served(door: DoorConfig | None = None, **http: Any) -> AsyncIterator[tuple[str, int, House]]:
+    """The hub's server with one door, as the hub opens it: its address, port, and what is behind the door."""
+    house = House()
+    keeper = Doorkeeper(house, door or DoorConfig(), system="erp", path="/in/erp")
+    server = Server(Http(port=0, **http))
+    await server.start(make_app(Desk(), {"/in/erp": keeper}, names=http.get("names", ())))
+    try:
+        yield server.url, int(server.url.rpartition(":")[2]), house
+    finally:
+        await server.stop()
 
 
 def signed(secret: str, body: bytes, id: str = "msg_1", at: int | None = None) -> dict[str, str]:

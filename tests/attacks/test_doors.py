@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from front_door import Street, signed, street
+from front_door import Street, served, signed, street
+from front_door import heard as heard_on
 from pydantic import SecretStr
 
 from connectors.door import DoorConfig, new_signing_secret, new_token, token_hash
 from mombus.web.credentials import Signatures
+from mombus.web.strangers import Strangers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,12 +67,12 @@ async def test_only_who_shows_a_credential_comes_in(
 
 
 async def test_who_guesses_is_not_listened_to_any_more_and_is_one_line_of_trouble(http: httpx.AsyncClient) -> None:
-    async with street(tokens=[token_hash(TOKEN)]) as door:
+    async with street(tokens=[token_hash(TOKEN)], users={"sap": "s3cret:word"}) as door:
         wrong = {"authorization": "Bearer wrong"}
         statuses = [(await http.post(door.url, headers=wrong)).status_code for _ in range(25)]
         assert statuses == [401] * 10 + [429] * 15
-        right = await http.post(door.url, headers={"authorization": f"Bearer {TOKEN}"})
-        assert right.status_code == 429, "a guess that is right can't be told from a wrong one now"
+        right = await http.post(door.url, auth=("sap", "s3cret:word"))
+        assert right.status_code == 429, "a password that is right can't be told from a guess now"
         assert 0 < int(right.headers["retry-after"]) <= 6
         assert door.house.taken == []
         assert door.keeper.status()["refused"] == {"wrong credential": 10, "too many wrong credentials": 16}
@@ -146,19 +149,82 @@ async def test_an_id_that_is_used_again_for_something_else_is_not_taken_for_a_re
         assert door.house.taken == [b"{}", b"[]"]
 
 
-async def test_who_promises_a_signature_and_trickles_keeps_nobody_else_out(http: httpx.AsyncClient) -> None:
-    async with street(signatures=[SECRET], at_once=4) as door:
-        promised = "".join(f"{name}: {value}\r\n" for name, value in signed(SECRET, b"x").items()).encode()
-        held = [await asyncio.open_connection("127.0.0.1", door.port, local_addr=("127.0.0.2", 0)) for _ in range(6)]
-        for _, writer in held:
-            writer.write(HEAD % 100 + promised + b"\r\nx")
-        refused = [asyncio.create_task(reader.read(20)) for reader, _ in held]
-        done, _ = await asyncio.wait(refused, return_when=asyncio.FIRST_COMPLETED)
-        assert all(b" 503 " in one.result() for one in done)
-        assert (await http.post(door.url, content=b"{}", headers=signed(SECRET, b"{}"))).status_code == 202
+async def test_what_nobody_can_guess_opens_also_for_an_address_from_which_somebody_guesses(
+    http: httpx.AsyncClient,
+) -> None:
+    """A reverse proxy, a shared gateway: who is locked out with the address isn't who guessed."""
+    async with street(tokens=[token_hash(TOKEN)], users={"mii": token_hash(NEXT_TOKEN)}) as door:
+        for _ in range(15):
+            await http.post(door.url, headers={"authorization": "Bearer wrong"})
+        assert (await http.post(door.url, headers={"authorization": "Bearer wrong"})).status_code == 429
+        for shown in (f"Bearer {TOKEN}", basic("mii", NEXT_TOKEN)):
+            assert (await http.post(door.url, headers={"authorization": shown})).status_code == 202
+
+
+@asynccontextmanager
+async def trickling(door: Street, many: int, body: bytes = b"x", *, address: str = "127.0.0.%d") -> AsyncIterator[list]:
+    """Who promises a signature, sends the beginning of a body, and then nothing more: what each hears."""
+    promised = "".join(f"{name}: {value}\r\n" for name, value in signed(SECRET, b"x").items()).encode()
+    held = []
+    for number in range(many):
+        where = (address % (number + 2) if "%" in address else address, 0)
+        held.append(await asyncio.open_connection("127.0.0.1", door.port, local_addr=where))
+        held[-1][1].write(HEAD % (len(body) + 9) + promised + b"\r\n" + body)
+    heard = [asyncio.create_task(reader.read(20)) for reader, _ in held]
+    try:
+        yield heard
+    finally:
         for _, writer in held:
             writer.close()
-        await asyncio.wait(refused)
+        await asyncio.wait(heard)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.%d", "127.0.0.2"], ids=["many", "one"])
+async def test_who_promises_a_signature_and_trickles_keeps_nobody_else_out(
+    http: httpx.AsyncClient, address: str
+) -> None:
+    async with street(signatures=[SECRET], at_once=4) as door, trickling(door, 6, address=address) as heard:
+        done, _ = await asyncio.wait(heard, return_when=asyncio.FIRST_COMPLETED)
+        assert all(b" 408 " in one.result() for one in done), "the oldest makes room"
+        assert (await http.post(door.url, content=b"{}", headers=signed(SECRET, b"{}"))).status_code == 202
+
+
+async def test_those_who_promise_a_signature_hold_no_place_of_who_has_shown_a_token(http: httpx.AsyncClient) -> None:
+    locks = {"signatures": [SECRET], "tokens": [token_hash(TOKEN)]}
+    async with street(**locks, at_once=2) as door, trickling(door, 2):
+        answer = await http.post(door.url, content=b"{}", headers={"authorization": f"Bearer {TOKEN}"})
+        assert answer.status_code == 202
+
+
+async def test_bodies_that_nobody_has_vouched_for_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Strangers.__init__, "__defaults__", (300_000,))
+    async with (
+        street(signatures=[SECRET], max_bytes=1_000_000) as door,
+        trickling(door, 5, b"x" * 100_000) as heard,
+    ):
+        done, _ = await asyncio.wait(heard, return_when=asyncio.FIRST_COMPLETED)
+        assert all(b" 408 " in one.result() for one in done)
+
+
+async def test_who_says_where_it_comes_from_is_believed_only_if_it_is_a_known_proxy(http: httpx.AsyncClient) -> None:
+    """Else one address guesses under a thousand names."""
+    for proxies, refused in (((), [401] * 10 + [429] * 2), (("127.0.0.0/8",), [401] * 12)):
+        async with served(DoorConfig(users={"sap": SecretStr("s3cret:word")}), proxies=proxies) as (url, _, house):
+            statuses = []
+            for number in range(12):
+                said = {"x-forwarded-for": f"10.0.0.{number}"}
+                answer = await http.post(f"{url}/in/erp", auth=("sap", str(number)), headers=said)
+                statuses.append(answer.status_code)
+            assert (statuses, house.taken) == (refused, [])
+
+
+async def test_a_request_with_two_ends_is_refused_and_nothing_behind_it_is_heard() -> None:
+    async with served() as (_, port, house):
+        both = b"POST /in/erp HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        said = await heard_on(port, both + b"POST /in/erp HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
+        assert said.startswith(b"HTTP/1.1 400 ")
+        assert said.count(b"HTTP/1.1") == 1
+        assert house.taken == []
 
 
 async def test_a_page_in_a_browser_here_cannot_post_to_an_unlocked_door(http: httpx.AsyncClient) -> None:

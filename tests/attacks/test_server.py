@@ -4,52 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import asynccontextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from authority import Authority
-from front_door import House, heard
+from front_door import heard, served
 
-from connectors.door import DoorConfig
+from connectors.door import DoorConfig, new_token, token_hash
 from mombus.config.certificates import ServerCertificate
 from mombus.config.model import Http
 from mombus.hub import server as serving
-from mombus.hub.server import Server
 from mombus.web import listener
-from mombus.web.app import make_app
-from mombus.web.doorkeeper import Doorkeeper
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
-
-
-class Desk:
-    """A hub that is well."""
-
-    async def ready(self) -> dict[str, str]:
-        return {}
-
-    async def waiting(self) -> list[dict[str, Any]]:
-        return []
-
-
-@asynccontextmanager
-async def served(door: DoorConfig | None = None, **http: Any) -> AsyncIterator[tuple[str, int, House]]:
-    """The hub's server with one door, as the hub opens it: its address, port, and what is behind the door."""
-    house = House()
-    keeper = Doorkeeper(house, door or DoorConfig(), system="erp", path="/in/erp")
-    server = Server(Http(port=0, **http))
-    await server.start(make_app(Desk(), {"/in/erp": keeper}, names=http.get("names", ())))
-    try:
-        yield server.url, int(server.url.rpartition(":")[2]), house
-    finally:
-        await server.stop()
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -102,23 +75,47 @@ async def test_an_endless_head_is_refused() -> None:
         assert answer.startswith(b"HTTP/1.1 400 ")
 
 
-async def test_who_takes_all_connections_gets_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_takes_all_connections_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "MOST_OF_ONE", 5)
     async with served() as (url, port, _house):
         crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
-        assert await heard(port, GET + b"\r\n") == b"", "hung up on"
-        crowd.pop()[1].close()
-
-        async def let_in() -> bool:
-            try:
-                async with httpx.AsyncClient(trust_env=False) as client:
-                    return (await client.get(f"{url}/livez")).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        await until(let_in)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            assert (await client.get(f"{url}/livez")).status_code == 200
+        assert await crowd[0][0].read(1) == b"", "the oldest is hung up on"
         for _, writer in crowd:
             writer.close()
+
+
+async def test_who_was_let_in_keeps_its_connection_whoever_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "MOST_OF_ONE", 2)
+    token = new_token()
+    async with served(DoorConfig(tokens=(token_hash(token),))) as (_, port, house):
+        said = (
+            b"POST /in/erp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 1\r\n\r\nx"
+            % token.encode()
+        )
+        known = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for reader, writer in known:
+            writer.write(said)
+            assert b" 202 " in await reader.readline()
+        assert await heard(port, GET + b"\r\n") == b"", "hung up on"
+        for reader, writer in known:
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.read(1)
+            writer.write(said)
+            assert b" 202 " in await reader.readline()
+            writer.close()
+        assert len(house.taken) == 4
+
+
+async def test_who_goes_on_sending_after_the_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "HEAD_S", 0.5)
+    async with served(DoorConfig(tokens=(token_hash(new_token()),))) as (_, port, house):
+        head = b"POST /in/erp HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+        said = await heard(port, head, *[b"x"] * 200, pause_s=0.1)
+        assert said.startswith(b"HTTP/1.1 401 ")
+        assert said.count(b"HTTP/1.1") == 1
+        assert house.taken == []
 
 
 async def test_a_page_from_elsewhere_cannot_read_the_hub_through_a_browser_here() -> None:
