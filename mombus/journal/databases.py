@@ -18,6 +18,8 @@ _ALONE_KEY = 0x6D6F6D627573
 _NUL = "\x00"
 _NUL_SHOWN = "\u2400"
 
+WAL_BYTES = 64 * 1024 * 1024
+"""What the write-ahead log keeps of the disk once it is written back, though it was larger while somebody read."""
 SESSION = "-c idle_in_transaction_session_timeout=4s -c lock_timeout=20s -c synchronous_commit=on"
 """A hub that is stopped inside a transaction must not hold its locks for ever: the others would wait for it."""
 
@@ -87,3 +89,4 @@ def _durable(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA busy_timeout=5000")
+    connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")

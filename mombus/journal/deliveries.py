@@ -20,10 +20,11 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal_column,
     select,
-    tuple_,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from mombus.journal.databases import alone
 from mombus.journal.inboxes import system_of
@@ -70,10 +71,18 @@ deliveries = Table(
     Column("reply_headers", Text),
     Column("reply_content", LargeBinary),
     Column("replied", Boolean, nullable=False, default=True),
-    Index("deliveries_open", "target", "outcome", "at"),
-    Index("deliveries_replied", "replied", "target"),
 )  # fmt: skip
 """One row per target and message: unique, so that a redelivery meets it instead of the target."""
+
+IS_INTENT = deliveries.c.outcome == literal_column(f"'{Outcome.INTENT}'")
+IS_OUTCOME = deliveries.c.outcome != literal_column(f"'{Outcome.INTENT}'")
+"""Said in words, not as a value: a database uses an index of some rows only when it sees that they are enough."""
+
+_UNREPLIED = deliveries.c.replied.is_(False)
+Index("deliveries_begun", deliveries.c.target, sqlite_where=IS_INTENT, postgresql_where=IS_INTENT)
+Index("deliveries_ended", deliveries.c.target, deliveries.c.at, sqlite_where=IS_OUTCOME, postgresql_where=IS_OUTCOME)
+Index("deliveries_unreplied", deliveries.c.target, sqlite_where=_UNREPLIED, postgresql_where=_UNREPLIED)
+"""Each of the rows it is asked for only: most outcomes are in one of them, in the order they came."""
 
 revisions = Table(
     "revisions", metadata,
@@ -118,20 +127,18 @@ streams = Table(
 
 
 _TARGET: BindParameter[str] = bindparam("target")
+_OBJECT: BindParameter[str] = bindparam("object")
 _PART: BindParameter[Any] = bindparam("part", expanding=True)
 _DONE = select(
     deliveries.c.message_id, deliveries.c.outcome, deliveries.c.reply_headers, deliveries.c.reply_content
 ).where(deliveries.c.target == _TARGET, deliveries.c.message_id.in_(_PART))  # fmt: skip
-_NEWEST = select(revisions.c.object, revisions.c.key, revisions.c.revision).where(
-    revisions.c.target == _TARGET, tuple_(revisions.c.object, revisions.c.key).in_(_PART)
+_NEWEST = select(revisions.c.key, revisions.c.revision).where(
+    revisions.c.target == _TARGET, revisions.c.object == _OBJECT, revisions.c.key.in_(_PART)
 )
-_ENTERED = select(entered.c.object, entered.c.key).where(
-    entered.c.target == _TARGET, tuple_(entered.c.object, entered.c.key).in_(_PART)
+_ENTERED = select(entered.c.key).where(
+    entered.c.target == _TARGET, entered.c.object == _OBJECT, entered.c.key.in_(_PART)
 )
-_INSERT = insert(deliveries)
-_WITHDRAW = delete(deliveries).where(
-    deliveries.c.target == _TARGET, deliveries.c.outcome == Outcome.INTENT, deliveries.c.message_id.in_(_PART)
-)
+_WITHDRAW = delete(deliveries).where(deliveries.c.target == _TARGET, IS_INTENT, deliveries.c.message_id.in_(_PART))
 _FORGET = delete(deliveries).where(deliveries.c.target == _TARGET, deliveries.c.message_id.in_(_PART))
 """What is said for every batch; made once, because making them costs more than running them."""
 
@@ -164,12 +171,13 @@ def look_up(
         rows = connection.execute(_DONE, {"target": target, "part": part})
         done.update({row[0]: Done(Outcome(row[1]), row[2], row[3]) for row in rows})
     newest: dict[tuple[str, str], int] = {}
-    for part in _chunks(states):
-        rows = connection.execute(_NEWEST, {"target": target, "part": part})
-        newest.update({(row[0], row[1]): row[2] for row in rows})
+    for name, part in _by_object(states):
+        rows = connection.execute(_NEWEST, {"target": target, "object": name, "part": part})
+        newest.update({(name, row[0]): row[1] for row in rows})
     has: set[tuple[str, str]] = set()
-    for part in _chunks(conditional):
-        has.update((row[0], row[1]) for row in connection.execute(_ENTERED, {"target": target, "part": part}))
+    for name, part in _by_object(conditional):
+        found = connection.execute(_ENTERED, {"target": target, "object": name, "part": part})
+        has.update((name, row[0]) for row in found)
     return Known(done, newest, has)
 
 
@@ -183,10 +191,10 @@ def intend(connection: Connection, target: str, rows: Sequence[dict[str, Any]], 
 
     The outcomes of `again` give way: a person has these replayed.
     """
-    withdraw(connection, target, [row["message_id"] for row in rows])
     for part in _chunks(again):
         connection.execute(_FORGET, {"target": target, "part": part})
-    connection.execute(_INSERT, list(rows))
+    if upsert(connection, deliveries, rows, over=IS_INTENT) < len(rows):
+        raise IntegrityError("intend", None, ValueError(f"one of {len(rows)} messages has an outcome at {target}"))
 
 
 def withdraw(connection: Connection, target: str, ids: Sequence[str]) -> None:
@@ -232,7 +240,7 @@ def reopen(connection: Connection, target: str, ids: Sequence[str]) -> None:
 def open_intents(connection: Connection, target: str) -> set[str]:
     """Messages whose write had begun when the hub stopped."""
     d = deliveries.c
-    rows = connection.execute(select(d.message_id).where(d.target == target, d.outcome == Outcome.INTENT))
+    rows = connection.execute(select(d.message_id).where(d.target == target, IS_INTENT))
     return {row[0] for row in rows}
 
 
@@ -240,7 +248,7 @@ def unreplied(connection: Connection, target: str) -> list[tuple[str, str, bytes
     """Replies that were decided but perhaps not published: message id, headers, content."""
     d = deliveries.c
     rows = connection.execute(
-        select(d.message_id, d.reply_headers, d.reply_content).where(d.target == target, d.replied.is_(False))
+        select(d.message_id, d.reply_headers, d.reply_content).where(d.target == target, _UNREPLIED)
     )
     return [(row[0], row[1], row[2]) for row in rows]
 
@@ -308,8 +316,7 @@ def prune(connection: Connection, target: str, before: datetime, limit: int) -> 
     Returns how many.
     """
     d = deliveries.c
-    ended = [outcome for outcome in Outcome if outcome is not Outcome.INTENT]
-    old = select(d.message_id).where(d.target == target, d.outcome.in_(ended), d.at < before, d.replied.is_(True))
+    old = select(d.message_id).where(d.target == target, IS_OUTCOME, d.at < before, d.replied.is_(True))
     gone = delete(deliveries).where(d.target == target, d.message_id.in_(old.limit(limit)))
     return connection.execute(gone).rowcount
 
@@ -317,3 +324,11 @@ def prune(connection: Connection, target: str, before: datetime, limit: int) -> 
 def _chunks(values: Sequence[Any]) -> Iterable[list[Any]]:
     for start in range(0, len(values), CHUNK):
         yield list(values[start : start + CHUNK])
+
+
+def _by_object(things: Sequence[tuple[str, str]]) -> Iterable[tuple[str, list[str]]]:
+    """The keys of each object: asked for pair by pair, SQLite would look at every thing that the target has."""
+    keys: dict[str, list[str]] = {}
+    for name, key in things:
+        keys.setdefault(name, []).append(key)
+    return ((name, part) for name, those in keys.items() for part in _chunks(those))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Column, String, Table, Text, func, select, update
 
-from mombus.journal.deliveries import Outcome, deliveries
+from mombus.journal.deliveries import IS_INTENT, deliveries
 from mombus.journal.inboxes import system_of
 from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
@@ -122,7 +122,7 @@ def withdraw_cancelled(connection: Connection, inbox: str, has: Callable[[str], 
     """
     w, d, target = waiting.c, deliveries.c, system_of(inbox)
     cancelled = select(replays.c.id).where(replays.c.inbox == inbox, replays.c.progress == Progress.CANCELLED)
-    begun = select(d.message_id).where(d.target == target, d.outcome == Outcome.INTENT)
+    begun = select(d.message_id).where(d.target == target, IS_INTENT)
     rows = connection.execute(select(w.message_id, w.lanes).where(
         w.target == target, w.kind.in_([Wait.REPLAYED, Wait.BEHIND]), w.replay.in_(cancelled),
         w.message_id.not_in(begun),

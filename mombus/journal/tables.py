@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import MetaData, String, TypeDecorator
@@ -16,11 +17,17 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:
         """To the database."""
-        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+        return None if value is None else _said(value)
 
     def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
         """From the database."""
         return None if value is None else datetime.fromisoformat(value)
+
+
+@lru_cache(maxsize=64)
+def _said(value: datetime) -> str:
+    """Remembered, because what is written together has one time."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 metadata = MetaData()

@@ -1,0 +1,81 @@
+"""What delivery asks the journal about every batch is found by index: a million rows don't make it slower."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import event
+
+from mombus.journal import deliveries, waiting
+from mombus.journal.databases import open_engines
+from mombus.journal.replays import withdraw_cancelled
+from mombus.journal.tables import metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+THINGS = [("material", "M-1"), ("material", "M-2"), ("production_order", "PO-1")]
+
+ASKED: dict[str, tuple[Callable[[Connection], Any], set[str]]] = {
+    "what is known of a batch": (
+        lambda c: deliveries.look_up(c, "erp", ["a", "b"], THINGS, THINGS),
+        {
+            "sqlite_autoindex_deliveries_1 (target=? AND message_id=?)",
+            "sqlite_autoindex_revisions_1 (target=? AND object=? AND key=?)",
+            "sqlite_autoindex_entered_1 (target=? AND object=? AND key=?)",
+        },
+    ),
+    "intents taken back": (
+        lambda c: deliveries.withdraw(c, "erp", ["a"]),
+        {"sqlite_autoindex_deliveries_1 (target=? AND message_id=?)"},
+    ),
+    "open intents": (lambda c: deliveries.open_intents(c, "erp"), {"deliveries_begun (target=?)"}),
+    "replies owed": (lambda c: deliveries.unreplied(c, "erp"), {"deliveries_unreplied (target=?)"}),
+    "outcomes too old": (
+        lambda c: deliveries.prune(c, "erp", NOW, 10),
+        {"deliveries_ended (target=? AND at<?)", "sqlite_autoindex_deliveries_1 (target=? AND message_id=?)"},
+    ),
+    "what waits": (
+        lambda c: waiting.messages(c, "erp", ["a"]), {"sqlite_autoindex_waiting_1 (target=? AND message_id=?)"},
+    ),
+    "the next that waits": (
+        lambda c: waiting.rows(c, target="erp", limit=5), {"waiting_order (target=?)"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_it_is_found_by_index(what: str, tmp_path: Path) -> None:
+    ask, indexes = ASKED[what]
+    plans = plan(tmp_path, ask)
+    assert {step.partition("INDEX ")[2] for step in plans if step.startswith(("SEARCH", "SCAN"))} == indexes
+
+
+def test_cancelled_replays_are_looked_for_among_open_intents_only(tmp_path: Path) -> None:
+    plans = plan(tmp_path, lambda c: withdraw_cancelled(c, "erp", lambda _: True))
+    assert any("deliveries_begun" in step for step in plans)
+
+
+def plan(tmp_path: Path, ask: Callable[[Connection], Any]) -> list[str]:
+    """The steps by which SQLite answers."""
+    writing, _ = open_engines(f"sqlite:///{tmp_path / 'journal.sqlite'}")
+    with writing.begin() as connection:
+        metadata.create_all(connection)
+    steps: list[str] = []
+
+    def explain(connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
+        if statement.startswith(("SELECT", "DELETE")):
+            cursor = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {statement}", given)
+            steps.extend(row[3] for row in cursor.fetchall())
+
+    event.listen(writing, "before_cursor_execute", explain)
+    with writing.begin() as connection:
+        ask(connection)
+    writing.dispose()
+    return steps
