@@ -1,7 +1,8 @@
 """Commands to the running hub: JSON questions on `mombus.command.<site>.<name>`, answered to whoever asked.
 
-An answer is `{"result": …}` or `{"error": text}`. It goes to inboxes only: a question whose reply subject is one of the
-bus's own is not answered, so that nobody makes the hub publish there.
+An answer is `{"result": …}` or `{"error": text}`, with `"unknown": true` where a question names what isn't there.
+It goes to inboxes only: a question whose reply subject is one of the bus's own is not answered, so that nobody makes
+the hub publish there.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from canonical.subjects import token
 from connectors.strict_json import read_json
 from mombus.bus.calls.framing import INBOXES
+from mombus.config.finding import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from faststream.nats import NatsMessage
 
@@ -26,6 +28,14 @@ PASS_ON_S = 20.0
 """How long another hub may take for a command."""
 AT_ONCE = 8
 """Commands that are worked on at the same time."""
+
+
+class UnknownNameError(ValueError):
+    """A question names something that isn't there; the text says what was probably meant."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str] = (), *, hint: str = "") -> None:
+        hint = hint or did_you_mean(name, known)
+        super().__init__(f"there is no {what} '{name}'{f'; {hint}' if hint else ''}")
 
 
 def command_subject(site: str, name: str, hub: str | None = None) -> str:
@@ -94,6 +104,8 @@ async def _answered(
     name = message.raw_message.subject.split(".")[3]
     try:
         return {"result": await answer(name, _question(message.body))}
+    except UnknownNameError as error:
+        return {"error": str(error), "unknown": True}
     except (ValueError, LookupError) as error:
         return {"error": str(error)}
     except Exception as error:  # noqa: BLE001 - a command that fails must not end the listening

@@ -27,11 +27,21 @@ class HubError(Exception):
     """The hub answered that it can't."""
 
 
+class UnknownNameError(HubError):
+    """The question names something that isn't there."""
+
+
 def ask(folder: Path | None, name: str, *, at: str | None = None, **question: Any) -> Any:
-    """The hub's answer to a command; `at` names one of several hubs. Prints why and exits with 1 when there is none."""
+    """The hub's answer to a command; `at` names one of several hubs.
+
+    Prints why and exits when there is none: with 64 when the question names what isn't there, else with 1.
+    """
     try:
         note = the_hub(folder)
         return asyncio.run(asked(note, name, question, at))
+    except UnknownNameError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.USAGE) from None
     except (NoHub, HubError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(Exit.FINDINGS) from None
@@ -83,7 +93,7 @@ async def asked(note: Note, name: str, question: dict[str, Any], at: str | None 
         await client.close()
     answer = json.loads(reply.data)
     if "error" in answer:
-        raise HubError(answer["error"])
+        raise (UnknownNameError if answer.get("unknown") else HubError)(answer["error"])
     return answer["result"]
 
 

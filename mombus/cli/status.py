@@ -50,8 +50,8 @@ def _show(found: Mapping[str, Any]) -> None:
         typer.echo("Everything flows.")
     for line in found["trouble"]:
         typer.echo(f"! {printable(line)}")
-    if any(row["kind"] != "behind" for row in found["waiting"]):
-        typer.echo("`mombus waiting` lists what waits and what you may do.")
+    if found["waiting"]:
+        typer.echo("`mombus waiting` says what waits and what you may do.")
 
 
 def _ago(at: str | None, now: datetime) -> str:

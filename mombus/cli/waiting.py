@@ -2,52 +2,80 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mombus.cli.asking import Folder, Json, ask, whoami
 from mombus.cli.exits import Exit
-from mombus.cli.showing import length, print_json, print_table
+from mombus.cli.showing import length, print_json, print_table, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Why = Annotated[str, typer.Option("--why", help="Why: kept in the audit trail.", prompt="Why")]
 Who = Annotated[str | None, typer.Option("--who", help="Who decides. Default: you, by your login name.")]
 
 MANY = 500
 """So many the hub lists at most."""
-DEEDS = {
-    "parked": "retry, skip, or sent", "in doubt": "look in the target, then sent or not-sent",
-    "held": "release or skip", "retrying": "retry now, or hold", "behind": "waits for the one before it",
-    "awaiting reference": "release to send anyway", "awaiting alias": "add the alias",
-    "replayed": "goes when its turn comes, or skip", "awaiting posting": "sent --document NUMBER when it is posted",
-    "awaiting another": "goes when that is posted, or skip", "awaiting stock": "goes when stock came, or skip",
-}  # fmt: skip
 
 
 def waiting(
     target: Annotated[str | None, typer.Option("--target", help="Only this target.")] = None,
+    each: Annotated[bool, typer.Option("--each", help="Each message on a line of its own.")] = False,
     folder: Folder = None,
     as_json: Json = False,
 ) -> int:
-    """List what waits, why and since when, and what may be done.
+    """List what waits, a paragraph for each cause: how many, since when, which orders, and what may be done.
 
     Exit code 0: nothing waits for a person; 1: something does.
     """
-    rows = ask(folder, "waiting", target=target)
+    rows = ask(folder, "waiting" if each else "causes", target=target)
     if as_json:
         print_json(rows)
+    elif each:
+        _show_each(rows)
     else:
-        shown = (
-            (row["id"][:10], row["target"], row["object"], row["key"], row["kind"], length(row["age_s"]),
-             row["attempts"], row["reason"], DEEDS.get(row["kind"], ""))
-            for row in rows
-        )  # fmt: skip
-        print_table(
-            ("id", "target", "object", "key", "why", "age", "tries", "reason", "you may"), shown, empty="Nothing waits."
-        )
-        if len(rows) >= MANY:
-            typer.echo(f"The first {len(rows)}. `mombus status` groups them, `mombus retry --all` chooses.", err=True)
+        _show_causes(rows)
     return Exit.FINDINGS if any(row["person"] for row in rows) else Exit.OK
+
+
+def _show_causes(causes: Sequence[Mapping[str, Any]]) -> None:
+    if not causes:
+        typer.echo("Nothing waits.")
+    for cause in causes:
+        late = f", {cause['late']} late" if cause["late"] else ""
+        alike = f" (and {cause['reasons'] - 1} more like it)" if cause["reasons"] > 1 else ""
+        typer.echo(printable(
+            f"{cause['count']} {cause['kind']} for {cause['target']}, for {length(cause['age_s'])}{late}: "
+            f"{cause['reason']}{alike}"
+        ))  # fmt: skip
+        typer.echo(printable(f"    {_objects(cause['objects'])}; {_orders(cause)}"))
+        typer.echo(printable(f"    {cause['do']}"))
+    if any(cause["count"] > 1 for cause in causes):
+        typer.echo("`mombus waiting --each` lists each message.", err=True)
+
+
+def _show_each(rows: Sequence[Mapping[str, Any]]) -> None:
+    shown = (
+        (row["id"][:10], row["target"], row["object"], row["key"], row["kind"], length(row["age_s"]), row["attempts"],
+         row["reason"], row["do"])
+        for row in rows
+    )  # fmt: skip
+    print_table(
+        ("id", "target", "object", "key", "why", "age", "tries", "reason", "you may"), shown, empty="Nothing waits."
+    )
+    if len(rows) >= MANY:
+        typer.echo(f"The first {len(rows)}. `mombus waiting` groups all of them by cause.", err=True)
+
+
+def _objects(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+
+
+def _orders(cause: Mapping[str, Any]) -> str:
+    more = cause["orders_total"] - len(cause["orders"])
+    return ", ".join(cause["orders"]) + (f" and {more} more" if more > 0 else "")
 
 
 def resume(

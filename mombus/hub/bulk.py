@@ -13,11 +13,12 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from mombus.bus.commands import UnknownNameError
 from mombus.bus.errors import BusError
 from mombus.delivery.commands import NOT_DONE, Command
 from mombus.delivery.delivery import BetweenHubsError, UnknownTargetError
 from mombus.hub.auditing import Auditing
-from mombus.hub.choice import KEPT, BulkError, choice_of, kept_choice, things, waiting_choice
+from mombus.hub.choice import KEPT, BulkError, Choice, choice_of, kept_choice, things, waiting_choice
 from mombus.journal import audit, bulk, parked, selection
 from mombus.journal.audit import Deed
 from mombus.journal.bulk import Action, Bulk, Chosen
@@ -40,12 +41,16 @@ log = structlog.get_logger()
 
 
 class BulkActions:
-    """Begins, does, shows and cancels bulk actions. One is done at a time."""
+    """Begins, does, shows and cancels bulk actions, about what waits for or came from `systems`. One at a time.
 
-    def __init__(self, *, journal: Journal, delivery: Delivery, intake: Intake) -> None:
+    Every method that takes a choice or an id raises UnknownNameError where it names what isn't there.
+    """
+
+    def __init__(self, *, journal: Journal, delivery: Delivery, intake: Intake, systems: Collection[str]) -> None:
         self._journal = journal
         self._delivery = delivery
         self._intake = intake
+        self._systems = systems
         self._audit = Auditing(journal)
         self._news = asyncio.Event()
 
@@ -71,7 +76,7 @@ class BulkActions:
 
     async def preview(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """How much would be chosen, in groups. Raises BulkError."""
-        wanted, now = choice_of(choice), datetime.now(UTC)
+        wanted, now = self._chosen(choice), datetime.now(UTC)
         if wanted.command in KEPT:
             rows = await self._journal.read(partial(parked.groups, **kept_choice(wanted, now)))
             groups = [{"target": s, "object": "", "kind": kind, "count": n, "reason": why} for s, kind, n, why in rows]
@@ -84,7 +89,7 @@ class BulkActions:
         """Write the action down and begin it; returns its progress. Raises BulkError."""
         if not who.strip() or not why.strip():
             raise BulkError("say who decides and why: both are kept in the audit trail")
-        wanted, now = choice_of(choice), datetime.now(UTC)
+        wanted, now = self._chosen(choice), datetime.now(UTC)
         action = Action(
             id=uuid4().hex[:10], command=wanted.command, who=who, why=why, selection=wanted.words(),
             state=Bulk.RUNNING, begun=now,
@@ -197,10 +202,16 @@ class BulkActions:
     async def _mark(self, action: Action, thing: Chosen, *, ok: bool, result: str) -> None:
         await self._journal.write(partial(bulk.mark, action=action.id, number=thing.number, ok=ok, result=result))
 
+    def _chosen(self, said: Mapping[str, Any]) -> Choice:
+        wanted = choice_of(said)
+        if wanted.target not in self._systems:
+            raise UnknownNameError("system", str(wanted.target), self._systems)
+        return wanted
+
     async def _find(self, id: str) -> Action:
         action = await self._journal.read(partial(bulk.find, action=id))
         if action is None:
-            raise BulkError(f"there is no bulk action '{id}': `mombus bulk` lists them")
+            raise UnknownNameError("bulk action", id, hint="`mombus bulk` lists them")
         return action
 
 

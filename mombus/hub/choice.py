@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from canonical.objects import CATALOGUE
+from mombus.bus.commands import UnknownNameError
 from mombus.config.duration import duration
 from mombus.delivery.commands import Command
 from mombus.journal import parked, selection
@@ -62,7 +64,7 @@ class Choice(BaseModel):
 
 
 def choice_of(said: Mapping[str, Any]) -> Choice:
-    """Check what was chosen. Raises BulkError."""
+    """Check what was chosen. Raises BulkError, and UnknownNameError for a kind or object that there isn't."""
     try:
         wanted = Choice.model_validate(said)
         duration(wanted.older)
@@ -79,7 +81,9 @@ def choice_of(said: Mapping[str, Any]) -> Choice:
         raise BulkError(f"say for which system: `--{'system' if wanted.command in KEPT else 'target'} NAME`")
     known = [kind.value for kind in (parked.Parked if wanted.command in KEPT else Wait)]
     if wanted.kind is not None and wanted.kind not in known:
-        raise BulkError(f"'{wanted.kind}' is no reason to wait; they are {', '.join(known)}")
+        raise UnknownNameError("kind", wanted.kind, known)
+    if wanted.object is not None and wanted.object not in CATALOGUE:
+        raise UnknownNameError("data object", wanted.object, CATALOGUE)
     return wanted
 
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from connectors.connector import ConnectorError
-from mombus.bus.commands import listen
+from mombus.bus.commands import UnknownNameError, listen
 from mombus.delivery.commands import Command
 from mombus.delivery.delivery import UnknownTargetError
-from mombus.hub import reporting
+from mombus.hub import reporting, waits
 from mombus.hub.auditing import Auditing
 from mombus.hub.session import Condition
 from mombus.hub.several.shards import by_target
 from mombus.index.journey import journey
-from mombus.journal import audit, disagreements, parked, selection
+from mombus.journal import audit, causes, disagreements, parked, selection
 from mombus.journal.audit import Deed
 from mombus.journal.selection import Selection
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mombus.hub.session import Session
     from mombus.hub.several.neighbours import Neighbours
     from mombus.hub.store.storage import Storage
+    from mombus.journal.causes import Cause
     from mombus.journal.journal import Journal
 
 MOST = 1000
@@ -106,19 +107,19 @@ class FrontDesk:
         Asked for side by side: under load each question alone waits for its turn among the messages.
         """
         flows, now = self._observing.flows, datetime.now(UTC)
-        systems, first, waits, (quarrels, kept) = await asyncio.gather(
-            self._all_systems(), self._delivery.waiting(limit=reporting.SHOWN),
+        systems, found, groups, (quarrels, kept) = await asyncio.gather(
+            self._all_systems(), self._causes(now),
             self._journal.read(partial(selection.groups, selection=EVERYTHING, now=now)), self._open(),
         )  # fmt: skip
-        rows = [reporting.waiting_row(row, now) for row in first]
         link = self._bus.link
         return reporting.summary(
-            self._config.plant.site, systems=systems, flows=reporting.flow_rows(self._config, flows, waits),
-            waiting=rows, waiting_total=sum(group.count for group in waits), messages=reporting.message_rows(flows),
+            self._config.plant.site, systems=systems, flows=reporting.flow_rows(self._config, flows, groups),
+            waiting=waits.cause_rows(found, now)[: waits.SHOWN], causes_total=len(found),
+            waiting_total=sum(group.count for group in groups), messages=reporting.message_rows(flows),
             broker={"up": link.up, "reason": link.reason, "since": link.since.isoformat()}, disagreements=quarrels,
             kept=kept,
             trouble=reporting.trouble(
-                systems, waits, broker=None if link.up else link.reason, disagreements=quarrels, kept=kept,
+                systems, found, broker=None if link.up else link.reason, disagreements=quarrels, kept=kept,
                 storage=self._storage.trouble(),
                 notices=[*self.notices(), *(self.neighbours.trouble() if self.neighbours else ())],
                 answers=self._process_owners(),
@@ -149,12 +150,25 @@ class FrontDesk:
         hops = await journey(self._index, self._journal, number)
         return [asdict(hop) | {"at": hop.at.isoformat()} for hop in hops]
 
-    async def waiting(self, target: str | None = None) -> Sequence[Mapping[str, Any]]:
-        """What waits, in the order it came."""
+    async def _causes(self, now: datetime, target: str | None = None) -> list[Cause]:
+        look = partial(causes.causes, now=now, target=target, shown=waits.SHOWN, each=waits.EACH)
+        return await self._journal.read(look)
+
+    async def causes(self, target: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """What waits by cause; of each the first messages. Raises QuestionError."""
+        self._known(target)
         now = datetime.now(UTC)
-        return [
-            reporting.waiting_row(row, now) for row in await self._delivery.waiting(target=target, limit=LISTED_MOST)
-        ]
+        return waits.cause_rows(await self._causes(now, target), now)
+
+    def _known(self, system: str | None) -> None:
+        if system is not None and system not in self._config.systems:
+            raise UnknownNameError("system", system, self._config.systems)
+
+    async def waiting(self, target: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """What waits, in the order it came. Raises QuestionError."""
+        self._known(target)
+        now = datetime.now(UTC)
+        return [waits.waiting_row(row, now) for row in await self._delivery.waiting(target=target, limit=LISTED_MOST)]
 
     async def disagreements(self) -> Sequence[Mapping[str, Any]]:
         """Who says something else than the owner."""
@@ -189,6 +203,7 @@ class FrontDesk:
     ) -> Mapping[str, Any]:
         """Do what a person decided about a waiting message, named by its id or the beginning of it."""
         _check_deed(who, why)
+        self._known(target)
         message_id = _whole(id, [row.message_id for row in await self._delivery.waiting(target=target)])
         done = await self._delivery.do(Command(command), target, message_id, who=who, why=why, document=document)
         return {"ok": done.ok, "text": done.text}
@@ -215,7 +230,7 @@ class FrontDesk:
         _check_deed(who, why)
         session = self._sessions.get(system)
         if session is None:
-            raise QuestionError(f"'{system}' is no system; the systems are {', '.join(sorted(self._sessions))}")
+            raise UnknownNameError("system", system, self._sessions)
         try:
             await session.resume()
         except ConnectorError as error:
@@ -265,8 +280,8 @@ class FrontDesk:
                 return await getattr(self, name)()
             case "journey":
                 return await self.journey(**_texts(question, "number"))
-            case "waiting":
-                return await self.waiting(**_texts(question, target=None))
+            case "waiting" | "causes":
+                return await getattr(self, name)(**_texts(question, target=None))
             case "audit":
                 return await self.audit.deeds(**_texts(question, who=None, target=None, message_id=None))
             case "audit_verify":

@@ -146,7 +146,7 @@ async def make_handovers(
     replays = Replays(
         config=config, bus=bus, journal=journal, index=index, delivery=delivery, translating=translating
     )  # fmt: skip
-    bulk = BulkActions(journal=journal, delivery=delivery, intake=intake)
+    bulk = BulkActions(journal=journal, delivery=delivery, intake=intake, systems=config.systems)
     desk = FrontDesk(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, delivery=delivery,
         observing=observing, storage=storage, replays=replays, bulk=bulk,

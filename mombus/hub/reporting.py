@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from canonical.objects import shown_key
 from mombus import __version__
+from mombus.hub import waits
 from mombus.hub.session import Condition
 
 if TYPE_CHECKING:
@@ -17,13 +18,10 @@ if TYPE_CHECKING:
     from mombus.delivery.target import Status
     from mombus.hub.session import Session
     from mombus.index.flows import Flow, Flows
+    from mombus.journal.causes import Cause
     from mombus.journal.selection import Group
-    from mombus.journal.waiting import Waiting
 
 SHOWN = 20
-
-PERSON = frozenset({"parked", "in doubt", "held", "awaiting alias"})
-"""Waiting kinds that only a person ends."""
 
 
 def system_row(session: Session, probe: Probe, status: Status | None, flows: Flows) -> dict[str, Any]:
@@ -96,17 +94,6 @@ def _flow_row(
     }  # fmt: skip
 
 
-def waiting_row(row: Waiting, now: datetime) -> dict[str, Any]:
-    """One waiting message."""
-    return {
-        "target": row.target, "id": row.message_id, "object": row.object, "key": shown_key(row.object, row.key),
-        "lanes": list(row.lanes), "kind": str(row.kind), "person": row.kind in PERSON, "reason": row.reason,
-        "since": row.since.isoformat(), "attempts": row.attempts,
-        "due": _iso(row.due), "deadline": _iso(row.deadline), "late": row.late(now),
-        "age_s": round((now - row.since).total_seconds(), 1),
-    }  # fmt: skip
-
-
 def message_rows(flows: Flows) -> list[dict[str, Any]]:
     """The last messages, newest first, with how they went."""
     return [
@@ -120,7 +107,7 @@ def message_rows(flows: Flows) -> list[dict[str, Any]]:
 
 
 def trouble(
-    systems: Sequence[Mapping[str, Any]], waiting: Sequence[Group], *, broker: str | None, disagreements: int,
+    systems: Sequence[Mapping[str, Any]], waiting: Sequence[Cause], *, broker: str | None, disagreements: int,
     kept: int, storage: Sequence[str], answers: Mapping[str, str | None],
     notices: Sequence[str] = (),
 ) -> list[str]:  # fmt: skip
@@ -132,7 +119,7 @@ def trouble(
     lines += [*storage, *notices]
     lines += [f"{row['name']} is {row['health']}: {row['reason']}" for row in systems if row["health"] != "ok"]
     lines += [row["door"]["trouble"] for row in systems if row["door"] and row["door"]["trouble"]]
-    lines += [line for group in waiting if (line := _waiting_line(group, answers.get(group.object)))]
+    lines += [line for cause in waiting if (line := waits.trouble(cause, answers))]
     for row in systems:
         if row["late"]:
             lines.append(f"{row['late']} in hand for {row['name']} {'is' if row['late'] == 1 else 'are'} late")
@@ -141,21 +128,6 @@ def trouble(
     if kept:
         lines.append(f"{kept} item{'' if kept == 1 else 's'} that could not be taken in: `mombus kept`")
     return lines
-
-
-def _waiting_line(group: Group, who: str | None) -> str | None:
-    """What a person should do something about: what waits for one, and what is late, with `who` answers for it."""
-    person = group.kind in PERSON
-    count = group.count if person else group.late
-    if not count:
-        return None
-    answers = f" ({who} answers for it)" if who and not person else ""
-    state, name = group.kind if person else "late", group.object.replace("_", " ")
-    if group.count == 1:
-        key = shown_key(group.object, group.key)
-        return f"{name} {key} to {group.target} is {state}: {group.reason}{answers}"
-    others = f" (and {group.reasons - 1} other reasons)" if group.reasons > 1 else ""
-    return f"{count} of {name} to {group.target} are {state}: {group.reason}{others}{answers}"
 
 
 def summary(site: str, **parts: Any) -> dict[str, Any]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
     from canonical.message import Message
 
@@ -179,13 +179,19 @@ def rows(
     limit: int | None = None,
 ) -> list[Waiting]:  # fmt: skip
     """What waits, in the order it came, those of a lane if one is given."""
-    statement = select(*_LIGHT).order_by(waiting.c.target, waiting.c.seq, waiting.c.history)
+    chosen: list[ColumnElement[bool]] = []
     if target is not None:
-        statement = statement.where(waiting.c.target == target)
+        chosen.append(waiting.c.target == target)
     if kind is not None:
-        statement = statement.where(waiting.c.kind == kind)
+        chosen.append(waiting.c.kind == kind)
     if lane is not None:
-        statement = statement.where(waiting.c.lanes.contains(json.dumps(lane), autoescape=True))
+        chosen.append(waiting.c.lanes.contains(json.dumps(lane), autoescape=True))
+    return rows_of(connection, *chosen, limit=limit)
+
+
+def rows_of(connection: Connection, *chosen: ColumnElement[bool], limit: int | None = None) -> list[Waiting]:
+    """What waits of what is chosen, in the order it came."""
+    statement = select(*_LIGHT).where(*chosen).order_by(waiting.c.target, waiting.c.seq, waiting.c.history)
     return [_row(row) for row in connection.execute(statement.limit(limit)).mappings()]
 
 

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from mombus import __version__
 from mombus.web.desk import NoAnswerError
 from mombus.web.guard import Guard
-from mombus.web.words import age, clock
+from mombus.web.words import age, clock, words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -181,7 +181,7 @@ def _api(app: FastAPI, desk: Desk) -> None:
 
 def _pages(app: FastAPI, desk: Desk) -> None:
     pages = Environment(loader=PackageLoader("mombus.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    pages.filters.update(age=age, clock=clock)
+    pages.filters.update(age=age, clock=clock, words=words)
 
     async def render(name: str) -> str:
         status = await desk.status()

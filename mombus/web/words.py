@@ -1,4 +1,4 @@
-"""How times read to people."""
+"""How times and names read to people."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def clock(at: str | datetime | None) -> str:
     if at is None:
         return "-"
     return (datetime.fromisoformat(at) if isinstance(at, str) else at).strftime("%H:%M:%S")
+
+
+def words(name: str) -> str:
+    """A data object's name as people say it: `production order`."""
+    return name.replace("_", " ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from hub_plant import Asker, config, order, until, wire
 from proof import Part
 
 from connectors.connector import Accept, Effect, Item, Offer, PermanentError, Receipt
+from mombus.bus.commands import UnknownNameError
 from mombus.config.model import Route
 from mombus.hub import bulk as module
 from mombus.hub.bulk import BulkActions
@@ -195,14 +197,20 @@ async def test_what_is_chosen_is_what_was_meant(running):
         ({"command": "retry"}, "--target"), ({"command": "take"}, "--system"),
         ({"command": "drop", "target": "mes"}, "can't be done to many"),
         ({"command": "retry", "target": "mes", "older": "soon"}, "no span"),
-        ({"command": "retry", "target": "mes", "kind": "odd"}, "no reason to wait"),
         ({"command": "take", "target": "mes", "lane": "x"}, "what is kept"),
     ):  # fmt: skip
         with pytest.raises(BulkError, match=words):
             await running.bulk.preview(choice)
+    for choice, words in (
+        ({"target": "mse"}, "there is no system 'mse'; did you mean 'mes'?"),
+        ({"target": "mes", "kind": "prked"}, "there is no kind 'prked'; did you mean 'parked'?"),
+        ({"target": "mes", "object": "production_ordr"}, "did you mean 'production_order'?"),
+    ):
+        with pytest.raises(UnknownNameError, match=re.escape(words)):
+            await running.bulk.preview({"command": "retry"} | choice)
     with pytest.raises(BulkError, match="who decides and why"):
         await running.bulk.begin({"command": "skip", "target": "mes"}, who="ann", why=" ")
-    with pytest.raises(BulkError, match="no bulk action"):
+    with pytest.raises(UnknownNameError, match="no bulk action 'none'; `mombus bulk` lists them"):
         await running.bulk.progress("none")
     await running.clear()
 

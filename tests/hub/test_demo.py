@@ -142,7 +142,7 @@ async def check_waiting(folder: Path, url: str) -> None:
     rows = []
     async with asyncio.timeout(20):
         while not rows:
-            asked = await asyncio.to_thread(mombus, "waiting", "--json", "--folder", str(folder))
+            asked = await asyncio.to_thread(mombus, "waiting", "--each", "--json", "--folder", str(folder))
             rows = [row for row in json.loads(asked.stdout) if (row["target"], row["key"]) == ("wms", "PO-9999")]
     assert [row["kind"] for row in rows] == ["awaiting alias"]
     assert "FG-9999" in rows[0]["reason"]

@@ -6,6 +6,7 @@ import pytest
 from hub_plant import Asker, Quiet, config, until, wire
 
 from connectors.connector import Halted
+from mombus.bus.commands import UnknownNameError
 from mombus.hub.frontdesk import QuestionError
 from mombus.hub.hub import open_hub
 from mombus.journal import audit
@@ -41,7 +42,7 @@ async def test_a_halted_system_is_tried_again_when_a_person_says_so(tmp_path, mo
 
         await until(is_halted)
         assert erp.asked == 1
-        with pytest.raises(QuestionError, match="'epr' is no system"):
+        with pytest.raises(UnknownNameError, match=r"there is no system 'epr'; did you mean 'erp'\?"):
             await hub.desk.resume(system="epr", why="mended", who="ada")
         with pytest.raises(QuestionError, match="say who decides"):
             await hub.desk.resume(system="erp", why=" ", who="ada")

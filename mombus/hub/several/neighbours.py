@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STATUS_S = 2.0
 """How long another hub may take to say how its systems are."""
 ELSEWHERE = "elsewhere"
-READ_ANYWHERE = frozenset({"waiting", "audit"})
+READ_ANYWHERE = frozenset({"waiting", "causes", "audit"})
 """Commands about a target that any hub answers from the journal."""
 
 log = structlog.get_logger()

@@ -5,4 +5,8 @@ const link = document.getElementById("link");
 const events = new EventSource(main.dataset.live);
 events.onopen = () => { link.textContent = "live"; link.className = ""; };
 events.onerror = () => { link.textContent = "the hub doesn't answer, trying again"; link.className = "lost"; };
-events.onmessage = (event) => { main.innerHTML = event.data; };
+events.onmessage = (event) => {
+  const open = new Set([...main.querySelectorAll("details[open]")].map((one) => one.dataset.open));
+  main.innerHTML = event.data;
+  for (const one of main.querySelectorAll("details")) { one.open = open.has(one.dataset.open); }
+};

@@ -1,0 +1,125 @@
+"""What waits, told to people: one line for each cause, with the orders it touches and what may be done."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from canonical.objects import shown_key
+from mombus.journal.waiting import Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mombus.journal.causes import Cause
+    from mombus.journal.waiting import Waiting
+
+PERSON = frozenset({Wait.PARKED, Wait.IN_DOUBT, Wait.HELD, Wait.ALIAS})
+"""What only a person ends."""
+SHOWN, EACH = 20, 10
+"""How many causes are shown with their first messages, and how many of those."""
+LANES = 3
+_ORDER = "order:"
+_OWN = re.compile(r"\S*\d\S*")
+_LEAST_FRAGMENT = 6
+
+_DO = {
+    Wait.BEHIND: "nothing: goes after what is before it in its lane",
+    Wait.RETRYING: "nothing: tried again{due}; {retry} tries now",
+    Wait.REFERENCE: "nothing: goes when what it names is stated; {release} sends it anyway",
+    Wait.ALIAS: "add the alias, it goes then; or {skip}",
+    Wait.POSTING: "nothing: {target} is asked again{due}; if it is posted there, {sent} --document NUMBER",
+    Wait.AFTER: "nothing: goes when that is posted; or {skip}",
+    Wait.STOCK: "nothing: goes when stock comes; or {skip}",
+    Wait.PARKED: "mend the cause, then {retry}; or {skip}",
+    Wait.IN_DOUBT: "look in {target} whether it is there, then {sent} or {not-sent}",
+    Wait.HELD: "{release} lets it go, {skip} doesn't",
+    Wait.REPLAYED: "nothing: goes when its turn comes; or {skip}",
+}
+_COMMANDS = ("retry", "release", "skip", "sent", "not-sent")
+
+
+def waiting_row(row: Waiting, now: datetime) -> dict[str, Any]:
+    """One waiting message."""
+    return {
+        "target": row.target, "id": row.message_id, "object": row.object, "key": shown_key(row.object, row.key),
+        "lanes": list(row.lanes), "kind": str(row.kind), "person": row.kind in PERSON, "reason": row.reason,
+        "since": row.since.isoformat(), "attempts": row.attempts,
+        "due": _iso(row.due), "deadline": _iso(row.deadline), "late": row.late(now),
+        "age_s": round((now - row.since).total_seconds(), 1), "do": _do(row.kind, row.target, row.due, row.message_id),
+    }  # fmt: skip
+
+
+def cause_rows(causes: Sequence[Cause], now: datetime) -> list[dict[str, Any]]:
+    """One row for each cause; what a person must end comes first, what only waits behind others last."""
+    ordered = sorted(causes, key=lambda cause: cause.kind not in PERSON)
+    return [_cause_row(cause, causes, now) for cause in ordered]
+
+
+def trouble(cause: Cause, answers: Mapping[str, str | None]) -> str | None:
+    """The cause in a sentence, if a person should do something about it: it waits for one, or it is late.
+
+    `answers`: who answers for each object.
+    """
+    person = cause.kind in PERSON
+    count = cause.count if person else cause.late
+    if not count:
+        return None
+    who = ", ".join(sorted({name for object_ in cause.objects if (name := answers.get(object_))}))
+    said = f" ({who} answers for it)" if who and not person else ""
+    state = str(cause.kind) if person else "late"
+    what = _words(next(iter(cause.objects))) if len(cause.objects) == 1 else "messages"
+    if cause.count == 1 and cause.first:
+        key = shown_key(cause.first[0].object, cause.first[0].key)
+        return f"{what} {key} to {cause.target} is {state}: {cause.reason}{said}"
+    like = f" (and {len(cause.reasons) - 1} more like it)" if len(cause.reasons) > 1 else ""
+    number = f"{count} of {what}" if len(cause.objects) == 1 else f"{count} {what}"
+    reason = f": {cause.reason}{like}" if cause.reason else ""
+    return f"{number} to {cause.target} {'is' if count == 1 else 'are'} {state}{reason}{said}"
+
+
+def _cause_row(cause: Cause, causes: Sequence[Cause], now: datetime) -> dict[str, Any]:
+    alone = sum((other.target, other.kind) == (cause.target, cause.kind) for other in causes) == 1
+    one = cause.first[0].message_id if cause.count == 1 and cause.first else None
+    return {
+        "target": cause.target, "kind": str(cause.kind), "person": cause.kind in PERSON,
+        "reason": cause.reason or "something before it in its lane waits", "reasons": len(cause.reasons),
+        "count": cause.count, "since": cause.oldest.isoformat(),
+        "age_s": round((now - cause.oldest).total_seconds(), 1), "late": cause.late, "due": _iso(cause.due),
+        "objects": cause.objects, "orders": _orders(cause), "orders_total": cause.lanes,
+        "do": _do(cause.kind, cause.target, cause.due, one, None if alone else cause.reason),
+        "rows": [waiting_row(row, now) for row in cause.first],
+    }  # fmt: skip
+
+
+def _orders(cause: Cause) -> list[str]:
+    """The first of the orders it touches; lanes of other things with what they are."""
+    lanes = dict.fromkeys(lane for row in cause.first for lane in row.lanes)
+    return [lane.removeprefix(_ORDER) for lane in lanes][:LANES]
+
+
+def _do(kind: Wait, target: str, due: datetime | None, id: str | None, reason: str | None = None) -> str:
+    """What may be done, as commands: about one message by its id, else about all of the cause."""
+    if id is not None:
+        chosen = f"{target} {id[:10]}"
+    else:
+        chosen = f"--all --target {target} --kind {shlex.quote(kind)}"
+        chosen += f" --reason {shlex.quote(_fragment(reason))}" if reason and _fragment(reason) else ""
+    commands = {name: f"`mombus {name} {chosen}`" for name in _COMMANDS}
+    return _DO[kind].format(target=target, due=f" at {due.astimezone():%H:%M:%S}" if due else "", **commands)
+
+
+def _fragment(reason: str) -> str:
+    """The longest part of a reason without numbers: what all that is like it have in common."""
+    longest = max((part.strip() for part in _OWN.split(reason)), key=len)
+    return longest if len(longest) >= _LEAST_FRAGMENT else reason
+
+
+def _words(object: str) -> str:
+    return object.replace("_", " ")
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
