@@ -4,6 +4,9 @@ Subjects and streams belong to the account HUB alone. Every other account is a r
 anything, and from which exactly the services named here lead to another account. So a reply subject, a header, a
 consumer or a stream that a system makes up stays in its room; what isn't named here doesn't exist for it.
 
+A system that speaks NATS itself has two rooms: one for its connector, as every system, and `<system>-native`, which it
+connects to itself. From there it reaches its connector and nobody else: what it says is judged as that system's.
+
 What a system tries beyond that is led to the hub as a refusal (`mombus.refused.<account>.…`) and noted in the audit
 trail, instead of vanishing in its room.
 """
@@ -13,23 +16,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from canonical.message import Verb
-from canonical.objects import CATALOGUE, Kind
 from canonical.subjects import ROOT as MESSAGES
 from canonical.subjects import SIGNAL_ROOT, token
+from connectors.protocols.nats.settings import NatsConfig, subject_of
 from mombus.bus.calls.framing import connectors_base, intake_base
 from mombus.bus.commands import ROOT as COMMANDS
-from mombus.bus.streams import DEAD_ROOT, MOM, RAW_ROOT
+from mombus.bus.streams import DEAD_ROOT, RAW_ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from mombus.config.model import Config
 
 HUB, WEB, SYS = "HUB", "WEB", "SYS"
 REFUSED = "mombus.refused"
-READ = "HUB.API"
-"""Before a native system's own JetStream subjects: nats clients take it as their API prefix."""
 _SHUT = {
     "mom": MESSAGES, "sig": SIGNAL_ROOT, "raw": RAW_ROOT, "dead": DEAD_ROOT, "command": COMMANDS, "js": "$JS.API",
 }  # fmt: skip
@@ -48,60 +48,55 @@ class Service:
     importer: str
     subject: str
     local: str
-    many: bool = False
-    """True if several messages answer one question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """All accounts of one site."""
+    """All accounts of one site. `natives` are the systems that speak NATS themselves."""
 
     site: str
     systems: tuple[str, ...]
+    natives: tuple[str, ...]
     services: tuple[Service, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every account that somebody connects with."""
-        return (HUB, WEB, *self.systems)
+        return (HUB, WEB, *self.systems, *map(native_account, self.natives))
 
 
-def accounts(config: Config, native: Iterable[str] = ()) -> Accounts:
-    """The accounts of a configuration. The systems in `native` speak NATS themselves, the others by their connectors.
+def native_account(system: str) -> str:
+    """The account with which a system connects that speaks NATS itself."""
+    return f"{system}-native"
 
-    Raises AccountsError.
-    """
-    natives, systems = frozenset(native), tuple(config.systems)
-    if unknown := natives - set(systems):
-        raise AccountsError(f"--native {min(unknown)}: there is no such system; the systems are {', '.join(systems)}")
-    if taken := {HUB, WEB, SYS} & {name.upper() for name in systems}:
-        raise AccountsError(f"a system can't be called '{min(taken).lower()}' here: that is an account of mombus's own")
-    services = [_same(HUB, WEB, f"{COMMANDS}.{token(config.plant.site)}.*"), *_refused(config, WEB, native=False)]
+
+def accounts(config: Config) -> Accounts:
+    """The accounts of a configuration. Raises AccountsError."""
+    systems = tuple(config.systems)
+    natives = {
+        name: subject_of(system.config, name)
+        for name, system in config.systems.items()
+        if isinstance(system.config, NatsConfig)
+    }
+    _check(systems, natives)
+    services = [_same(HUB, WEB, f"{COMMANDS}.{token(config.plant.site)}.*")]
     for name in systems:
-        services += _native(config, name) if name in natives else _part(config, name)
-        services += _refused(config, name, native=name in natives)
-    return Accounts(config.plant.site, systems, tuple(services))
+        services += _part(config, name)
+    for name, subject in natives.items():
+        services += _native(name, subject)
+    for account in (WEB, *systems, *map(native_account, natives)):
+        services += _refused(config, account, natives)
+    return Accounts(config.plant.site, systems, tuple(natives), tuple(services))
 
 
-def may_publish(config: Config, system: str) -> frozenset[str]:
-    """Where a system that speaks NATS itself may publish, without the `.>` at the end.
-
-    What it owns it states and answers for; what others own it may ask them about.
-    """
-    site, owned = token(config.plant.site), {row.object for row in config.objects if row.owner == system}
-    asked = {row.object for row in config.objects} - owned
-    verbs = [(name, verb) for name in {*owned, "gap"} for verb in Verb if not verb.asks]
-    verbs += [(name, verb) for name in asked for verb in Verb if verb.asks]
-    return frozenset(
-        f"{SIGNAL_ROOT if CATALOGUE[name].kind is Kind.SIGNAL else MESSAGES}.{site}.{name}.{verb}.{token(system)}"
-        for name, verb in verbs
-        if name in CATALOGUE
-    )
-
-
-def durable(system: str) -> str:
-    """The consumer of MOM from which a native system reads; the hub's account makes it."""
-    return f"for-{system}"
+def _check(systems: tuple[str, ...], natives: Mapping[str, str]) -> None:
+    own = {HUB, WEB, SYS, *(native_account(name).upper() for name in natives)}
+    if taken := own & {name.upper() for name in systems}:
+        raise AccountsError(f"a system can't be called '{min(taken).lower()}' here: that is an account of mombus's own")
+    for name, subject in natives.items():
+        for other, longer in natives.items():
+            if name != other and f"{longer}.".startswith(f"{subject}."):
+                raise AccountsError(f"{other} would hear what is for {name}: give their `subject` different beginnings")
 
 
 def _part(config: Config, system: str) -> Iterator[Service]:
@@ -110,45 +105,33 @@ def _part(config: Config, system: str) -> Iterator[Service]:
     yield _same(system, HUB, f"{connectors_base(config.plant.site)}.{token(system)}.>")
 
 
-def _native(config: Config, system: str) -> Iterator[Service]:
-    """It publishes what it owns, and reads one consumer that it can neither make nor change."""
-    for subject in sorted(may_publish(config, system)):
-        yield _same(HUB, system, f"{subject}.>")
-    consumer = f"{MOM}.{durable(system)}"
-    for call, many in (("CONSUMER.INFO", False), ("CONSUMER.MSG.NEXT", True)):
-        yield Service(HUB, system, f"$JS.API.{call}.{consumer}", f"{READ}.{call}.{consumer}", many)
-    yield _same(HUB, system, f"$JS.ACK.{consumer}.>")
-    yield _same(HUB, system, f"$JS.ACK.*.*.{consumer}.>")
+def _native(system: str, subject: str) -> Iterator[Service]:
+    """It says what it says to its connector, which tells and asks it."""
+    account = native_account(system)
+    yield _same(system, account, f"{subject}.say.>")
+    for place in ("take.>", "find", "get.>"):
+        yield _same(account, system, f"{subject}.{place}")
 
 
-def _refused(config: Config, account: str, *, native: bool) -> Iterator[Service]:
+def _refused(config: Config, account: str, natives: Mapping[str, str]) -> Iterator[Service]:
     """What it may not do leads to the hub's audit trail. No two of an account's subjects may overlap."""
     for name, root in _SHUT.items():
-        if name in {"mom", "sig"} and native:
-            yield from _refused_messages(config, account, name, root)
-        elif not (account == WEB and root == COMMANDS):
+        if not (account == WEB and root == COMMANDS):
             yield Service(HUB, account, f"{REFUSED}.{account}.{name}.>", f"{root}.>")
     for other in config.systems:
         if other != account:
             for kind, place in (("in", intake_base(config.plant.site)), ("to", connectors_base(config.plant.site))):
                 yield Service(HUB, account, f"{REFUSED}.{account}.{kind}.{token(other)}.>", f"{place}.{token(other)}.>")
-
-
-def _refused_messages(config: Config, account: str, name: str, root: str) -> Iterator[Service]:
-    """Of one that may publish some: what it says in another's name, or states though another owns it."""
-    site, permitted = token(config.plant.site), may_publish(config, account)
-    places = [f"{site}.*.*.{token(other)}" for other in config.systems if other != account]
-    places += [f"{site}.{row.object}.{verb}.{token(account)}" for row in config.objects for verb in Verb if verb.states]
-    for place in dict.fromkeys(places):
-        if f"{root}.{place}" not in permitted:
-            yield Service(HUB, account, f"{REFUSED}.{account}.{name}.{place}.>", f"{root}.{place}.>")
+    for other, subject in natives.items():
+        if account not in {other, native_account(other)}:
+            yield Service(HUB, account, f"{REFUSED}.{account}.native.{token(other)}.>", f"{subject}.>")
 
 
 def tried(subject: str, site: str) -> tuple[str, str]:
     """Of a refused subject: the account, and what it published on."""
     account, name, rest = subject.removeprefix(f"{REFUSED}.").split(".", 2)
     roots = {**_SHUT, "in": intake_base(site), "to": connectors_base(site)}
-    return account, f"{roots.get(name, name)}.{rest}"
+    return account, rest if name == "native" else f"{roots.get(name, name)}.{rest}"
 
 
 def _same(exporter: str, importer: str, subject: str) -> Service:

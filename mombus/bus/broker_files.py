@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mombus.bus.accounts import Accounts, Service
+    from mombus.bus.accounts import Accounts
 
 CONFIGURATION = "nats.conf"
 PASSWORDS = "passwords.conf"
@@ -85,14 +85,13 @@ def _listed(keys: Keys, accounts: Accounts, folder: Path, proof: Proof) -> list[
 
 
 def _exports(accounts: Accounts, account: str) -> Iterator[str]:
-    shared: dict[tuple[str, bool], list[Service]] = {}
+    shared: dict[str, list[str]] = {}
     for service in accounts.services:
         if service.exporter == account:
-            shared.setdefault((service.subject, service.many), []).append(service)
-    for (subject, many), services in shared.items():
-        to = ", ".join(json.dumps(service.importer) for service in services)
-        answers = ", response_type: stream" if many else ""
-        yield f"\n      {{service: {json.dumps(subject)}{answers}, accounts: [{to}]}}"
+            shared.setdefault(service.subject, []).append(service.importer)
+    for subject, importers in shared.items():
+        to = ", ".join(map(json.dumps, importers))
+        yield f"\n      {{service: {json.dumps(subject)}, accounts: [{to}]}}"
 
 
 def _imports(accounts: Accounts, account: str) -> Iterator[str]:

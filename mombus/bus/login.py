@@ -1,8 +1,4 @@
-"""How the broker is told who connects: a token, a credentials file, or user and password of the URL.
-
-A credentials file is what `mombus broker-config` wrote: a NATS .creds file (a JWT and its key), the seed of an nkey, or
-one line `user:password`. Which of them it is shows in the file.
-"""
+"""How the hub's own connections tell the broker who they are: a token, a credentials file, or user and password."""
 
 from __future__ import annotations
 
@@ -10,6 +6,8 @@ import ssl
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from connectors.connector import ConfigError
+from connectors.protocols.nats.login import login as shown
 from mombus.bus.errors import NotPermitted
 
 if TYPE_CHECKING:
@@ -17,26 +15,13 @@ if TYPE_CHECKING:
 
     from faststream.security import BaseSecurity
 
-JWT, SEED = "-----BEGIN NATS USER JWT-----", "SU"
-
 
 def login(token: str | None, credentials: Path | None, ca: Path | None = None) -> dict[str, Any]:
-    """The options with which nats-py's `connect` says who we are. Raises NotPermitted for an unreadable file."""
-    context = {"tls": ssl.create_default_context(cafile=str(ca))} if ca is not None else {}
-    if credentials is None:
-        return context if token is None else {"token": token, **context}
+    """The options with which nats-py's `connect` says who we are. Raises NotPermitted for files that can't be used."""
     try:
-        text = credentials.read_text("utf-8").strip()
-    except OSError as error:
-        raise NotPermitted(f"the credentials {credentials} can't be read: {error.strerror}") from None
-    if text.startswith(JWT):
-        return {"user_credentials": str(credentials), **context}
-    if text.startswith(SEED):
-        return {"nkeys_seed": str(credentials), **context}
-    user, colon, password = text.partition(":")
-    if not colon or "\n" in text:
-        raise NotPermitted(f"{credentials} holds no NATS credentials, no nkey seed and no line `user:password`")
-    return {"user": user, "password": password, **context}
+        return shown(token, credentials, ca)
+    except ConfigError as error:
+        raise NotPermitted(str(error)) from None
 
 
 def security(servers: str, token: str | None, credentials: Path | None, ca: Path | None) -> BaseSecurity | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mombus.cli.check import load_or_exit
 from mombus.cli.exits import Exit
 from mombus.config.needs import NO_SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def broker_config(
@@ -19,7 +22,6 @@ def broker_config(
     out: Annotated[Path, typer.Option(help="The folder to write to; keys that are there stay.")] = Path("broker"),
     nkeys: Annotated[bool, typer.Option("--nkeys", help="Keys instead of passwords.")] = False,
     jwt: Annotated[bool, typer.Option("--jwt", help="Accounts signed by an operator, instead of passwords.")] = False,
-    native: Annotated[list[str] | None, typer.Option(help="A system that speaks NATS itself. Several times.")] = None,
     tls: Annotated[bool, typer.Option("--tls", help="Make a certificate, signed by a local authority.")] = False,
     host: Annotated[
         list[str] | None, typer.Option(help="A name or address by which the broker is reached, for the certificate.")
@@ -42,7 +44,7 @@ def broker_config(
         typer.echo(f"mombus: {listen} can be reached from other machines: add --tls, or listen on loopback", err=True)
         return Exit.USAGE
     try:
-        found = accounts(config, native or ())
+        found = accounts(config)
     except AccountsError as error:
         typer.echo(f"mombus: {error}", err=True)
         return Exit.USAGE
@@ -53,16 +55,19 @@ def broker_config(
         from mombus.bus.certificates import write_certificates  # noqa: PLC0415
 
         write_certificates(folder, host or ["localhost", "127.0.0.1"])
-    _say(folder, listen, proof, tls=tls)
+    _say(folder, listen, proof, found.natives, tls=tls)
     return Exit.OK
 
 
-def _say(folder: Path, listen: str, proof: str, *, tls: bool) -> None:
-    from mombus.bus.accounts import HUB  # noqa: PLC0415
+def _say(folder: Path, listen: str, proof: str, natives: Sequence[str], *, tls: bool) -> None:
+    from mombus.bus.accounts import HUB, native_account  # noqa: PLC0415
     from mombus.bus.broker_files import CONFIGURATION, Proof, credentials_file  # noqa: PLC0415
 
     scheme, ca = ("tls", f", ca: {folder / 'ca.pem'}") if tls else ("nats", "")
     hub, erp = (folder / credentials_file(name, Proof(proof)) for name in (HUB, "<system>"))
     typer.echo(f"Start the broker:  nats-server -c {folder / CONFIGURATION}")
     typer.echo(f"In routes.yaml:    bus: {{broker: {scheme}://{listen}, credentials: {hub}{ca}}}")
+    for name in natives:
+        own = folder / credentials_file(native_account(name), Proof(proof))
+        typer.echo(f"{name} connects with {own}, and its `credentials` in routes.yaml are {name}'s")
     typer.echo(f"A connector apart: mombus run --part connectors:<system> --credentials {erp}")

@@ -140,7 +140,7 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     )  # fmt: skip
     for session in far.values():
         session.tell_refusals(handovers.refusals.tell)
-    gate = Gate(handovers.intake, bus.link, storage.disk.stopped)
+    gate = Gate(handovers.intake, bus.link, storage.disk.stopped, handovers.refusals.tell)
     spooling = await _open_spooling(config, here, gate, storage.disk, stack)
     storage.spools = spooling.states
     connecting = Connecting(here, spooling)
@@ -162,7 +162,7 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     _begin(tasks, {**storage.running(), "broker": Mending(bus, broker, storage.disk).run()})
     _begin(tasks, {**working, **spooling.running(), **watching})
     if not parts.whole:
-        door = IntakeDoor(bus.client, config.plant.site, gate, frozenset(config.systems), handovers.refusals.tell)
+        door = IntakeDoor(bus.client, config.plant.site, gate, frozenset(config.systems))
         await door.start()
         stack.push_async_callback(door.stop, CLOSE_S)
     handovers.desk.notices = server.notices

@@ -16,8 +16,9 @@ from mombus.bus.errors import NotReachable
 ROOT = Path(__file__).parents[2]
 
 
-def written(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mombus", "broker-config", "routes.yaml", "--out", str(out), *more]
+def written(out: Path, *more: str, over: Path | None = None) -> subprocess.CompletedProcess[str]:
+    files = ["routes.yaml", *([str(over)] if over else [])]
+    command = [sys.executable, "-m", "mombus", "broker-config", *files, "--out", str(out), *more]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -42,15 +43,31 @@ async def test_an_account_connects_over_tls_with_its_password_and_nobody_without
 def test_written_again_the_keys_stay(tmp_path):
     assert written(tmp_path / "b", "--nkeys").returncode == 0
     before = {path.name: path.read_text() for path in (tmp_path / "b" / "keys").iterdir()}
-    assert written(tmp_path / "b", "--nkeys", "--native", "wms").returncode == 0
+    assert written(tmp_path / "b", "--nkeys").returncode == 0
     assert {path.name: path.read_text() for path in (tmp_path / "b" / "keys").iterdir()} == before
     assert len(set(before.values())) == len(before) == 8
 
 
 @pytest.mark.parametrize(("options", "words"), [
     (("--listen", "0.0.0.0:4222"), "add --tls, or listen on loopback"), (("--nkeys", "--jwt"), "not both"),
-    (("--native", "epr"), "there is no such system; the systems are erp, mes"),
 ])  # fmt: skip
 def test_what_would_be_open_or_has_no_meaning_is_not_written(tmp_path, options, words):
     done = written(tmp_path / "b", *options)
     assert (done.returncode, words in done.stderr, (tmp_path / "b").exists()) == (64, True, False), done.stderr
+
+
+def test_a_system_that_speaks_nats_gets_an_account_of_its_own_beside_its_connectors(tmp_path):
+    (tmp_path / "over.yaml").write_text(
+        'systems: {board: {connector: nats, url: "nats://127.0.0.1:4222", credentials: b/keys/board.nk}}\n'
+    )
+    done = written(tmp_path / "b", "--nkeys", over=tmp_path / "over.yaml")
+    assert done.returncode == 0, done.stderr
+    assert {"board.nk", "board-native.nk"} <= {path.name for path in (tmp_path / "b" / "keys").iterdir()}
+    assert "board connects with" in done.stdout
+
+
+def test_subjects_that_hold_one_another_are_not_written(tmp_path):
+    board = "{connector: nats, url: 'nats://127.0.0.1:4222'"
+    (tmp_path / "over.yaml").write_text(f"systems: {{board: {board}}}, wall: {board}, subject: board.wall}}}}\n")
+    done = written(tmp_path / "b", over=tmp_path / "over.yaml")
+    assert (done.returncode, "wall would hear what is for board" in done.stderr) == (64, True), done.stderr

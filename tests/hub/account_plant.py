@@ -11,7 +11,8 @@ from nats_server import nats_server
 
 from canonical.isa95.resources import MaterialDefinition
 from canonical.message import Message
-from mombus.bus.accounts import HUB, WEB, accounts, durable
+from connectors.protocols.nats import NatsConfig
+from mombus.bus.accounts import HUB, WEB, accounts
 from mombus.bus.broker_files import Proof, credentials_file, write_broker
 from mombus.bus.login import login
 from mombus.config.model import Bus, Route
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.hub.hub import Hub
 
-NATIVE = "wms"
-"""Speaks NATS itself, and owns materials here."""
+NATIVE = "wms-native"
+"""The account of a system that speaks NATS itself, and owns materials here; its connector has the account `wms`."""
 OTHER = "crm"
 """A connector in a process of its own, that owns nothing."""
 
@@ -96,7 +97,7 @@ class AccountPlant:
         return found[0]
 
 
-def material(id: str, *, source: str = NATIVE, **more: Any) -> Message:
+def material(id: str, *, source: str = "wms", **more: Any) -> Message:
     from hub_plant import NOW  # noqa: PLC0415
 
     return Message.of(
@@ -105,19 +106,26 @@ def material(id: str, *, source: str = NATIVE, **more: Any) -> Message:
     )  # fmt: skip
 
 
-def plant_config(folder: Path, bus: Bus) -> Config:
-    """The ERP owns orders, the warehouse materials; the MES gets both."""
-    return config(
-        folder, "erp", "mes", "crm", "wms", owns={"production_order": "erp", "material": "wms"}, bus=bus,
-        routes=tuple(Route(object=name, to=("mes",), start="snapshot") for name in ("production_order", "material")),
+def plant_config(folder: Path, bus: Bus, credentials: Path | None = None) -> Config:
+    """The ERP owns orders, the warehouse materials; the MES gets both, the warehouse orders."""
+    wms = NatsConfig(
+        connector="nats", url="nats://here" if bus.broker == "embedded" else bus.broker,
+        credentials=str(credentials or "wms"), says=("material", "production_order"), takes=("production_order",),
+        answers=("material",),
     )  # fmt: skip
+    routes = (
+        Route(object="production_order", to=("mes", "wms"), start="snapshot"),
+        Route(object="material", to=("mes",), start="snapshot"),
+    )
+    owns = {"production_order": "erp", "material": "wms"}
+    return config(folder, "erp", "mes", "crm", wms=wms, owns=owns, bus=bus, routes=routes)
 
 
 @asynccontextmanager
 async def account_plant(folder: Path, monkeypatch: pytest.MonkeyPatch, proof: Proof) -> AsyncIterator[AccountPlant]:
-    """Everything running: the hub without connectors, `erp` and `mes` in parts with accounts of their own."""
+    """Everything running: the hub without connectors, all systems but `crm` in parts with accounts of their own."""
     monkeypatch.setattr(refusals, "EVERY_S", 0.02)
-    systems = {name: Asker() for name in ("erp", "mes", "crm", "wms")}
+    systems = {name: Asker() for name in ("erp", "mes", "crm")}
     systems["mes"].accepts = {**Asker.accepts, **{o._replace(object="material"): a for o, a in Asker.accepts.items()}}  # type: ignore[misc]
     wire(monkeypatch, systems)
     async with AsyncExitStack() as stack:
@@ -125,33 +133,23 @@ async def account_plant(folder: Path, monkeypatch: pytest.MonkeyPatch, proof: Pr
         plant = AccountPlant(folder, proof, url, systems)
 
         def part(name: str, account: str, parts: Parts) -> Any:
-            settings = plant_config(folder / name, Bus(broker=url, credentials=plant.credentials(account)))
+            bus = Bus(broker=url, credentials=plant.credentials(account))
+            settings = plant_config(folder / name, bus, plant.credentials("wms"))
             return open_hub(settings, parts=parts)
 
         plant.admin = await stack.enter_async_context(plant.client(HUB))
         plant.hub = await stack.enter_async_context(part("hub", HUB, Parts(frozenset(), delivery=True, web=False)))
-        await make_durable(plant.admin)
-        for system in ("erp", "mes"):
+        for system in ("erp", "mes", "wms"):
             parts = Parts(frozenset({system}), delivery=False, web=False)
             await stack.enter_async_context(part(system, system, parts))
         await stack.enter_async_context(part("web", WEB, Parts(frozenset(), delivery=False, web=True)))
         yield plant
 
 
-async def make_durable(admin: Client) -> None:
-    """What a native system reads from is made by the hub's account."""
-    from nats.js.api import AckPolicy, ConsumerConfig  # noqa: PLC0415
-
-    reading = ConsumerConfig(
-        durable_name=durable(NATIVE), filter_subject="mom.lyon.production_order.sync.>", ack_policy=AckPolicy.EXPLICIT
-    )
-    await admin.jetstream().add_consumer("MOM", reading)
-
-
 @asynccontextmanager
 async def broker(folder: Path, settings: Config, proof: Proof) -> AsyncIterator[str]:
     """nats-server with exactly the generated configuration, on a free port."""
-    found = accounts(settings, [NATIVE])
+    found = accounts(settings)
     write_broker(folder, found, proof, listen="127.0.0.1:-1", store=folder / "js", tls=False)
     async with nats_server(folder / "nats.conf") as url:
         yield url

@@ -19,7 +19,7 @@ from proof import Part
 
 from canonical.wire import to_headers
 from connectors.connector import Item
-from mombus.bus.accounts import WEB, durable
+from mombus.bus.accounts import HUB, WEB
 from mombus.bus.broker_files import Proof
 from mombus.bus.commands import command_subject
 from mombus.bus.items import pack
@@ -68,20 +68,80 @@ def publish(client: Client, message: Message, **changed: str) -> Any:
     return asked(client, changed.pop("subject", message.subject), message.content, {**to_headers(message), **changed})
 
 
-async def test_an_owner_that_speaks_nats_states_what_it_owns_and_reads_what_is_its(plant):
+async def test_a_system_that_speaks_nats_states_what_it_owns_and_takes_what_is_for_it(plant):
     async with plant.client(NATIVE) as wms:
-        acked = await publish(wms, material("CAP-1"))
-        assert json.loads(acked or b"{}")["stream"] == "MOM"
+        told: dict[str, Any] = {}
+
+        async def take(message: Any) -> None:
+            told[message.headers["ce-subject"]] = message
+            await message.respond(b'{"status": "accepted", "document": "T-4711"}')
+
+        await wms.subscribe("wms.take.production_order.sync", cb=take)
+        said = await wms.request("wms.say.material.sync", b'{"id": "CAP-1"}', timeout=30)
+        assert {"status": "stored", "key": "CAP-1"}.items() <= json.loads(said.data).items()
+        assert any("CAP-1" in name for name in (await plant.store())["subjects"]), "stored before it was answered"
         await until(lambda: any(got.key == "CAP-1" for got in plant.mes.got))
-        reading = await wms.jetstream(prefix="HUB.API").pull_subscribe_bind(durable(NATIVE), "MOM")
-        (delivery,) = await reading.fetch(1, timeout=5)
-        assert delivery.headers["ce-subject"] == "PO-1"
-        await delivery.ack()
+        await until(lambda: "PO-1" in told)
+        await until(lambda: _known(plant, "T-4711"))
 
-        async def settled() -> bool:
-            return (await plant.admin.jetstream().consumer_info("MOM", durable(NATIVE))).ack_floor.consumer_seq == 1
 
-        await until(settled)
+async def _known(plant: AccountPlant, document: str) -> bool:
+    return document in json.dumps(await plant.hub.desk.journey("PO-1"), default=str)
+
+
+async def test_what_others_own_is_kept_as_a_disagreement_whatever_the_headers_say(plant):
+    body = order("PO-1", "vinegar").content
+    async with plant.client(NATIVE) as wms:
+        own, claimed = [
+            json.loads((await wms.request("wms.say.production_order.sync", body, timeout=30, headers=headers)).data)
+            for headers in (None, {"ce-source": "erp"})
+        ]
+        for answer in (own, claimed):
+            assert answer["status"] == "refused", answer
+    assert "erp" in own["reason"]
+    await plant.audited("wms", "hand over sync production_order of erp")
+    assert [row["key"] for row in await plant.hub.desk.disagreements()] == ["PO-1"]
+    assert not any(b"vinegar" in got.content for got in plant.mes.got)
+
+
+async def test_nobodys_id_can_be_taken(plant):
+    """What another will say next is stored, though somebody used its id before."""
+    victim = order("PO-next", revision=1)
+    stolen = {"Nats-Msg-Id": victim.id, "ce-id": victim.id, "ce-subject": "CAP-thief"}
+    async with plant.client(NATIVE) as wms:
+        said = await wms.request("wms.say.material.sync", b'{"id": "CAP-thief"}', timeout=30, headers=stolen)
+        assert json.loads(said.data)["status"] == "stored"
+        assert json.loads(said.data)["id"] != victim.id
+    assert (await plant.erp.say(victim)).accepted
+    await until(lambda: any(got.id == victim.id for got in plant.mes.got))
+
+
+@pytest.mark.parametrize("account", [OTHER, WEB, "erp"])
+async def test_nobody_else_speaks_or_answers_for_a_system_that_speaks_nats(plant, account):
+    before = await plant.store()
+    async with plant.client(account) as attacker:
+        for place in ("say.material.sync", "take.production_order.sync", "find", "get.material"):
+            assert await asked(attacker, f"wms.{place}", b'{"id": "CAP-666"}') is None
+    assert await plant.store() == before
+    await plant.audited(account, "publish on wms.say.material.sync")
+
+
+async def test_an_answer_that_is_to_go_elsewhere_is_not_given_and_what_was_said_is_kept(plant):
+    """In the room of the connector itself, where the broker doesn't change where an answer goes."""
+    before = await plant.store()
+    async with plant.client("wms") as wms:
+        heard = await wms.subscribe("wms.elsewhere")
+        await wms.publish("wms.say.material.sync", b'{"id": "CAP-astray"}', reply="wms.elsewhere")
+        await wms.publish("wms.say.material.sync", b'{"id": "CAP-astray"}', reply="mombus.in.lyon.wms.item")
+        await wms.publish("wms.say.material.sync", b'{"id": "CAP-astray"}')
+        said = await wms.request("wms.say.material.sync", b'{"id": "CAP-home"}', timeout=30)
+        assert json.loads(said.data)["status"] == "stored"
+        assert heard.pending_msgs == 0
+    assert not await _has(plant, "CAP-astray")
+    kept = json.dumps(await plant.hub.desk.kept(), default=str)
+    assert "'wms.elsewhere'" in kept
+    assert "say it as a request" in kept
+    assert not _changed(before, await plant.store())
 
 
 async def test_the_pages_account_asks_commands(plant):
@@ -134,26 +194,23 @@ INJECTED = (f"{OWNERS}.order:PO-666.PO-666", "$JS.API.STREAM.DELETE.MOM", "_INBO
 
 
 async def test_a_reply_subject_is_no_way_to_an_owners_subject(plant, proof):
-    """Where the broker answers, is where the attacker says: that must stay in the attacker's room."""
+    """Where it is answered, is where the attacker says: that must stay in the attacker's room."""
     before = await plant.store()
     async with plant.client(NATIVE) as wms:
         for number, reply in enumerate(INJECTED):
             own = material(f"CAP-inject-{number}")
-            await wms.publish(own.subject, own.content, headers=to_headers(own), reply=reply)
-            await wms.publish(
-                f"HUB.API.CONSUMER.MSG.NEXT.MOM.{durable(NATIVE)}", b'{"batch": 1, "no_wait": true}', reply=reply
-            )
+            await wms.publish("wms.say.material.sync", own.content, reply=reply)
         await wms.flush()
     await until(lambda: _has(plant, f"CAP-inject-{len(INJECTED) - 1}"))
     changed = _changed(before, await plant.store())
     assert not changed
     proof(
         Part.ATTACK,
-        fault="reply-subject injection: the broker's own answers are sent to an owner's subject, to the API and to "
-        "somebody's inbox",
+        fault="reply-subject injection: answers to what a system says are sent to an owner's subject, to the API and "
+        "to somebody's inbox",
         load=RUNNING,
         expected="what the account may publish is stored; no answer leaves the account's room",
-        seen=f"{len(INJECTED)} of its own stored, {2 * len(INJECTED)} answers sent astray, {len(changed)} arrived",
+        seen=f"{len(INJECTED)} of its own stored, {len(INJECTED)} answers sent astray, {len(changed)} arrived",
     )
 
 
@@ -199,7 +256,7 @@ async def test_nobody_overhears_another(plant, account, proof):
         heard.append(message.subject)
 
     async with plant.client(account) as spy:
-        for subject in (">", "_INBOX.>", "mom.>", "$JS.>", "mombus.>", "$SYS.>"):
+        for subject in (">", "_INBOX.>", "mom.>", "$JS.>", "mombus.>", "$SYS.>", "wms.>"):
             await spy.subscribe(subject, cb=hear)
         await spy.flush()
         key = f"PO-heard-by-{account}"
@@ -207,7 +264,8 @@ async def test_nobody_overhears_another(plant, account, proof):
         await until(lambda: any(got.key == key for got in plant.mes.got))
         await spy.publish("mine.own", b"")
         await until(lambda: "mine.own" in heard)
-    foreign = {subject for subject in heard if not subject.startswith(f"mombus.connector.lyon.{account}.")}
+    its_own = "wms." if account == NATIVE else f"mombus.connector.lyon.{account}."
+    foreign = {subject for subject in heard if not subject.startswith(its_own)}
     assert foreign == {"mine.own"}
     proof(
         Part.ATTACK,
@@ -249,33 +307,34 @@ async def test_a_part_that_speaks_for_another_system_is_kept_and_noted(plant, pr
         ((_, key, accepted, reason),) = json.loads(said or b"[]")
         assert (key, accepted, "can't speak for erp" in reason) == ("PO-666", False, True)
     assert (await plant.store())["subjects"] == before["subjects"]
-    assert [row["kind"] for row in await plant.hub.desk.kept()] == ["refused"]
+    kept = [row for row in await plant.hub.desk.kept() if row["system"] == OTHER]
+    assert [row["kind"] for row in kept] == ["refused"]
     await plant.audited(OTHER, "hand over sync production_order of erp")
     proof(
         Part.ATTACK,
         fault="spoofing the source at the intake: a part hands over an order as the ERP's",
         load=RUNNING,
         expected="refused by name, kept, in the audit trail; what it may hand over is taken",
-        seen=f"answer: {reason}; {len(await plant.hub.desk.kept())} kept",
+        seen=f"answer: {reason}; {len(kept)} kept",
     )
 
 
 async def test_headers_that_contradict_their_subject_get_nowhere(plant, proof):
-    """It may publish on its own subject; what it says there in another's name is delivered to nobody."""
+    """No account but the hub's reaches these subjects; what is stored there in another's name reaches nobody."""
     own, forged = material("CAP-7"), order("PO-666", revision=1)
-    async with plant.client(NATIVE) as wms:
+    async with plant.client(HUB) as thief:
         for headers in (
             to_headers(forged),
             {**to_headers(own), "ce-site": "berlin"},
             {**to_headers(own), "ce-subject": "CAP-8"},
         ):
             headers["Nats-Msg-Id"] = f"forged-{len(str(headers))}"
-            assert await asked(wms, own.subject, forged.content, headers)
-        assert await publish(wms, material("CAP-9"))
+            assert await asked(thief, own.subject, forged.content, headers)
+        assert await publish(thief, material("CAP-9"))
         await until(lambda: any(got.key == "CAP-9" for got in plant.mes.got))
     forged_got = [got for got in plant.mes.got if got.key in {"PO-666", "CAP-7", "CAP-8"}]
     assert not forged_got
-    await plant.audited(NATIVE, "but it is stored on mom.lyon.material.sync.wms")
+    await plant.audited("wms", "but it is stored on mom.lyon.material.sync.wms")
 
     async def kept() -> bool:
         return (await plant.store())["dead"] >= 3
@@ -283,7 +342,7 @@ async def test_headers_that_contradict_their_subject_get_nowhere(plant, proof):
     await until(kept)
     proof(
         Part.ATTACK,
-        fault="spoofing the source on an own subject: headers name another system, site or thing",
+        fault="spoofing the source with stolen credentials of the hub: headers name another system, site or thing",
         load=RUNNING,
         expected="delivered to nobody, told on DEAD and in the audit trail; what it says rightly is delivered",
         seen=f"3 forged, {len(forged_got)} delivered, notices of all 3; CAP-9 delivered",

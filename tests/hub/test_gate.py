@@ -30,10 +30,14 @@ class Intake:
         return "7"
 
 
+def nobody_is_told(account: str, what: str, why: str) -> None:
+    raise AssertionError(f"{account} was refused {what}: {why}")
+
+
 async def test_it_shuts_when_the_broker_is_away_for_longer_than_a_start(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "GRACE", timedelta(seconds=0.2))
     async with EmbeddedBroker(tmp_path / "broker") as broker, connect(broker.url) as bus:
-        gate = Gate(Intake(), bus.link, lambda: None)
+        gate = Gate(Intake(), bus.link, lambda: None, nobody_is_told)
         assert (await gate.accept("erp", ITEM))[0].accepted
         os.kill(broker.pid, signal.SIGSTOP)
         await until(lambda: not bus.link.up)
@@ -48,7 +52,7 @@ async def test_it_shuts_when_the_broker_is_away_for_longer_than_a_start(tmp_path
 
 async def test_a_caller_is_told_why_when_the_disk_is_nearly_full(tmp_path):
     async with EmbeddedBroker(tmp_path / "broker") as broker, connect(broker.url) as bus:
-        gate = Gate(Intake(), bus.link, lambda: "1 GiB is left on the disk")
+        gate = Gate(Intake(), bus.link, lambda: "1 GiB is left on the disk", nobody_is_told)
         connecting = Connecting({}, gate)
         with pytest.raises(RetryableError, match="it can't be stored now: 1 GiB is left"):
             await connecting._deliver(Session("erp", "test", None), ITEM)  # type: ignore[arg-type]

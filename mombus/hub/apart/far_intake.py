@@ -25,7 +25,7 @@ from mombus.bus.items import ItemError, pack, unpack
 from mombus.hub.apart.carrying import pack_outcomes, unpack_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from nats.aio.client import Client
 
@@ -83,17 +83,10 @@ class FarIntake:
 
 
 class IntakeDoor:
-    """The hub's side. Several hubs share the work: each item goes to one of them.
+    """The hub's side. Several hubs share the work: each item goes to one of them."""
 
-    `refused` is told the account, what it tried and why it may not, when it speaks for another system.
-    """
-
-    def __init__(
-        self, client: Client, site: str, intake: TakesIn, systems: frozenset[str],
-        refused: Callable[[str, str, str], None],
-    ) -> None:  # fmt: skip
+    def __init__(self, client: Client, site: str, intake: TakesIn, systems: frozenset[str]) -> None:
         self._intake = intake
-        self._refused = refused
         self._systems = systems
         self._answerer = Answerer(client, intake_base(site), self._answer, queue="hub")
 
@@ -121,10 +114,6 @@ class IntakeDoor:
         raise Failure("unexpected", f"the intake knows no call '{call.name}'")
 
     async def _accept(self, system: str, item: Item) -> Sequence[Outcome]:
-        for one in item.messages:
-            if isinstance(one, Message) and one.source != system:
-                why = f"{system} can't speak for {one.source}: the item is kept"
-                self._refused(system, f"hand over {one.verb} {one.object} of {one.source}", why)
         messages = tuple(_under_own_id(system, one) if isinstance(one, Message) else one for one in item.messages)
         outcomes = await self._intake.accept(system, replace(item, messages=messages))
         return [

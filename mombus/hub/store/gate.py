@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from canonical.message import Message
 from mombus.bus.errors import NotReachable
 
 if TYPE_CHECKING:
@@ -20,9 +21,15 @@ GRACE = timedelta(seconds=2)
 
 
 class Gate:
-    """Asked as the intake behind it. `stopped` says why the disk takes nothing more, None while it does."""
+    """Asked as the intake behind it. `stopped` says why the disk takes nothing more, None while it does.
 
-    def __init__(self, intake: TakesIn, link: Link, stopped: Callable[[], str | None]) -> None:
+    `refused` is told the account, what it tried and why it may not, when a system speaks for another.
+    """
+
+    def __init__(
+        self, intake: TakesIn, link: Link, stopped: Callable[[], str | None], refused: Callable[[str, str, str], None]
+    ) -> None:
+        self._refused = refused
         self._intake = intake
         self._link = link
         self._stopped = stopped
@@ -32,6 +39,10 @@ class Gate:
         shut = self._shut()
         if shut is not None:
             raise NotReachable(shut)
+        for one in item.messages:
+            if isinstance(one, Message) and one.source != system:
+                why = f"{system} can't speak for {one.source}: the item is kept"
+                self._refused(system, f"hand over {one.verb} {one.object} of {one.source}", why)
         return await self._intake.accept(system, item, term)
 
     async def bookmark(self, system: str, term: Term | None = None) -> str | None:
