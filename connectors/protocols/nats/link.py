@@ -81,7 +81,8 @@ class Link:
         client, self._client = self._client, None
         if client is not None:
             with suppress(Exception):
-                await asyncio.wait_for(client.close(), CONNECT_S)
+                async with asyncio.timeout(CONNECT_S):
+                    await client.close()
 
     async def look(self) -> None:
         """Ask the broker for a sign of life."""
