@@ -7,7 +7,7 @@ import pytest
 from mombus.config.kinds import KindError, kinds, load_kind
 from mombus.config.reference import kind_reference
 
-OURS = {"cmms.rest", "erp.b2mml", "mes.mqtt", "plc.opcua", "qms.rest", "rest", "site", "wms.rest"}
+OURS = {"cmms.rest", "erp.b2mml", "mes.mqtt", "nats", "plc.opcua", "qms.rest", "rest", "site", "wms.rest"}
 
 
 def test_ours_and_theirs_are_listed() -> None:
