@@ -21,6 +21,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from patience import PATIENCE_S, until
 
 from canonical.message import Message
 from connectors.connector import (
@@ -37,12 +38,15 @@ from connectors.connector import (
     RetryableError,
     Translates,
 )
+from plant.ending import end
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from connectors.connector import Connector, Item, Sink, Source
+
+PROBE_S = 20.0
 
 
 class Harness(ABC):
@@ -51,8 +55,6 @@ class Harness(ABC):
     The system keeps what it was told over `kill` and `restart`, and comes back at the same address.
     """
 
-    patience_s: ClassVar[float] = 10.0
-    """How long a lost connection may take to be noticed, and to work again once the system is back."""
     tells_gaps: ClassVar[bool] = False
     """True if the first item after an outage must carry a Gap."""
 
@@ -163,7 +165,7 @@ class ConnectorContract(Suite):
         await connector.connect()
         assert (await self._probe(connector)).health is not Health.DOWN
         await harness.kill()
-        await _until(lambda: self._unwell(connector), harness.patience_s)
+        await until(lambda: self._unwell(connector))
         await connector.close()
         await self._probe(connector)
 
@@ -177,7 +179,7 @@ class ConnectorContract(Suite):
         else:
             assert await self._unwell(connector), "connect found nobody and said nothing"
         await harness.restart()
-        await _connected(connector, harness.patience_s)
+        await _connected(connector)
         assert (await self._probe(connector)).health is not Health.DOWN
         await connector.close()
 
@@ -185,7 +187,7 @@ class ConnectorContract(Suite):
         return (await self._probe(connector)).health is not Health.OK
 
     async def _probe(self, connector: Connector) -> Probe:
-        probe = await asyncio.wait_for(connector.probe(), 2)
+        probe = await asyncio.wait_for(connector.probe(), PROBE_S)
         assert probe.health is Health.OK or probe.reason, "a connector that isn't well says why"
         return probe
 
@@ -245,10 +247,10 @@ class SourceContract(Suite):
         async with _Ear(harness, connector) as ear:
             await ear.hears(await harness.say(1))
             await harness.kill()
-            await ear.lost(harness.patience_s)
+            await ear.lost()
             bookmark = ear.bookmark
         await harness.restart()
-        await _connected(connector, harness.patience_s)
+        await _connected(connector)
         async with _Ear(harness, connector, bookmark) as ear:
             await ear.hears(await harness.say(1))
             if harness.tells_gaps:
@@ -298,7 +300,7 @@ class SinkContract(Suite):
         with pytest.raises((NotConnected, OutcomeUnknown)):
             await connector.find(message)
         await harness.restart()
-        await _connected(connector, harness.patience_s)
+        await _connected(connector)
         if isinstance(await connector.find(message), Absent):
             assert isinstance((await connector.write([message]))[0], Receipt)
         assert await harness.effects(message) == 1
@@ -308,7 +310,7 @@ class SinkContract(Suite):
         await harness.swallow_next_reply()
         result = (await connector.write([message]))[0]
         assert isinstance(result, OutcomeUnknown), result
-        await _connected(connector, harness.patience_s)
+        await _connected(connector)
         assert isinstance(await connector.find(message), Receipt)
         assert await harness.effects(message) == 1
 
@@ -332,8 +334,7 @@ class _Ear:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end([self._task])
 
     async def _listen(self) -> None:
         async for item in self._source.read(self.bookmark):
@@ -349,7 +350,7 @@ class _Ear:
 
     async def hears(self, said: Sequence[str]) -> None:
         """Wait until all of it was heard."""
-        async with asyncio.timeout(self._harness.patience_s):
+        async with asyncio.timeout(PATIENCE_S):
             while missing := set(said) - self._marks:
                 if self._task.done():
                     self._task.result()
@@ -359,10 +360,10 @@ class _Ear:
                 await asyncio.wait((waiting, self._task), return_when=asyncio.FIRST_COMPLETED)
                 waiting.cancel()
 
-    async def lost(self, within_s: float) -> None:
+    async def lost(self) -> None:
         """Wait until reading says that the connection is gone."""
         with pytest.raises(NotConnected):
-            await asyncio.wait_for(self._task, within_s)
+            await asyncio.wait_for(self._task, PATIENCE_S)
 
 
 def _meaning(item: Item) -> set[tuple[str, str, bytes]]:
@@ -389,9 +390,9 @@ async def _write(sink: Sink, messages: Sequence[Message]) -> list[Receipt | Conn
     return results
 
 
-async def _connected(connector: Connector, within_s: float) -> None:
+async def _connected(connector: Connector) -> None:
     """Connect as the hub does: again and again until it works."""
-    async with asyncio.timeout(within_s):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 await connector.connect()
@@ -399,9 +400,3 @@ async def _connected(connector: Connector, within_s: float) -> None:
                 await asyncio.sleep(0.1)
             else:
                 return
-
-
-async def _until(condition: Callable[[], Any], within_s: float) -> None:
-    async with asyncio.timeout(within_s):
-        while not await condition():  # noqa: ASYNC110 - a probe has no event to wait for
-            await asyncio.sleep(0.1)

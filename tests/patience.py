@@ -10,14 +10,16 @@ from typing import Any
 PATIENCE_S = 45.0
 
 
-async def until(look: Callable[[], Any], timeout_s: float = PATIENCE_S) -> None:
-    """Look until it is so: for what others do in their own time. Raises TimeoutError with what was seen last."""
+async def until(look: Callable[[], Any], timeout_s: float = PATIENCE_S, *, good: Callable[[Any], Any] = bool) -> None:
+    """Look until it is good: for what others do in their own time. Raises TimeoutError with what was seen last."""
     found: Any = None
     try:
         async with asyncio.timeout(timeout_s):
             while True:
                 found = look()
-                if found := await found if inspect.isawaitable(found) else found:
+                if inspect.isawaitable(found):
+                    found = await found
+                if good(found):
                     return
                 await asyncio.sleep(0.01)
     except TimeoutError:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from authority import Authority
 from front_door import heard, served
+from patience import until
 
 from connectors.door import DoorConfig, new_token, token_hash
 from mombus.config.certificates import ServerCertificate
@@ -19,18 +20,9 @@ from mombus.hub import server as serving
 from mombus.web import listener
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(400):
-        if await condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it never happens")
 
 
 def trusting(authority: Authority, papers: tuple[Path, Path] | None = None) -> ssl.SSLContext:

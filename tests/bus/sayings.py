@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,17 +21,6 @@ def material(key: str = "FG-1000", text: str = "water", *, source: str = "erp", 
 def order(key: str = "PO-4711", text: str = "water", *, source: str = "erp", **attributes: Any) -> Message:
     body = OperationsRequest(id=key, description=text, segment_requirement=(SegmentRequirement(id="10"),))
     return Message.of("production_order", body, source=source, site="lyon", occurred=NOW, recorded=NOW, **attributes)
-
-
-async def until(look: Callable[[], Any], good: Callable[[Any], Any] = bool, timeout_s: float = 20.0) -> None:
-    """Look until it is good: for what other processes do in their own time."""
-    end = time.monotonic() + timeout_s
-    while True:
-        found = look()
-        if good(await found if inspect.isawaitable(found) else found):
-            return
-        assert time.monotonic() < end, "it didn't happen in time"
-        await asyncio.sleep(0.005)
 
 
 def consumption(

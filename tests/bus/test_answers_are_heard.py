@@ -9,7 +9,8 @@ import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sayings import order, until
+from patience import until
+from sayings import order
 from sqlalchemy.exc import OperationalError
 
 from canonical.message import Action, Verb

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from sayings import until
+from patience import until
 
 from mombus.bus.advisories import watch_advisories
 from mombus.bus.commands import command_subject, listen

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sayings import consumption, order, until
+from patience import until
+from sayings import consumption, order
 from sqlalchemy import select
 from test_intake import an_intake, say
 
@@ -91,7 +92,7 @@ async def test_echoes_revisions_and_disagreements_are_told_without_fetching_but_
     assert again.counts["erp", "production_order", "echo"] == 1
     assert (await bus.js.stream_info(MOM)).state.last_seq == 2
     await until(
-        lambda: bus.latest("production_order", "PO-4711", site="lyon"), lambda found: found and found.revision == 2
+        lambda: bus.latest("production_order", "PO-4711", site="lyon"), good=lambda found: found and found.revision == 2
     )
     (agrees,) = await say(again, "mes", large(text="y", source="mes"))
     assert agrees.accepted
@@ -148,7 +149,7 @@ async def test_a_sweep_drops_only_what_nothing_refers_to(bus):
     assert await claims.sweep(bus.js, before=now + SOON, waiting=set()) == 1
     await bus.publish(replace(old[2], action=Action.DELETE, content=b"", revision=2, id="gone", _body=None))
     latest = partial(bus.latest, "production_order", "PO-2", site="lyon")
-    await until(latest, lambda found: found.revision == 2)
+    await until(latest, good=lambda found: found.revision == 2)
     assert await claims.sweep(bus.js, before=now + SOON, waiting=set()) == 1
     assert await kept(bus) == {names[1]}
     assert (await bus.whole(await bus.latest("production_order", "PO-1", site="lyon"))).content == old[1].content
@@ -156,7 +157,7 @@ async def test_a_sweep_drops_only_what_nothing_refers_to(bus):
 
 KILLED = f"""
 import asyncio, os, signal, sys
-sys.path.insert(0, {str(HERE)!r})
+sys.path[:0] = {[str(HERE), str(HERE.parent)]!r}
 from test_claims import large
 from mombus.bus import publishing
 from mombus.bus.connection import connect

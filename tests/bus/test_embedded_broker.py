@@ -9,7 +9,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from sayings import material, until
+from patience import until
+from sayings import material
 
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker, executable

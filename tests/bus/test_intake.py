@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from sayings import NOW, consumption, material, order, until
+from patience import until
+from sayings import NOW, consumption, material, order
 
 from canonical.message import Action, Message, Verb
 from connectors.connector import Fault, Gap, Item
@@ -411,7 +412,7 @@ async def test_references_hold_once_the_first_is_known(bus, intake):
     reference = await known.held(naming)
     assert (reference.object, reference.id) == ("material", "FG-1000")
     await say(intake, "erp", material("FG-1000"))
-    await until(lambda: known.held(naming), lambda found: found is None)
+    await until(lambda: known.held(naming), good=lambda found: found is None)
 
 
 async def test_a_killed_broker_and_a_reader_that_begins_again_give_each_message_once(broker, bus, journal, intake):

@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from sayings import until
+from patience import until
 
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 ITEMS = 120
 HUB = f"""
 import asyncio, sys
-sys.path.insert(0, {str(HERE)!r})
+sys.path[:0] = {[str(HERE), str(HERE.parent)]!r}
 from pathlib import Path
 from sayings import consumption, order
 from test_intake import an_intake

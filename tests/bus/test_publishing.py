@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nats.errors import ConnectionClosedError
 from nats_server import nats_server
+from patience import until
 from proof import Part
-from sayings import NOW, material, order, until
+from sayings import NOW, material, order
 
 from canonical.isa95.signals import Count, CountReading
 from canonical.message import Action, Message, Verb
@@ -92,7 +93,7 @@ async def test_signals_are_kept_apart(bus):
 async def test_latest_is_the_newest_statement_whatever_its_lane(bus):
     await bus.publish(order(text="old", revision=1))
     await bus.publish(order(text="new", revision=2, lanes=("order:elsewhere",)))
-    await until(lambda: latest(bus, "production_order", "PO-4711"), lambda found: found.revision == 2)
+    await until(lambda: latest(bus, "production_order", "PO-4711"), good=lambda found: found.revision == 2)
     found = await latest(bus, "production_order", "PO-4711")
     assert found.body.description == "new"
     assert await bus.latest("production_order", "PO-4711", site="lyon", system="mes") is None

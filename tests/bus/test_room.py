@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from nats.js.api import AckPolicy, ConsumerConfig
-from sayings import material, until
+from patience import until
+from sayings import material
 
 from mombus.bus.connection import connect
 from mombus.bus.errors import StreamFull

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sayings import NOW, order, until
+from patience import until
+from sayings import NOW, order
 from test_intake import OWNERS, said
 
 from connectors.connector import Item, waits

@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sayings import order, until
+from patience import until
+from sayings import order
 
 from canonical.isa95.signals import Count as CountBody
 from canonical.isa95.signals import CountReading

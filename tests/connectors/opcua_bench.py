@@ -23,7 +23,7 @@ from connectors.connector import Surroundings
 from connectors.plc.opcua import PlcOpcua
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
 ROOT = Path(__file__).parents[2]
 BENCH = "urn:acme:bench"
@@ -182,10 +182,3 @@ def job_order(quantity: str | None = "1", id: str | None = None) -> Message:
 
 def mark() -> str:
     return f"mark-{os.getpid()}-{next(_numbers)}"
-
-
-async def until(condition: Callable[[], Any], within_s: float = 8) -> None:
-    """Wait for something that another task or process does."""
-    async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - what it waits for has no event to share
-            await asyncio.sleep(0.02)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ports import free_port
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -38,12 +38,6 @@ WRITE = {
     "document": "number",
     "find": FIND,
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

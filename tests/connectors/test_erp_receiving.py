@@ -11,6 +11,7 @@ import httpx
 import pytest
 import zeep
 from lxml import etree
+from patience import PATIENCE_S
 from pydantic import SecretStr
 
 from canonical.isa95.operations import OperationsRequest
@@ -228,7 +229,7 @@ async def test_not_now_is_503_and_the_erp_sends_it_again(hub: Hub, url: str) -> 
     """The simulated ERP repeats its document until it is acknowledged; the outage ends with the recovery."""
     hub.failing = 2
     erp = Erp(hub_url=url, pace=0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         assert await erp.release() == "PO-4711"
         await erp.publish_materials()
     assert [item.document for item in hub.items] == ["ERP-00000001", "ERP-00000002"]

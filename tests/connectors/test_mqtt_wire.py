@@ -6,7 +6,7 @@ import re
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from patience import PATIENCE_S, until
 from test_mqtt_contract import confirmation, order
 
 from canonical.message import Message
@@ -79,7 +80,7 @@ def said(number: str) -> str:
 async def hear(connector: MesMqtt, count: int, *, settle: bool = True, bookmark: str | None = None) -> list[Item]:
     """The next `count` items."""
     items: list[Item] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         async for item in connector.read(bookmark):
             items.append(item)
             if settle and item.settle is not None:
@@ -115,7 +116,7 @@ async def test_hubs_that_come_and_go_hear_everything(broker: Broker) -> None:
     for attempt in range(12):
         async with connected(mes(broker.url)) as hub:
             reading = hub.read("2026-03-02T06:00:00+00:00")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 async for item in reading:
                     assert not any(isinstance(message, Gap) for message in item.messages)
                     stored.update(keys([item]))
@@ -177,7 +178,7 @@ async def test_more_than_fits_is_left_with_the_broker(broker: Broker) -> None:
     async with connected(hub):
         await publish(broker.port, *(said(f"C{number}") for number in range(30)))
         heard: list[Item] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while len(set(keys(heard))) < 30:
                 await hub.connect()
                 with suppress(NotConnected):
@@ -193,7 +194,7 @@ async def test_more_than_fits_is_left_with_the_broker(broker: Broker) -> None:
 async def test_what_is_lost_is_counted(broker: Broker) -> None:
     hub = mes(broker.url, max_waiting=5)
     heard, lost = 0, 0
-    async with connected(hub), asyncio.timeout(10):
+    async with connected(hub), asyncio.timeout(PATIENCE_S):
         await publish(broker.port, *(said(f"C{number}") for number in range(200)), qos=0)
         async for item in hub.read(None):
             heard += len(keys([item]))
@@ -219,7 +220,7 @@ class AmqttProcess:
         self._process = await asyncio.create_subprocess_exec(
             str(program), "-c", str(self._config), stdout=quiet, stderr=quiet
         )
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -386,12 +387,6 @@ async def works(hub: MesMqtt) -> bool:
 async def is_offline(hub: MesMqtt) -> bool:
     probe = await hub.probe()
     return probe.health is Health.DEGRADED and "offline" in probe.reason
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
-        while not await condition():  # noqa: ASYNC110 - a probe has no event to wait for
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opcua_bench import ServerProcess, Wire, job_order, machine, mark, plc, signals_file, until
+from opcua_bench import ServerProcess, Wire, job_order, machine, mark, plc, signals_file
+from patience import PATIENCE_S, until
 from proof import Part
 
 from connectors.connector import Absent, Gap, Health, NotConnected, Receipt, RetryableError
@@ -92,7 +93,7 @@ async def test_a_killed_server_is_noticed_and_comes_back_with_a_gap(
     text = mark()
     async with machine(server.url) as bench:
         await bench.write("Mark", text)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         async for item in again:
             if text in marks([item]):
                 break

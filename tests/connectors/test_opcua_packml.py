@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from asyncua import Server, ua
-from opcua_bench import ROOT, plc, until
+from opcua_bench import ROOT, plc
+from patience import until
 
 from connectors.connector import Health, Item
 from connectors.protocols.opcua import feed

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from asyncua import ua
 from opcua_bench import ROOT, SIGNALS, ServerProcess, job_order, machine, mark, plc, signals_file
+from patience import PATIENCE_S
 
 from connectors.connector import Gap, Health, Item
 
@@ -55,7 +56,7 @@ class Listener:
     def gaps(self) -> list[Gap]:
         return [message for item in self.items for message in item.messages if isinstance(message, Gap)]
 
-    async def until(self, condition: Callable[[], Any], within_s: float = 8) -> None:
+    async def until(self, condition: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(within_s):
             while not condition():
                 self._news.clear()
@@ -165,7 +166,7 @@ async def test_a_full_queue_counts_what_it_drops(server: ServerProcess, tmp_path
             await bench.write("Number", 1000.0 + number)
     seen: list[Decimal] = []
     lost = 0
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(PATIENCE_S):
         while not seen or seen[-1] != 1599:
             item = await anext(items)
             lost += sum(message.lost or 0 for message in item.messages if isinstance(message, Gap))
@@ -231,7 +232,7 @@ async def test_a_job_on_the_line_is_seen_from_start_to_end(server: ServerProcess
         await listener.until(packed)
         await listener._source.write([message])
         capper = lambda: [r for r in listener.readings("state") if r.equipment_id == "CAPPER1"]  # noqa: E731
-        await listener.until(lambda: any(r.state == "Complete" for r in capper()[1:]), 20)
+        await listener.until(lambda: any(r.state == "Complete" for r in capper()[1:]))
         states = [r.state for r in capper()][1:]
         expected = ["Resetting", "Idle", "Starting", "Execute", "Holding", "Held", "Unholding", "Execute", "Completing"]
         assert states == [*expected, "Complete"]

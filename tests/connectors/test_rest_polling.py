@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from patience import PATIENCE_S
 from rest_bodies import message, surroundings
 from rest_system import SAYS, Ledger
 from starlette.responses import Response
@@ -51,7 +52,7 @@ async def heard(connector: Rest, enough: Callable[[list[str], list[Item]], bool]
     """Read until enough was heard; return the keys and the items."""
     keys: list[str] = []
     items: list[Item] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         async for item in connector.read(bookmark):
             keys += [it.key for it in item.messages if isinstance(it, Message)]
             items.append(item)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from patience import PATIENCE_S
 from rest_bodies import (
     NOW,
     consumption,
@@ -52,7 +53,7 @@ class Talk:
 
     async def until(self, enough: Callable[[list[Message]], bool], bookmark: str | None = None) -> str:
         """Read until it said enough; return the bookmark."""
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(PATIENCE_S):
             async for item in self.connector.read(bookmark):
                 assert not item.faults, item.faults
                 self.items.append(item)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sqlite3
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from patience import PATIENCE_S, until
 
 from canonical.isa95.operations import MaterialActual, OperationsRequest, SegmentRequirement, SegmentResponse
 from canonical.message import Message, Verb
@@ -165,7 +166,7 @@ class Hub:
     def states(self, key: str, target: str = "mes") -> list[State]:
         return [hop.state for hop in self.hops if hop.key == key and hop.target == target]
 
-    async def until(self, holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    async def until(self, holds: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(timeout_s):
             while not holds():
                 self._news.clear()
@@ -212,16 +213,6 @@ async def until_running(running: Hub, run: asyncio.Task) -> None:
         return all(status.condition is not Condition.STARTING for status in await running.delivery.status())
 
     await until(started)
-
-
-async def until(look: Callable[[], Any], timeout_s: float = 20.0) -> None:
-    """Look until it is so: for what others do in their own time."""
-    async with asyncio.timeout(timeout_s):
-        while True:
-            found = look()
-            if await found if inspect.isawaitable(found) else found:
-                return
-            await asyncio.sleep(0.01)
 
 
 async def letters(bus, number: int) -> bool:

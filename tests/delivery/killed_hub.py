@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.extend(map(str, Path(__file__).parents[:2]))
 
 from delivery_plant import CALM_S, FACT, ORDER, Ledger, Patience, Rule, Sink, Target
 

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from delivery_plant import QUICK, fact, mes, until
+from delivery_plant import QUICK, fact, mes
+from patience import until
 
 from connectors.connector import Level
 from mombus.delivery import breaking

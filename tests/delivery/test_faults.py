@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from delivery_plant import FACT, ORDER, Ledger, fact, hub, letters, mes, until
+from delivery_plant import FACT, ORDER, Ledger, fact, hub, letters, mes
 from killed_hub import KINDS, PATIENCE, targets
+from patience import until
 from proof import Part
 
 from connectors.connector import Accept, Effect

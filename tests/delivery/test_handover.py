@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from delivery_plant import FACT, NOW, ORDER, Ledger, Sink, after, fact, hub, letters, mes, order, target, until
+from delivery_plant import FACT, NOW, ORDER, Ledger, Sink, after, fact, hub, letters, mes, order, target
+from patience import until
 from proof import Part
 
 from canonical.wire import MESSAGE_ID, to_headers

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from delivery_plant import QUICK, fact, hub, mes, until
+from delivery_plant import QUICK, fact, hub, mes
+from patience import until
 
 from connectors.connector import Level
 from mombus.delivery.commands import Command

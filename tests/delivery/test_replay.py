@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from delivery_plant import FACT, NOW, ORDER, Ledger, Sink, fact, hub, mes, order, until
+from delivery_plant import FACT, NOW, ORDER, Ledger, Sink, fact, hub, mes, order
+from patience import until
 
 from connectors.connector import Accept, Effect, PermanentError
 from mombus.delivery.commands import Command

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from delivery_plant import ORDER, Ledger, Sink, ask, fact, hub, mes, order, target, until
+from delivery_plant import ORDER, Ledger, Sink, ask, fact, hub, mes, order, target
+from patience import until
 
 from canonical.message import Action, Verb
 from canonical.wire import MESSAGE_ID, from_headers, to_headers

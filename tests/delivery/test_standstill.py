@@ -7,7 +7,8 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
-from delivery_plant import QUICK, fact, hub, mes, order, until
+from delivery_plant import QUICK, fact, hub, mes, order
+from patience import until
 
 from connectors.connector import MappingError, RetryableError
 from mombus.delivery import pull

@@ -6,7 +6,8 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from delivery_plant import FACT, ORDER, QUICK, fact, hub, mes, order, until
+from delivery_plant import FACT, ORDER, QUICK, fact, hub, mes, order
+from patience import until
 
 from connectors.connector import Accept, Effect, Level, MappingError, NotConnected
 from mombus.config.closing import Closing

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from delivery_plant import FACT, ORDER, fact, hub, mes, order, until
+from delivery_plant import FACT, ORDER, fact, hub, mes, order
+from patience import until
 
 from connectors.connector import Accept, Effect
 from mombus.delivery.target import State

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from factory import free_port
+from ports import free_port
 
 from mombus.bus.embedded import executable
 

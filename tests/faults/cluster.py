@@ -13,8 +13,8 @@ from itertools import permutations
 from typing import TYPE_CHECKING
 
 from authority import Authority
-from factory import free_port
 from line import Line
+from ports import free_port
 from shipped_broker import ShippedBroker
 
 if TYPE_CHECKING:

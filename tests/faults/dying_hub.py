@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "delivery"))
+sys.path.extend([str(Path(__file__).parents[1] / "delivery"), str(Path(__file__).parents[1])])
 
 from delivery_plant import CALM_S, FACT, Ledger, Patience, Rule, Sink, Target, fact
 from nats.aio.msg import Msg

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import signal
-import socket
 import sys
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import load
+from patience import until
+from ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from books import Books, Count
 
@@ -66,15 +66,6 @@ def configuration(
     file = folder / name
     file.write_text(json.dumps(routes))
     return file
-
-
-def free_port() -> int:
-    """A port nobody listens on, below those that the system gives to connections: none takes it meanwhile."""
-    while True:
-        port = random.randint(20_000, 32_000)  # noqa: S311 - tests that run side by side seldom meet
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class HubProcess:
@@ -144,15 +135,6 @@ async def running(
     finally:
         if hub.process and hub.process.returncode is None:
             await hub.stop()
-
-
-async def until(look: Callable[[], bool], timeout_s: float = 40.0) -> None:
-    """Look until it is so."""
-    async with asyncio.timeout(timeout_s):
-        while True:
-            if look():
-                return
-            await asyncio.sleep(0.02)
 
 
 async def counted(books: Books, sent: list[str], timeout_s: float = 60.0) -> Count:

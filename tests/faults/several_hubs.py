@@ -9,7 +9,9 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from factory import HubProcess, configuration, counted, findable, free_port, keyed, until
+from factory import HubProcess, configuration, counted, findable, keyed
+from patience import until
+from ports import free_port
 
 from mombus.bus.embedded import executable
 

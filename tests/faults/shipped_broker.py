@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-from factory import free_port
+from ports import free_port
 
 from mombus.bus.embedded import executable
 

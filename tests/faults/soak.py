@@ -24,12 +24,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import psutil
 from books import Books
 from broker_process import BrokerProcess
-from factory import HubProcess, configuration, counted, findable, free_port, keyed
+from factory import HubProcess, configuration, counted, findable, keyed
 from line import Line
 from load import Load
+from ports import free_port
 from target_process import TargetProcess
 
 if TYPE_CHECKING:

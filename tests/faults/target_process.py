@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from factory import free_port
+from ports import free_port
 
 TARGET = Path(__file__).with_name("counting_target.py")
 

@@ -9,8 +9,9 @@ import nats
 import pytest
 from books import Books
 from counting_target import CountingTarget, Trouble
-from factory import counted, findable, running, until
+from factory import counted, findable, running
 from load import Load
+from patience import until
 from proof import Part, Proof
 
 from mombus.cli.asking import asked

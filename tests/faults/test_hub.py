@@ -15,8 +15,9 @@ import httpx
 import pytest
 from books import Books
 from counting_target import CountingTarget, Trouble
-from factory import counted, findable, keyed, running, until
+from factory import counted, findable, keyed, running
 from load import Load
+from patience import until
 from proof import Part, Proof
 from target_process import TargetProcess
 

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from factory import free_port
+from ports import free_port
 from proof import Part, Proof
 
 from plant.proof import differences, numbers

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dying_hub import Ledger, Place, fact
-from factory import until
+from patience import until
 from proof import Part, Proof
 
 from connectors.connector import Effect

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from factory import free_port
+from ports import free_port
 from proof import Part, Proof
 from test_kill import ROOT, running_plant, start, until_they_agree
 

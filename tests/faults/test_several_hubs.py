@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from books import Books
 from counting_target import CountingTarget
-from factory import until
 from load import Load
+from patience import until
 from proof import Part, Proof
 from several_hubs import Plant, broker, send_until
 

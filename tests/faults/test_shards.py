@@ -10,8 +10,9 @@ import httpx
 import pytest
 from books import Books
 from counting_target import CountingTarget
-from factory import findable, until
+from factory import findable
 from load import Load
+from patience import until
 from proof import Part, Proof
 from several_hubs import Plant, broker, send_until
 

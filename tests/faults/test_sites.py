@@ -13,9 +13,10 @@ import pytest
 from books import Books
 from cluster import SITE_PASSWORD, Cluster
 from counting_target import CountingTarget
-from factory import counted, findable, running, until
+from factory import counted, findable, running
 from line import Line
 from load import SYSTEM, Load
+from patience import until
 from proof import Part, Proof
 from shipped_broker import TOKEN, ShippedBroker
 

@@ -12,8 +12,9 @@ import httpx
 import pytest
 from books import Books
 from counting_target import CountingTarget
-from factory import counted, findable, running, until
+from factory import counted, findable, running
 from load import Load
+from patience import until
 from proof import Part, Proof
 
 if TYPE_CHECKING:

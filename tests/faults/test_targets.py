@@ -15,9 +15,10 @@ import pytest
 import pytest_asyncio
 from books import Books
 from counting_target import CountingTarget, Trouble
-from factory import counted, findable, keyed, running, until
+from factory import counted, findable, keyed, running
 from line import Line
 from load import Load
+from patience import until
 from proof import Part, Proof
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import nats
-from hub_plant import Asker, config, until, wire
+from hub_plant import Asker, config, wire
 from nats_server import nats_server
+from patience import until
 
 from canonical.isa95.resources import MaterialDefinition
 from canonical.message import Message

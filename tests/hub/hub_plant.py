@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
+
+from patience import until
 
 from canonical.isa95.operations import OperationsRequest, SegmentRequirement
 from canonical.message import Message, Verb
@@ -27,7 +28,7 @@ from mombus.config.kinds import load_kind
 from mombus.config.model import Bus, Config, Http, Ownership, Plant, Route, System
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     import pytest
@@ -156,13 +157,3 @@ def config(
         objects=tuple(Ownership(object=name, owner=owner) for name, owner in owns.items()),
         routes=routes, folder=folder,
     )  # fmt: skip
-
-
-async def until(look: Callable[[], bool | Awaitable[bool]], timeout_s: float = 20.0) -> None:
-    """Look until it is so: for what others do in their own time."""
-    async with asyncio.timeout(timeout_s):
-        while True:
-            found = look()
-            if await found if inspect.isawaitable(found) else found:
-                return
-            await asyncio.sleep(0.01)

@@ -15,6 +15,7 @@ import httpx
 import nats
 from asyncua import Client, ua
 from nats.js.errors import NotFoundError
+from patience import PATIENCE_S
 from small_documents import confirmation, decision, enveloped, order, schedule
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -43,7 +44,6 @@ PLAIN = {"Content-Type": "application/xml"}
 SOAP = {"Content-Type": "text/xml", "SOAPAction": '""'}
 JSON = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
 MAX_BYTES = 4_000_000
-PATIENCE_S = 10
 DECISION = (
     '$merge([{"id": ref, "material_lot_id": lot, "disposition": "UnRestricted", "decided": decided},'
     ' $exists(more) ? more : {}])'

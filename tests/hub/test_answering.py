@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
-from hub_plant import Asker, Owner, Quiet, config, get, order, until, wire
+from hub_plant import Asker, Owner, Quiet, config, get, order, wire
+from patience import until
 
 from canonical.message import Action, Verb
 from connectors.connector import Accept, Effect, MappingError, NotConnected, Offer, RetryableError

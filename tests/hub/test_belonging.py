@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import nats
 import pytest
-from hub_plant import Asker, config, order, until, wire
+from hub_plant import Asker, config, order, wire
+from patience import until
 
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 from account_plant import NATIVE, OTHER, account_plant, material
-from hub_plant import order, until
+from hub_plant import order
 from nats.errors import Error
+from patience import until
 from proof import Part
 
 from canonical.wire import to_headers

@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 
 import pytest
 import pytest_asyncio
-from hub_plant import Asker, config, order, until, wire
+from hub_plant import Asker, config, order, wire
+from patience import until
 from proof import Part
 
 from connectors.connector import Accept, Effect, Item, Offer, PermanentError, Receipt
@@ -264,7 +265,7 @@ async def test_a_cancelled_action_stops_and_says_how_far_it_came(running, monkey
 
 KILLED = f"""
 import asyncio, sys
-sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(ROOT / "tests")!r}]
+sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}
 from pathlib import Path
 import pytest
 import test_bulk

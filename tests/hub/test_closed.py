@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hub_plant import Asker, Owner, config, until, wire
+from hub_plant import Asker, Owner, config, wire
+from patience import until
 
 from mombus.config.closing import closing
 from mombus.config.model import Route

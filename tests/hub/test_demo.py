@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+from patience import PATIENCE_S
 
 from canonical.b2mml import write
 from canonical.isa95.operations import MaterialRequirement, OperationsRequest, SegmentRequirement
@@ -56,7 +57,7 @@ async def demo(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, 
     )  # fmt: skip
     try:
         assert process.stdout
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             async for line in process.stdout:
                 if found := re.search(rb"open (http://\S+)", line):
                     break
@@ -140,7 +141,7 @@ async def check_waiting(folder: Path, url: str) -> None:
         answer = await http.post(f"{url}/in/erp", content=strange_order(), headers={"content-type": "application/xml"})
         assert answer.status_code == 200, answer.text
     rows = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not rows:
             asked = await asyncio.to_thread(mombus, "waiting", "--each", "--json", "--folder", str(folder))
             rows = [row for row in json.loads(asked.stdout) if (row["target"], row["key"]) == ("wms", "PO-9999")]

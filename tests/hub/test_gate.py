@@ -8,7 +8,8 @@ import signal
 from datetime import timedelta
 
 import pytest
-from hub_plant import order, until
+from hub_plant import order
+from patience import until
 
 from connectors.connector import Item, Outcome, RetryableError, waits
 from mombus.bus.connection import connect

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest_asyncio
 from account_plant import OTHER, account_plant
-from hub_plant import order, until
+from hub_plant import order
+from patience import until
 
 from canonical.isa95.gap import Gap
 from canonical.message import Message, Verb

@@ -6,7 +6,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hub_plant import Owner, Quiet, config, order, until, wire
+from hub_plant import Owner, Quiet, config, order, wire
+from patience import until
 from sqlalchemy import func, select
 
 from canonical.message import Verb

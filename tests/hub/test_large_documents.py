@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import pytest
 import typer
-from hub_plant import Asker, config, until, wire
+from hub_plant import Asker, config, wire
+from patience import until
 from pydantic import TypeAdapter
 from small_documents import enveloped, order, schedule
 
@@ -163,7 +164,7 @@ async def test_a_large_order_and_a_large_schedule_arrive_and_refused_items_are_n
 
 KILLED = f"""
 import asyncio, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}
 import pytest, test_large_documents as test
 from mombus.bus import publishing
 from connectors.protocols.soap import door

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hub_plant import Asker, Owner, config, get, order, until, wire
+from hub_plant import Asker, Owner, config, get, order, wire
+from patience import until
 
 from canonical.message import Verb
 from connectors.connector import Item, Offer
@@ -25,7 +26,7 @@ from mombus.ownership.aliases import Aliases
 
 KILLED = """
 import asyncio, sys
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = sys.argv[2:]
 from pathlib import Path
 from test_learned_numbers import killed_before_learning
 asyncio.run(killed_before_learning(Path(sys.argv[1])))
@@ -40,7 +41,7 @@ class SayingOwner(Owner):
     async def read(self, bookmark: str | None):
         if bookmark is None:
             yield Item(messages=(order("PO-1"),), bookmark="1")
-        await until(lambda: False, 3600)
+        await asyncio.Event().wait()
 
 
 def mes() -> Asker:
@@ -70,8 +71,8 @@ async def killed_before_learning(folder: Path) -> None:
 
 
 async def test_a_number_that_was_delivered_is_learned_at_the_next_start(tmp_path, monkeypatch):
-    here = str(Path(__file__).parent)
-    doomed = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, str(tmp_path), here)
+    here = map(str, Path(__file__).parents[:2])
+    doomed = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, str(tmp_path), *here)
     assert await asyncio.wait_for(doomed.wait(), 30) == -signal.SIGKILL
     asker = mes()
     async with plant(tmp_path, asker, monkeypatch):

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-from hub_plant import order, until
+from hub_plant import order
+from patience import until
 from structlog.testing import capture_logs
 
 from mombus.delivery.target import Hop, State

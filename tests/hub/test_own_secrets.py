@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from hub_plant import until
 from own_broker import broker
+from patience import until
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse

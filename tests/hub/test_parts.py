@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from hub_plant import Asker, Owner, config, get, order, until, wire
+from hub_plant import Asker, Owner, config, get, order, wire
 from own_broker import broker
+from patience import until
 
 from canonical.message import Verb
 from connectors.connector import Accept, Effect, Item, Level, NotConnected, Offer, OutcomeUnknown, Receipt, Rejected

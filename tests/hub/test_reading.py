@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from hub_plant import Quiet, until
+from hub_plant import Quiet
+from patience import until
 from sqlalchemy.exc import OperationalError
 
 from connectors.connector import Item, NotConnected

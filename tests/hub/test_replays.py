@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 from history_plant import FACT, board, loaded, mombus, post, start, write_config
-from hub_plant import until
+from patience import PATIENCE_S, until
 
 from mombus.cli import replay
 from mombus.cli.asking import asked, the_hub
@@ -188,7 +188,7 @@ async def up(folder: Path) -> None:
 
 async def ended(folder: Path) -> dict[str, Any]:
     """The replay once it has ended."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             row = (await asked(the_hub(folder / "hub"), "replay_list", {}))[0]
             if row["progress"] == "done":

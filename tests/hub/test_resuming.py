@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hub_plant import Asker, Quiet, config, until, wire
+from hub_plant import Asker, Quiet, config, wire
+from patience import until
 
 from connectors.connector import Halted
 from mombus.bus.commands import UnknownNameError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import aiomqtt
 import httpx
-from hub_plant import until
+from patience import until
 
 from mombus.config.loader import load
 from mombus.hub.hub import open_hub

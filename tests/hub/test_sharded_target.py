@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from hub_plant import Asker, config, order, until, wire
+from hub_plant import Asker, config, order, wire
 from own_broker import broker
+from patience import until
 from test_sharing import Strict, asked, skip
 
 from canonical.subjects import PARTITIONS

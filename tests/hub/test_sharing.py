@@ -6,8 +6,9 @@ import json
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from hub_plant import Asker, config, order, until, wire
+from hub_plant import Asker, config, order, wire
 from own_broker import broker
+from patience import until
 
 from connectors.connector import PermanentError
 from mombus.bus.commands import command_subject

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from history_plant import FACT, board, loaded, mombus, post, post_docs, write_config
-from hub_plant import until
+from patience import PATIENCE_S, until
 from small_documents import AT, decision
 
 from mombus.hub.hub import open_hub
@@ -127,7 +127,7 @@ async def test_a_kept_fault_that_can_be_read_now_is_taken_in_and_closed(tmp_path
             (left,) = await running.desk.kept()
             assert '"UD-2"' in left["content"]
 
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 while await differences(running) != ["same", "still a fault"]:  # noqa: ASYNC110 - the index follows
                     await asyncio.sleep(0.1)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 from history_plant import FACT, board, loaded, mombus, post, write_config
-from hub_plant import order, until
+from hub_plant import order
+from patience import until
 
 from mombus.cli.what_if import what_if
 from mombus.hub.hub import open_hub

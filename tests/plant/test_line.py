@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from asyncua import Client, ua
+from patience import PATIENCE_S
 
 from plant.bottling import bottles_needed
 from plant.line import NAMESPACE, PackagingLine
@@ -34,7 +35,7 @@ async def store(line: PackagingLine, id: str, quantity: int, material: str = "FG
 
 
 async def response(line: PackagingLine, id: str, state: str) -> list[Any]:
-    async with receiver(line) as (node, index), asyncio.timeout(15):
+    async with receiver(line) as (node, index), asyncio.timeout(PATIENCE_S):
         while True:
             answer: list[Any] = await node.call_method(f"{index}:RequestJobResponseByJobOrderID", id)
             if answer[1] == state:

@@ -11,6 +11,7 @@ from typing import Any
 import aiomqtt
 import pytest
 from asyncua import Client
+from patience import PATIENCE_S
 
 from plant.broker import Broker
 from plant.ending import end
@@ -62,7 +63,7 @@ class Host:
         await self.until(lambda: len(self.heard["reply"]) > before)
         return self.heard["reply"][-1]
 
-    async def until(self, condition: Any, within_s: float = 20) -> None:
+    async def until(self, condition: Any, within_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(within_s), self._news:
             await self._news.wait_for(condition)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from lxml import etree
+from patience import PATIENCE_S
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -120,7 +121,7 @@ async def test_it_sends_the_same_document_until_it_is_answered() -> None:
     releasing = asyncio.create_task(erp.release())
     await asyncio.sleep(0.12)
     await served.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         assert await releasing == "PO-4711"
     assert heard == ["ERP-00000001"] * 4
     await served.stop()
