@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from patience import until
+from patience import PATIENCE_S, until
 
 from canonical.isa95.operations import OperationsRequest, SegmentRequirement
 from canonical.message import Message, Verb
@@ -82,7 +82,7 @@ class Asker(Quiet):
             told.set_result(outcomes)
 
         await self.to_say.put(Item(messages=(message,), settle=settle))
-        return (await asyncio.wait_for(told, 10))[0]
+        return (await asyncio.wait_for(told, PATIENCE_S))[0]
 
     async def read(self, bookmark: str | None) -> AsyncIterator[Item]:
         while True:
