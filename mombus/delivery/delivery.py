@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +13,7 @@ from mombus.delivery.breaking import break_off
 from mombus.delivery.commands import Command, Done, Record
 from mombus.delivery.inbox import Inbox
 from mombus.delivery.leased import LeasedSink
+from mombus.delivery.open_writes import OpenWrites
 from mombus.delivery.opening import note_beginnings
 from mombus.delivery.reader import Reader
 from mombus.delivery.target import Patience
@@ -60,13 +62,14 @@ class Delivery:
         self._patience = patience or Patience()
         self._js = js
         self._targets = {target.inbox: target for target in targets}
-        self._inbox_for = partial(
+        self._open_writes: defaultdict[str, OpenWrites] = defaultdict(OpenWrites)
+        self._make = partial(
             Inbox, js=js, site=site, publish=publish, observe=observe, prepare=prepare, patience=self._patience,
             clock=clock,
         )  # fmt: skip
         self._inboxes: dict[str, Inbox] = {}
         if not shared:
-            self._inboxes = {target.inbox: self._inbox_for(target, journal=journal) for target in targets}
+            self._inboxes = {target.inbox: self._inbox_for(target, journal) for target in targets}
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
@@ -91,7 +94,7 @@ class Delivery:
         """
         target = self._targets[name]
         leased = replace(target, sink=LeasedSink(target.sink, lease))
-        inbox = self._inboxes[name] = self._inbox_for(leased, journal=FencedJournal(self._journal, lease))
+        inbox = self._inboxes[name] = self._inbox_for(leased, FencedJournal(self._journal, lease))
         running = asyncio.create_task(inbox.run(), name=f"inbox {name}")
         ending = asyncio.create_task(lease.ending.wait())
         try:
@@ -189,6 +192,9 @@ class Delivery:
         """Go on after a pause, or after a halt whose cause is gone. Raises UnknownTargetError."""
         for inbox in self._all_here(target):
             inbox.resume()
+
+    def _inbox_for(self, target: Target, journal: Journal) -> Inbox:
+        return self._make(target, journal=journal, open_writes=self._open_writes[target.system])
 
     def _all_here(self, target: str) -> Sequence[Inbox]:
         """The inboxes of a target that are here, at least one. Raises UnknownTargetError."""

@@ -152,6 +152,6 @@ class Hand:
     def _released(self, entry: Entry) -> bool:
         if entry.kind in {Wait.BEHIND, Wait.REPLAYED}:
             return True
-        if entry.kind is Wait.AFTER:
-            return entry.owed is None
+        if entry.kind is Wait.AFTER and entry.owed is not None:
+            return False
         return entry.kind is not None and entry.kind.by_time and (entry.due is None or entry.due <= self._now())

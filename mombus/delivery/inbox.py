@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from nats.js import JetStreamContext
 
     from mombus.delivery.lanes import Entry
+    from mombus.delivery.open_writes import OpenWrites
     from mombus.delivery.target import Observe, Patience, Prepare, Publish, Target
     from mombus.journal.journal import Journal
 
@@ -51,6 +52,7 @@ class Inbox:
     def __init__(
         self, target: Target, *, js: JetStreamContext, journal: Journal, site: str, publish: Publish,
         observe: Observe, prepare: Prepare | None, patience: Patience, clock: Callable[[], datetime],
+        open_writes: OpenWrites,
     ) -> None:  # fmt: skip
         self.target = target
         self.journal = journal
@@ -68,7 +70,7 @@ class Inbox:
         )  # fmt: skip
         self._calm = Calm(target.calm_s, patience.first_s, lambda: asyncio.get_running_loop().time())
         self.writing = Writing(
-            target, self.settling, self.bodies, Reversing(target.system, journal, self.hand), self._calm, publish,
+            target, self.settling, self.bodies, Reversing(target, journal, self.hand), self._calm, publish,
             prepare, patience, clock,
         )  # fmt: skip
         self.posting = Posting(self)
@@ -84,7 +86,7 @@ class Inbox:
         self._turns = Turns(
             hand=self.hand, writing=self.writing, settling=self.settling, loading=loading, standing=self.standing,
             waking=self.waking, gate=Gate(target, clock=clock, now=lambda: asyncio.get_running_loop().time()),
-            locks=Locks(self._serialised_by), poll=self.posting.poll, alarm=self._alarm,
+            locks=Locks(self._serialised_by), open_writes=open_writes, poll=self.posting.poll, alarm=self._alarm,
         )  # fmt: skip
         self._reading = Reading(
             target, site, Reader(js, f"to-{target.inbox}", patience), self.routing, self._arrivals, self.hand,

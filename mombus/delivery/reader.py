@@ -96,6 +96,18 @@ class Reader:
             raise ReadingLost(str(error) or type(error).__name__) from error
         return [self._next(message) for message in fetched]
 
+    async def all_read(self) -> int | None:
+        """The stream's last sequence if all up to it has come; None if something is on its way, or nobody says."""
+        from nats.errors import Error  # noqa: PLC0415 - heavy
+
+        try:
+            last, _ = await self.facts()
+            consumer = await self._js.consumer_info(self._stream, self._name)
+        except (Error, OSError):
+            return None
+        complete = consumer.num_pending == 0 and consumer.delivered.consumer_seq == self._number
+        return last if complete else None
+
     async def facts(self) -> tuple[int, datetime]:
         """The stream's last sequence and creation time."""
         info = await self._js.stream_info(self._stream)

@@ -27,6 +27,10 @@ STEP = 2000
 """How much of what isn't the target's is read until that is noted, while there is more to read."""
 
 
+IDLE_S = 60.0
+"""How often an inbox that gets nothing notes how far the stream went by: others see by that that it lacks nothing."""
+
+
 class Reading:
     """Reads one target's messages. `opened` is set once its routes have begun, `lag` is what is left to read.
 
@@ -52,6 +56,7 @@ class Reading:
         self._room = room
         self._alarm = alarm
         self._draining = False
+        self._looked = 0.0
         self.opened = asyncio.Event()
         self.lag = 0
 
@@ -112,6 +117,15 @@ class Reading:
         if fetched is not None and not (fetched and self.lag):
             self.lag = 0
             self._hand.catch_up()
+        if fetched is not None and not fetched:
+            await self._pass_by()
         await self._settling.note_position(STEP if self.lag else 1)
         self._standing.failing(None)
         self._waking.nudge()
+
+    async def _pass_by(self) -> None:
+        """What went by and was none of the target's is settled."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked >= IDLE_S:
+            self._looked = now
+            self._hand.read = max(self._hand.read, await self._reader.all_read() or 0)

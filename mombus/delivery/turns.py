@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mombus.delivery.hand import Hand
     from mombus.delivery.loading import Loading
     from mombus.delivery.locks import Locks
+    from mombus.delivery.open_writes import OpenWrites
     from mombus.delivery.settling import Settling
     from mombus.delivery.standing import Standing
     from mombus.delivery.waking import Waking
@@ -42,7 +43,8 @@ class Turns:
 
     def __init__(
         self, *, hand: Hand, writing: Writing, settling: Settling, loading: Loading, standing: Standing, waking: Waking,
-        gate: Gate, locks: Locks, poll: Callable[[Entry], Coroutine[None, None, None]], alarm: Callable[[str], None],
+        gate: Gate, locks: Locks, open_writes: OpenWrites, poll: Callable[[Entry], Coroutine[None, None, None]],
+        alarm: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._hand = hand
         self._writing = writing
@@ -54,7 +56,7 @@ class Turns:
         self._locks = locks
         self._poll = poll
         self._alarm = alarm
-        self._writes: dict[Offer, int] = {}
+        self._open_writes = open_writes
         self._tasks: set[asyncio.Task[None]] = set()
         self.room = asyncio.Event()
 
@@ -108,15 +110,14 @@ class Turns:
         held_back = False
         for offer in sorted(ready, key=lambda offer: ready[offer][0].seq):
             batch, concurrency = _limits(self._writing.accept(offer))
-            while ready[offer] and self._writes.get(offer, 0) < concurrency:
+            while ready[offer] and self._open_writes.room(offer, concurrency, self._waking.nudge):
                 room = self._gate.room(batch)
                 group = self._group(ready[offer], room, claimed, ending) if room else []
                 held_back = held_back or not room
                 if not group:
                     break
                 self._gate.passed(len(group))
-                self._writes[offer] = self._writes.get(offer, 0) + 1
-                self._start(self._write(offer, group))
+                self._begin(offer, group)
             if not ready[offer]:
                 del ready[offer]
         if ending:
@@ -155,26 +156,28 @@ class Turns:
         ending.waits.append((entry, ToWait(Wait.AFTER, reason, open=entry.open)))
         return True
 
-    async def _write(self, offer: Offer, group: list[Entry]) -> None:
-        unsent: list[Entry] = []
-        stop: Stop | None = None
+    def _begin(self, offer: Offer, group: list[Entry]) -> None:
+        """Begin a write; others have room when it is written, and surely when it has ended, begun or not."""
         written = asyncio.Event()
+        self._open_writes.begin(offer)
 
         def leave() -> None:
-            """Make room for the next write, once."""
             if not written.is_set():
                 written.set()
-                self._writes[offer] -= 1
+                self._open_writes.end(offer)
                 for entry in group:
                     self._locks.release(entry)
                 self._waking.nudge()
 
+        self._start(self._write(offer, group, leave)).add_done_callback(lambda _: leave())
+
+    async def _write(self, offer: Offer, group: list[Entry], written: Callable[[], None]) -> None:
+        unsent: list[Entry] = []
+        stop: Stop | None = None
         try:
-            unsent, stop = await self._writing.write(group, offer, leave)
+            unsent, stop = await self._writing.write(group, offer, written)
         except Exception as error:  # noqa: BLE001 - a fault of our own stops these messages, not their target
             await self._park(group, f"delivery itself failed: {text(error)}")
-        finally:
-            leave()
         if stop is not None:
             self._hand.again(unsent)
             self._standing.stop(stop)
@@ -188,10 +191,11 @@ class Turns:
         left = [entry for entry in group if entry.phase is Phase.WRITING]
         await self._settling.settle(Settlement(waits=[(e, ToWait(Wait.PARKED, reason, open=e.open)) for e in left]))
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

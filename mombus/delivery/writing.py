@@ -19,7 +19,7 @@ from connectors.connector import (
     RetryableError,
 )
 from mombus.delivery import replies
-from mombus.delivery.calm import NotYet
+from mombus.delivery.calm import SELDOM_S, NotYet
 from mombus.delivery.posting import until_next
 from mombus.delivery.reversing import Never, Owed
 from mombus.delivery.routing import mapped
@@ -243,7 +243,8 @@ class Writing:
         if isinstance(answer, Never):
             return answer
         if isinstance(answer, Owed):
-            return ToWait(Wait.AFTER, answer.reason)
+            entry.attempts -= 1
+            return ToWait(Wait.AFTER, answer.reason, self._look_again_s(entry) if answer.elsewhere else None)
         if isinstance(answer, NotYet):
             entry.attempts -= 1
             return ToWait(Wait.RETRYING, "not there yet after an unknown outcome", answer.again_s, open=True)
@@ -260,6 +261,11 @@ class Writing:
         asked = entry.message is not None and entry.message.verb.asks
         answer = answer if answer is not None else PermanentError("the connector gave no result")
         return verdict(answer, effect=effect, asked=asked, attempts=entry.attempts, patience=self._patience)
+
+    def _look_again_s(self, entry: Entry) -> float:
+        """When it is looked again whether what it waits for has happened elsewhere: seldom, if it takes long."""
+        waited_s = (self._clock() - entry.since).total_seconds() if entry.since is not None else 0.0
+        return min(SELDOM_S, max(self._patience.first_s, waited_s))
 
     def _lacking(self, entry: Entry, refusal: Lacking) -> ToWait:
         """It waits for its first material to come; since when it does is said again when it is refused first."""

@@ -155,30 +155,43 @@ class BulkActions:
                 return
 
     async def _do(self, action: Action, here: Callable[[], Collection[str | None]] | None) -> None:
+        """Pass by pass over what is left: what another hub has, or the broker can't take now, is looked at again."""
+        after, put_off = -1, set[str]()
         while (await self._find(action.id)).state is Bulk.RUNNING:
             targets = here() if here is not None else None
-            some = await self._journal.read(partial(bulk.left, action=action.id, limit=AT_ONCE, targets=targets))
-            if not some:
+            left = partial(bulk.left, action=action.id, targets=targets, after=after)
+            some = await self._journal.read(partial(left, limit=AT_ONCE))
+            if some:
+                await asyncio.gather(*(self._one(action, thing, put_off) for thing in some))
+                after = some[-1].number
+            elif put_off:
+                await asyncio.sleep(AGAIN_S)
+                after, put_off = -1, set()
+            else:
                 if not await self._journal.read(partial(bulk.left, action=action.id, limit=1)):
                     await self._journal.write(partial(_ended, action=action))
                 return
-            await asyncio.gather(*(self._one(action, thing) for thing in some))
 
-    async def _one(self, action: Action, thing: Chosen) -> None:
-        """Do one; its result is written with what it changes."""
+    async def _one(self, action: Action, thing: Chosen, put_off: set[str]) -> None:
+        """Do one; its result is written with what it changes.
+
+        What is put off is noted by its inbox, and so is all of that inbox until the next pass: order is kept in it.
+        """
+        inbox = ""
         try:
             if thing.target is not None and action.command not in KEPT:
-                await self._command(action, thing, thing.target)
+                inbox = await self._delivery.inbox_with(thing.target, thing.subject)
+                if inbox not in put_off:
+                    await self._command(action, thing, thing.target)
             else:
                 await self._kept(action, thing)
-        except BetweenHubsError as error:
-            log.info("bulk action waits for another hub", reason=str(error))
-            await asyncio.sleep(AGAIN_S)
+        except BetweenHubsError:
+            put_off.add(inbox)
         except (UnknownTargetError, LookupError, ValueError) as error:
             await self._mark(action, thing, ok=False, result=str(error))
         except BusError as error:
             log.warning("bulk action waits for the broker", reason=str(error))
-            await asyncio.sleep(AGAIN_S)
+            put_off.add(inbox)
 
     async def _command(self, action: Action, thing: Chosen, target: str) -> None:
         def record(connection: Connection, deed: Deed) -> None:

@@ -122,11 +122,12 @@ def begin(connection: Connection, action: Action, things: Sequence[tuple[str | N
 
 
 def left(
-    connection: Connection, action: str, limit: int, targets: Collection[str | None] | None = None
+    connection: Connection, action: str, limit: int, targets: Collection[str | None] | None = None, after: int = -1
 ) -> list[Chosen]:
-    """The next things of an action that have no result, those for `targets` if they are given."""
+    """The next things of an action, `after` one, that have no result, those for `targets` if they are given."""
     c = chosen.c
-    statement = select(c.number, c.target, c.subject).where(c.action == action, c.ok.is_(None)).order_by(c.number)
+    mine = (c.action == action, c.ok.is_(None), c.number > after)
+    statement = select(c.number, c.target, c.subject).where(*mine).order_by(c.number)
     if targets is not None:
         named = c.target.in_([target for target in targets if target is not None])
         statement = statement.where(named | c.target.is_(None) if None in targets else named)

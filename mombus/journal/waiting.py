@@ -50,7 +50,7 @@ class Wait(StrEnum):
     POSTING = "awaiting posting"
     """The target has it, but not as far as the route promises. Nothing waits behind it."""
     AFTER = "awaiting another"
-    """Something must be posted at the target first."""
+    """Something must be posted at the target first; what another shard has is looked for at its due time."""
     STOCK = "awaiting stock"
     """The target has too little of a material: what brings it releases this, or time, or in the end a person."""
     PARKED = "parked"
@@ -68,7 +68,7 @@ class Wait(StrEnum):
         return self in _BY_TIME
 
 
-_BY_TIME = frozenset({Wait.RETRYING, Wait.REFERENCE, Wait.ALIAS, Wait.POSTING, Wait.STOCK})
+_BY_TIME = frozenset({Wait.RETRYING, Wait.REFERENCE, Wait.ALIAS, Wait.POSTING, Wait.STOCK, Wait.AFTER})
 
 waiting = Table(
     "waiting", metadata,
