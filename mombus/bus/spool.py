@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -67,6 +67,16 @@ class SpoolState:
     since: datetime | None
     reason: str
     lost: Gap | None
+
+    def said(self) -> dict[str, Any]:
+        """As plain data: sizes in bytes, times as text."""
+        lost = self.lost and {
+            "count": self.lost.lost, "since": self.lost.since.isoformat(), "reason": self.lost.reason
+        }  # fmt: skip
+        return {
+            "system": self.system, "items": self.items, "bytes": self.size, "limit": int(self.limit),
+            "since": self.since.isoformat() if self.since else None, "reason": self.reason, "lost": lost,
+        }  # fmt: skip
 
 
 class Spool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -46,12 +47,26 @@ def _show(found: Mapping[str, Any]) -> None:
         ("object", "from", "to", "per min", "total", "waiting", "last", "state"), flows, empty="No routes are declared."
     )
     typer.echo("")
+    if len(found["hubs"]) > 1:
+        columns = ("hub", "since", "version", "has", "on disk", "reason")
+        print_table(columns, map(_hub, found["hubs"], repeat(now)), empty="")
+        typer.echo("")
     if not found["trouble"]:
         typer.echo("Everything flows.")
     for line in found["trouble"]:
         typer.echo(f"! {printable(line)}")
     if found["waiting"]:
         typer.echo("`mombus waiting` says what waits and what you may do.")
+
+
+def _hub(hub: Mapping[str, Any], now: datetime) -> tuple[Any, ...]:
+    since = _ago(hub["since"], now)
+    if not hub["answers"]:
+        quiet = f"no answer for {_ago(hub['heard'], now)}"
+        return hub["address"], since, hub["version"], quiet, hub["kept"] or "", hub["reason"]
+    kept = sum(spool["items"] for spool in hub["spools"] if not spool["apart"])
+    has = ", ".join(hub["leases"]) or "nothing"
+    return hub["address"], since, hub["version"], has, kept or "", hub["disk"]["reason"] or ""
 
 
 def _ago(at: str | None, now: datetime) -> str:

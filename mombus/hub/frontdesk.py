@@ -18,17 +18,17 @@ from mombus.delivery.commands import Command
 from mombus.delivery.delivery import UnknownTargetError
 from mombus.hub import reporting, waits
 from mombus.hub.auditing import Auditing
+from mombus.hub.overview import Overview
 from mombus.hub.session import Condition
-from mombus.hub.several.shards import by_target
+from mombus.hub.several import whole
 from mombus.index.journey import journey
 from mombus.journal import audit, causes, disagreements, parked, selection
 from mombus.journal.audit import Deed
 from mombus.journal.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from connectors.connector import Probe
     from mombus.bus.connection import Bus
     from mombus.bus.intake import Intake
     from mombus.config.model import Config
@@ -74,8 +74,9 @@ class FrontDesk:
         self.bulk = bulk
         self.audit = Auditing(journal)
         self.replays = replays
-        self.notices: Callable[[], Sequence[str]] = tuple
-        """What else a person should look at."""
+        self.overview = Overview(
+            config=config, sessions=sessions, delivery=delivery, observing=observing, storage=storage
+        )  # fmt: skip
         self.neighbours: Neighbours | None = None
 
     async def listen(self, bus: Bus) -> None:
@@ -88,50 +89,50 @@ class FrontDesk:
             observe=lambda text: log.error("command failed", reason=text),
         )  # fmt: skip
 
-    async def systems(self) -> list[dict[str, Any]]:
-        """The systems as this hub sees them."""
-        said, probes = await asyncio.gather(self._delivery.status(), self._probes())
-        statuses = by_target(said)
-        rows = [
-            reporting.system_row(session, probe, statuses.get(name), self._observing.flows)
-            for (name, session), probe in zip(self._sessions.items(), probes, strict=True)
-        ]
-        for row in rows:
-            if self._config.systems[row["name"]].shards > 1:
-                row["shards"] = sum(status.target == row["name"] for status in said)
-        return rows
+    def meet(self, neighbours: Neighbours) -> None:
+        """There are other hubs: ask them when what is asked is about all of them, or about what they have."""
+        self.neighbours = neighbours
+        self.overview.leases = lambda: neighbours.leases
+
+    def heard(self) -> Sequence[str]:
+        """What is wrong among the hubs, as of the last look."""
+        return self.neighbours.trouble() if self.neighbours else ()
 
     async def status(self) -> Mapping[str, Any]:
-        """Systems, flows, what waits, the last messages, and what a person should look at.
+        """Hubs, systems, flows, what waits, the last messages, and what a person should look at: of all hubs.
 
         Asked for side by side: under load each question alone waits for its turn among the messages.
         """
         flows, now = self._observing.flows, datetime.now(UTC)
-        systems, found, groups, (quarrels, kept) = await asyncio.gather(
-            self._all_systems(), self._causes(now),
+        (hubs, silent), found, groups, (quarrels, kept) = await asyncio.gather(
+            self._hubs(), self._causes(now),
             self._journal.read(partial(selection.groups, selection=EVERYTHING, now=now)), self._open(),
         )  # fmt: skip
-        link = self._bus.link
+        systems, link = whole.systems(hubs), self._bus.link
         return reporting.summary(
-            self._config.plant.site, systems=systems, flows=reporting.flow_rows(self._config, flows, groups),
+            self._config.plant.site, hubs=whole.rows(hubs, silent), systems=systems,
+            flows=reporting.flow_rows(self._config, flows, whole.flows(hubs), groups),
             waiting=waits.cause_rows(found, now)[: waits.SHOWN], causes_total=len(found),
-            waiting_total=sum(group.count for group in groups), messages=reporting.message_rows(flows),
+            waiting_total=sum(group.count for group in groups),
+            messages=reporting.message_rows(flows, whole.arrivals(hubs)),
             broker={"up": link.up, "reason": link.reason, "since": link.since.isoformat()}, disagreements=quarrels,
             kept=kept,
             trouble=reporting.trouble(
                 systems, found, broker=None if link.up else link.reason, disagreements=quarrels, kept=kept,
-                storage=self._storage.trouble(),
-                notices=[*self.notices(), *(self.neighbours.trouble() if self.neighbours else ())],
-                answers=self._process_owners(),
+                hubs=[*whole.trouble(hubs, silent), *self.heard()], answers=self._process_owners(),
             ),
         )  # fmt: skip
 
-    async def _all_systems(self) -> list[dict[str, Any]]:
-        own = await self.systems()
-        return own if self.neighbours is None else await self.neighbours.systems(own)
+    async def own(self) -> Mapping[str, Any]:
+        """What this hub tells of itself to others."""
+        return await self.overview.own()
 
-    async def _probes(self) -> Sequence[Probe]:
-        return await asyncio.gather(*(session.probe() for session in self._sessions.values()))
+    async def _hubs(self) -> tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]]:
+        """What this hub tells of itself and then the others; and those that don't answer."""
+        if self.neighbours is None:
+            return [await self.overview.own()], []
+        own, (others, silent) = await asyncio.gather(self.overview.own(), self.neighbours.overviews())
+        return [own, *others], silent
 
     async def ready(self) -> Mapping[str, str]:
         """What keeps the hub from its work: the broker, or a target whose inbox doesn't work."""
@@ -276,7 +277,7 @@ class FrontDesk:
 
     async def _answer(self, name: str, question: Mapping[str, Any]) -> Any:
         match name:
-            case "status" | "systems" | "disagreements" | "kept" | "ready" | "metrics":
+            case "status" | "own" | "disagreements" | "kept" | "ready" | "metrics":
                 return await getattr(self, name)()
             case "journey":
                 return await self.journey(**_texts(question, "number"))

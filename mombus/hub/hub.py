@@ -37,12 +37,12 @@ from mombus.hub.parts import EVERYTHING, Parts
 from mombus.hub.server import Server
 from mombus.hub.several.neighbours import Neighbours
 from mombus.hub.several.sharing import Sharing
-from mombus.hub.spooling import open_spools
+from mombus.hub.spooling import lost_line, open_spools
 from mombus.hub.store.belonging import Belonging
 from mombus.hub.store.disk import Disk
 from mombus.hub.store.gate import Gate
 from mombus.hub.store.mending import Mending
-from mombus.hub.store.storage import Storage, losses
+from mombus.hub.store.storage import Storage
 from mombus.ownership.owners import Owners
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ async def open_hub(
             opened = await _open_delivery(config, parts, bus, broker, stack, tasks, on_hop, server)
         else:
             opened = await _open_apart(config, parts, bus, stack, tasks)
-        tasks.append(await server.start(_app(config, parts, opened, server.notices)))
+        app = _app(config, parts, opened, lambda: [*server.notices(), *opened.heard()])
+        tasks.append(await server.start(app))
         stack.push_async_callback(server.stop)
         if parts.delivery:
             note.leave(folder, _note(config, broker.url if broker else config.bus.broker, server.url))
@@ -114,11 +115,15 @@ async def open_hub(
 
 
 class _Opened(NamedTuple):
-    """What runs in this process: its connections, and who answers for the hub, here or far away."""
+    """What runs in this process: its connections, and who answers for the hub, here or far away.
+
+    `heard` tells what is wrong among several hubs.
+    """
 
     connecting: Connecting
     desk: FrontDesk | FarDesk
     ready: Callable[[], Awaitable[Mapping[str, str]]]
+    heard: Callable[[], Sequence[str]]
 
 
 async def _open_delivery(  # noqa: PLR0917 - wired in one place
@@ -142,13 +147,14 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
         session.tell_refusals(handovers.refusals.tell)
     gate = Gate(handovers.intake, bus.link, storage.disk.stopped, handovers.refusals.tell)
     spooling = await _open_spooling(config, here, gate, storage.disk, stack)
-    storage.spools = spooling.states
     connecting = Connecting(here, spooling)
     stack.push_async_callback(lambda: connecting.close(CLOSE_S))
     sharing = None
     if config.bus.shared:
-        sharing = Sharing(config, journal, handovers=handovers, connecting=connecting, address=server.url)
-        handovers.desk.neighbours = Neighbours(bus, config.plant.site, sharing)
+        sharing = Sharing(
+            config, journal, handovers=handovers, connecting=connecting, spooling=spooling, address=server.url
+        )  # fmt: skip
+        handovers.desk.meet(Neighbours(bus, config.plant.site, sharing))
         handovers.replays.hub = sharing.holder.hub
     stack.push_async_callback(_stop, tasks, handovers.delivery, sharing)
     if sharing is not None:
@@ -165,9 +171,10 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
         door = IntakeDoor(bus.client, config.plant.site, gate, frozenset(config.systems))
         await door.start()
         stack.push_async_callback(door.stop, CLOSE_S)
-    handovers.desk.notices = server.notices
-    await handovers.desk.listen(bus)
-    return _Opened(connecting, handovers.desk, handovers.desk.ready)
+    desk = handovers.desk
+    desk.overview.address, desk.overview.notices = server.url, server.notices
+    await desk.listen(bus)
+    return _Opened(connecting, desk, desk.ready, desk.heard)
 
 
 async def _open_apart(
@@ -182,7 +189,7 @@ async def _open_apart(
     connecting = Connecting(sessions, spooling)
     stack.push_async_callback(lambda: connecting.close(CLOSE_S))
     stack.push_async_callback(_stop, tasks)
-    serving = Serving(bus.client, site, sessions)
+    serving = Serving(bus.client, site, sessions, lambda: disk.stopped() or disk.warning())
     await serving.start()
     stack.push_async_callback(serving.stop, DRAIN_S)
     _begin(tasks, {"disk": disk.run(), **spooling.running(), **connecting.running()})
@@ -190,10 +197,11 @@ async def _open_apart(
     async def ready() -> Mapping[str, str]:
         """The hub takes in what the systems of this process say, and nothing of it is lost."""
         wrong = {f"handing over for {name}": await intake.unready(name) for name in sessions}
-        wrong |= {"spool": "; ".join(losses(spooling.states())), "disk": disk.full()}
+        lost = [f"{state.system}: {lost_line(state.said())}" for state in spooling.states() if state.lost]
+        wrong |= {"spool": "; ".join(lost), "disk": disk.full()}
         return {what: reason for what, reason in wrong.items() if reason}
 
-    return _Opened(connecting, FarDesk(bus.client, site), ready)
+    return _Opened(connecting, FarDesk(bus.client, site), ready, tuple)
 
 
 async def _open_spooling(
@@ -201,7 +209,10 @@ async def _open_spooling(
 ) -> Spooling:
     """The spools of this process's systems; processes that share a folder share its file, each with rows of its own."""
     limits = {name: config.systems[name].spool for name in sessions}
-    return await stack.enter_async_context(open_spools(folder_of(config), limits, intake, disk.full))
+    spooling = await stack.enter_async_context(open_spools(folder_of(config), limits, intake, disk.full))
+    for name, session in sessions.items():
+        session.spooled = partial(spooling.state, name)
+    return spooling
 
 
 def _disk(config: Config) -> Disk:

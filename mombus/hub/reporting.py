@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 
+_NOTHING = {"per_minute": 0, "total": 0, "last": None, "state": "", "reason": None}
+
 
 def system_row(session: Session, probe: Probe, status: Status | None, flows: Flows) -> dict[str, Any]:
     """One system: how it is and why, when it last said something, how much goes in and out per minute."""
@@ -56,21 +58,31 @@ def _sum(flows: Mapping[tuple[str, str], Flow], system: str, now: datetime) -> i
     return sum(flow.rate.per_minute(now) for (_, name), flow in flows.items() if name == system)
 
 
-def flow_rows(config: Config, flows: Flows, waiting: Iterable[Group]) -> list[dict[str, Any]]:
-    """One row per declared handover, and per flow that was seen without one (requests, replies, signals)."""
+def outgoing_rows(flows: Flows) -> list[dict[str, Any]]:
+    """What went where by way of this hub."""
+    return [{"object": name, "target": target, **_flow(flow)} for (name, target), flow in flows.outgoing.items()]
+
+
+def flow_rows(
+    config: Config, flows: Flows, outgoing: Mapping[tuple[str, str], Mapping[str, Any]], waiting: Iterable[Group]
+) -> list[dict[str, Any]]:
+    """One row per declared handover, and per flow that was seen without one (requests, replies, signals).
+
+    `outgoing` is by object and target what went there by way of all hubs, as `outgoing_rows`.
+    """
     owner = {ownership.object: ownership.owner for ownership in config.objects}
     declared = {(route.object, target): None for route in config.routes for target in route.to}
     stuck: dict[tuple[str, str], int] = {}
     for group in waiting:
         stuck[group.object, group.target] = stuck.get((group.object, group.target), 0) + group.count
-    shown = {**declared, **dict.fromkeys(flows.outgoing)}
+    shown = {**declared, **dict.fromkeys(outgoing)}
     rows = [
-        _flow_row(name, _sender(owner.get(name), target), target, flows.outgoing.get((name, target)), stuck)
+        _flow_row(name, _sender(owner.get(name), target), target, outgoing.get((name, target)), stuck)
         for name, target in shown
     ]
     routed = {name for name, _ in shown}
     rows += [
-        _flow_row(name, source, None, flow, stuck)
+        _flow_row(name, source, None, _flow(flow), stuck)
         for (name, source), flow in flows.incoming.items()
         if name not in routed
     ]
@@ -83,24 +95,29 @@ def _sender(owner: str | None, target: str) -> str:
 
 
 def _flow_row(
-    object: str, source: str, target: str | None, flow: Flow | None, stuck: Mapping[tuple[str, str], int]
-) -> dict[str, Any]:
-    now = datetime.now(UTC)
+    object: str, source: str, target: str | None, flow: Mapping[str, Any] | None,
+    stuck: Mapping[tuple[str, str], int],
+) -> dict[str, Any]:  # fmt: skip
     return {
-        "object": object, "source": source, "target": target,
-        "per_minute": flow.rate.per_minute(now) if flow else 0, "total": flow.rate.total if flow else 0,
-        "last": _iso(flow.last) if flow else None, "state": flow.state if flow else "",
-        "reason": flow.reason if flow else None, "waiting": stuck.get((object, target or ""), 0),
+        **(flow or _NOTHING), "object": object, "source": source, "target": target,
+        "waiting": stuck.get((object, target or ""), 0),
     }  # fmt: skip
 
 
-def message_rows(flows: Flows) -> list[dict[str, Any]]:
-    """The last messages, newest first, with how they went."""
+def _flow(flow: Flow) -> dict[str, Any]:
+    return {
+        "per_minute": flow.rate.per_minute(datetime.now(UTC)), "total": flow.rate.total, "last": _iso(flow.last),
+        "state": flow.state, "reason": flow.reason,
+    }  # fmt: skip
+
+
+def message_rows(flows: Flows, arrivals: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """The last messages, newest first, with how they went: `arrivals` is message id → target → state."""
     return [
         {
             "at": seen.at.isoformat(), "id": seen.message_id, "object": seen.object, "verb": seen.verb,
             "key": shown_key(seen.object, seen.key), "source": seen.source, "lane": seen.lane,
-            "arrivals": dict(flows.arrivals.get(seen.message_id, {})),
+            "arrivals": dict(arrivals.get(seen.message_id, {})),
         }
         for seen in list(flows.last)[: -SHOWN - 1 : -1]
     ]  # fmt: skip
@@ -108,15 +125,14 @@ def message_rows(flows: Flows) -> list[dict[str, Any]]:
 
 def trouble(
     systems: Sequence[Mapping[str, Any]], waiting: Sequence[Cause], *, broker: str | None, disagreements: int,
-    kept: int, storage: Sequence[str], answers: Mapping[str, str | None],
-    notices: Sequence[str] = (),
+    kept: int, hubs: Sequence[str], answers: Mapping[str, str | None],
 ) -> list[str]:  # fmt: skip
     """What a person should look at, one sentence for each cause, the worst first.
 
-    `answers`: who answers for each object.
+    `hubs`: what there is about the hubs, their disks and spools. `answers`: who answers for each object.
     """
     lines = [f"the broker: {broker}"] if broker else []
-    lines += [*storage, *notices]
+    lines += hubs
     lines += [f"{row['name']} is {row['health']}: {row['reason']}" for row in systems if row["health"] != "ok"]
     lines += [row["door"]["trouble"] for row in systems if row["door"] and row["door"]["trouble"]]
     lines += [line for cause in waiting if (line := waits.trouble(cause, answers))]

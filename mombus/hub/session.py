@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from connectors.connector import Connector
+    from mombus.bus.spool import SpoolState
     from mombus.web.doorkeeper import Doorkeeper
 
 PROBE_S = 1.0
@@ -35,8 +36,10 @@ class Session:
 
     `condition` and `reason` are what people see; `since` is when the condition began, `last_data` when it last said
     something. `doorkeeper` is who lets it in, where it comes to us. `left` is how often it had been opened when another
-    hub got it.
+    hub got it. `spooled` tells of its spool if that holds or has lost anything; `apart`: this is in another process.
     """
+
+    apart = False
 
     def __init__(self, system: str, kind: str, connector: Connector) -> None:
         self.system = system
@@ -48,6 +51,7 @@ class Session:
         self.since = datetime.now(UTC)
         self.last_data: datetime | None = None
         self.doorkeeper: Doorkeeper | None = None
+        self.spooled: Callable[[], SpoolState | None] = lambda: None
         self.resumed = asyncio.Event()
         self._lock = asyncio.Lock()
         self._opened = 0
@@ -106,6 +110,15 @@ class Session:
         """How it goes at its door, as `Doorkeeper.status`; None for a system that doesn't come to us."""
         return self.doorkeeper.status() if self.doorkeeper else None
 
+    def spool(self) -> Mapping[str, Any] | None:
+        """How its spool is, as `SpoolState.said`; None if that holds and has lost nothing."""
+        state = self.spooled()
+        return state.said() if state is not None else None
+
+    def disk(self) -> str | None:
+        """What people should know of the disk of its process, if that is another one than the hub's."""
+        return None
+
     async def said(self) -> dict[str, Any]:
         """How it is, as it is told to another process."""
         probe = await self.probe()
@@ -113,7 +126,7 @@ class Session:
         return {
             "condition": self.condition, "reason": self.reason or probe.reason,
             "last_data": heard.isoformat() if heard else None, "health": probe.health,
-            "door": self.door(),
+            "door": self.door(), "spool": self.spool(),
         }  # fmt: skip
 
 

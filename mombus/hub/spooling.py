@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mombus.bus.spool import Spool
+from mombus.config.size import Size
 from mombus.journal.journal import Journal
-from mombus.journal.spooled import spool_metadata
+from mombus.journal.spooled import its_place, spool_metadata
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -23,10 +25,14 @@ FILE = "spool.sqlite"
 
 
 class Spooling:
-    """Takes in what systems say, by way of their spools. It is asked as the intake behind it is."""
+    """Takes in what systems say, by way of their spools. It is asked as the intake behind it is.
 
-    def __init__(self, spools: Mapping[str, Spool]) -> None:
+    `place` is the id of what they are kept in, wherever that is moved.
+    """
+
+    def __init__(self, spools: Mapping[str, Spool], place: str) -> None:
         self._spools = spools
+        self.place = place
 
     async def accept(self, system: str, item: Item, term: Term | None = None) -> Sequence[Outcome]:
         """As `Spool.accept`."""
@@ -42,7 +48,16 @@ class Spooling:
 
     def states(self) -> Sequence[SpoolState]:
         """How the spools are that hold or have lost anything."""
-        return [state for spool in self._spools.values() if (state := spool.state).items or state.lost]
+        return [state for system in self._spools if (state := self.state(system)) is not None]
+
+    def state(self, system: str) -> SpoolState | None:
+        """How a system's spool is; None if it holds and has lost nothing."""
+        state = self._spools[system].state
+        return state if state.items or state.lost else None
+
+    def kept(self) -> int:
+        """How many items are in the spools."""
+        return sum(spool.state.items for spool in self._spools.values())
 
 
 @asynccontextmanager
@@ -64,6 +79,25 @@ async def open_spools(
         }  # fmt: skip
         for spool in spools.values():
             await spool.open()
-        yield Spooling(spools)
+        yield Spooling(spools, await journal.write(its_place))
     finally:
         await journal.close()
+
+
+def lost_line(spool: Mapping[str, Any]) -> str:
+    """What a spool has lost, as `SpoolState.said` tells it, in a sentence without the system."""
+    lost = spool["lost"]
+    since = datetime.fromisoformat(lost["since"])
+    return (
+        f"{lost['count']} values lost since {since.astimezone():%H:%M:%S} ({lost['reason']}): "
+        "let the bus store again, or give the system a larger `spool`"
+    )
+
+
+def kept_line(spool: Mapping[str, Any]) -> str:
+    """What a spool holds, as `SpoolState.said` tells it, in a sentence without the system."""
+    since = f" since {datetime.fromisoformat(spool['since']).astimezone():%H:%M:%S}" if spool["since"] else ""
+    return (
+        f"{spool['items']} items ({Size(spool['bytes'])} of {Size(spool['limit'])}) wait on disk{since}: "
+        f"{spool['reason']}"
+    )

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mombus.journal import leases
 from mombus.journal.journal import Journal
-from mombus.journal.leases import Held, LeaseLost, Peer
+from mombus.journal.leases import Held, LeaseLost, Peer, Presence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -119,16 +119,18 @@ class View(NamedTuple):
 class Leaseholder:
     """Takes this hub's fair share of the duties' leases and does each duty as long as it has its lease.
 
-    A duty gets its lease, returns soon after `ending` is set, and is cancelled when the lease is lost. `address` is
-    where the hub's pages are, `plan` a digest of its configuration: hubs that share a journal must run the same.
+    A duty gets its lease, returns soon after `ending` is set, and is cancelled when the lease is lost. `said` is what
+    the other hubs are told of this one, `kept` how many items are in its spools.
     """
 
-    def __init__(self, journal: Journal, duties: Mapping[str, Duty], *, address: str, plan: str) -> None:
+    def __init__(
+        self, journal: Journal, duties: Mapping[str, Duty], *, said: Presence, kept: Callable[[], int] = lambda: 0
+    ) -> None:
         self.hub = uuid4().hex[:12]
+        self.said = said
         self._journal = journal
         self._duties = duties
-        self._address = address
-        self._plan = plan
+        self._kept = kept
         self._until = 0.0
         self._mine: dict[str, Lease] = {}
         self._handing: set[asyncio.Task[None]] = set()
@@ -138,12 +140,17 @@ class Leaseholder:
     @property
     def peers(self) -> Sequence[Peer]:
         """The hubs that live, this one included, as of the last look."""
-        return self._view.hubs
+        return [peer for peer in self._view.hubs if peer.live]
 
     @property
-    def differing(self) -> list[str]:
-        """The addresses of hubs that run another configuration."""
-        return [peer.address for peer in self._view.hubs if peer.plan != self._plan]
+    def silent(self) -> Sequence[Peer]:
+        """The hubs that ended without a word, as of the last look."""
+        return [peer for peer in self._view.hubs if not peer.live]
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The leases this hub has."""
+        return sorted(self._mine)
 
     def has(self, name: str) -> bool:
         """True while this hub has the lease."""
@@ -153,7 +160,7 @@ class Leaseholder:
         """The hubs that have these leases now."""
         view = await self._journal.read(_view)
         found = {one.hub for one in view.standing if one.name in names and one.live}
-        return [peer for peer in view.hubs if peer.hub in found]
+        return [peer for peer in view.hubs if peer.live and peer.hub in found]
 
     async def run(self) -> None:
         """Renew, take and hand over until cancelled; then break off what is left."""
@@ -195,12 +202,12 @@ class Leaseholder:
             self._give()
 
     def _renewed(self, connection: Connection) -> View:
-        leases.renew(connection, self.hub, self._address, self._plan, list(self._mine), TTL_S)
+        leases.renew(connection, self.hub, self.said, self._kept(), list(self._mine), TTL_S)
         return _view(connection)
 
     def _share(self) -> int:
         """How many leases are this hub's fair share, rounded up."""
-        return -(-len(self._duties) // max(1, len(self._view.hubs)))
+        return -(-len(self._duties) // max(1, len(self.peers)))
 
     async def _take(self) -> None:
         held = {one.name: one for one in self._view.standing}
@@ -284,4 +291,4 @@ def _was_let_go(name: str, standing: Sequence[Held]) -> bool:
 
 
 def _view(connection: Connection) -> View:
-    return View(leases.standing(connection), leases.living(connection))
+    return View(leases.standing(connection), leases.known(connection))

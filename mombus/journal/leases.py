@@ -7,16 +7,33 @@ transaction and keeps the row from changing until that has ended: after a taking
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, Float, String, Table, Text, cast, delete, extract, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Integer,
+    String,
+    Table,
+    Text,
+    cast,
+    delete,
+    extract,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from mombus.journal.databases import alone
 from mombus.journal.tables import metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
     from sqlalchemy.sql import ColumnElement
@@ -27,7 +44,7 @@ VOID = -1.0
 """The expiry of one that ran out before the system was shared out in another way."""
 
 FORGOTTEN_S = 86_400
-"""How long a hub that was killed is remembered."""
+"""How long a hub that was killed is remembered, if nothing is in its spools."""
 
 leases = Table(
     "leases", metadata,
@@ -42,9 +59,33 @@ hubs = Table(
     Column("hub", String(64), primary_key=True),
     Column("address", Text, nullable=False),
     Column("plan", String(64), nullable=False),
+    Column("routes", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("place", String(64), nullable=False),
+    Column("kept", Integer, nullable=False),
+    Column("since", Float(53), nullable=False),
+    Column("heard", Float(53), nullable=False),
     Column("expires", Float(53), nullable=False),
 )  # fmt: skip
-"""The hubs that live: where their pages are, and a digest of the configuration they run."""
+"""The hubs that live, and those that ended without a word: what each said of itself last, since when and at what time.
+
+`kept` is how many items are in its spools, `place` the id of the disk they are on: a hub that starts there takes the
+place of the one that died. One with nothing in its spools is forgotten by and by.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """What a hub says of itself to the others: where its pages are, and digests of the configuration it runs.
+
+    `plan` is all that hubs must agree on, `routes` what each target gets, by target.
+    """
+
+    address: str
+    plan: str
+    routes: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+    place: str = ""
 
 
 class LeaseLost(RuntimeError):  # noqa: N818 - a fact to act on
@@ -62,22 +103,27 @@ class Held(NamedTuple):
 
 
 class Peer(NamedTuple):
-    """A hub that lives."""
+    """A hub that lives, or ended without a word: what it said last, since when it ran and when it was heard."""
 
     hub: str
-    address: str
-    plan: str
+    said: Presence
+    kept: int
+    since: datetime
+    heard: datetime
+    live: bool
 
 
 def renew(  # noqa: PLR0917 - one row
-    connection: Connection, hub: str, address: str, plan: str, names: Collection[str], ttl_s: float
+    connection: Connection, hub: str, me: Presence, kept: int, names: Collection[str], ttl_s: float
 ) -> None:  # fmt: skip
     """Say that the hub lives, and renew those of its leases under which it works."""
-    connection.execute(delete(hubs).where(hubs.c.expires < _now() - FORGOTTEN_S))
-    row = {"hub": hub, "address": address, "plan": plan, "expires": _now() + ttl_s}
-    connection.execute(
-        insert(hubs).values(**row).on_conflict_do_update(index_elements=["hub"], set_=row)
-    )  # fmt: skip
+    h, now = hubs.c, _now()
+    came_back = (h.place == me.place) & (h.place != "") & (h.hub != hub)
+    forgotten = (h.kept == 0) & (h.heard < now - FORGOTTEN_S)
+    connection.execute(delete(hubs).where(h.expires <= now, came_back | forgotten))
+    said = {**asdict(me), "routes": json.dumps(dict(me.routes)), "kept": kept, "heard": now, "expires": now + ttl_s}
+    row = insert(hubs).values(hub=hub, since=now, **said)
+    connection.execute(row.on_conflict_do_update(index_elements=["hub"], set_=said))
     connection.execute(
         update(leases)
         .where(leases.c.hub == hub, leases.c.name.in_(names), leases.c.expires > OVER)
@@ -133,11 +179,19 @@ def standing(connection: Connection) -> Sequence[Held]:
     return [Held(*row) for row in rows]
 
 
-def living(connection: Connection) -> Sequence[Peer]:
-    """The hubs that live."""
+def known(connection: Connection) -> Sequence[Peer]:
+    """The hubs that live, and those that ended without a word."""
     h = hubs.c
-    rows = connection.execute(select(h.hub, h.address, h.plan).where(h.expires > _now()).order_by(h.hub))
-    return [Peer(*row) for row in rows]
+    rows = connection.execute(select(hubs, (h.expires > _now()).label("live")).order_by(h.hub))
+    return [_peer(row) for row in rows]
+
+
+def _peer(row: Any) -> Peer:
+    said = Presence(
+        address=row.address, plan=row.plan, routes=json.loads(row.routes), version=row.version, place=row.place
+    )  # fmt: skip
+    since, heard = (datetime.fromtimestamp(at, UTC) for at in (row.since, row.heard))
+    return Peer(row.hub, said, row.kept, since, heard, row.live)
 
 
 def exclude(one: str, other: str) -> bool:

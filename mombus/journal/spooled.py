@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
 
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, delete, func, select
 
@@ -33,6 +34,10 @@ spooled = Table(
 )  # fmt: skip
 """`gap`: the item says what was lost at its place, because nothing more could be kept. `term`: the number of the one in
 which it was read, 0 for what nobody reads, or when one hub reads everything."""
+
+
+place = Table("place", spool_metadata, Column("id", String(64), primary_key=True))
+"""What this database is called, wherever it is moved."""
 
 
 class Kept(NamedTuple):
@@ -94,6 +99,15 @@ def take(connection: Connection, numbers: Sequence[int]) -> None:
     """These are stored elsewhere now."""
     for start in range(0, len(numbers), CHUNK):
         connection.execute(delete(spooled).where(spooled.c.number.in_(list(numbers[start : start + CHUNK]))))
+
+
+def its_place(connection: Connection) -> str:
+    """The id of this database, made when there is none."""
+    found: str | None = connection.execute(select(place.c.id)).scalar()
+    if found is None:
+        found = uuid4().hex
+        connection.execute(place.insert().values(id=found))
+    return found
 
 
 def usage(connection: Connection, system: str) -> Usage:

@@ -19,8 +19,8 @@ class Desk(Protocol):
     """
 
     async def status(self) -> Mapping[str, Any]:
-        """`at`, `site`, `systems`, `flows`, `messages`, as `waiting` what waits by cause, as `trouble` what a person
-        should look at."""
+        """`at`, `site`, `hubs`, `systems`, `flows`, `messages`, as `waiting` what waits by cause, as `trouble` what a
+        person should look at."""
 
     async def ready(self) -> Mapping[str, str]:
         """Every dependency that isn't ready, with its reason; empty when the hub can do its work."""

@@ -132,7 +132,7 @@ async def test_a_flood_of_calls_is_bounded_and_keeps_nobody_else_out(plant, monk
     begun, go_on = [], asyncio.Event()
     accept = plant.hub.desk._intake.accept
 
-    async def slow(system: str, item: Item) -> Any:
+    async def slow(system: str, item: Item, _term: Any) -> Any:
         if system == OTHER:
             begun.append(item)
             await go_on.wait()

@@ -22,6 +22,7 @@ from mombus.hub.apart.far_intake import FarIntake
 from mombus.hub.apart.remote import remote as make_remote
 from mombus.hub.hub import open_hub
 from mombus.hub.parts import EVERYTHING, Parts, PartsError, parse_parts
+from mombus.hub.store.gate import Gate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -127,6 +128,25 @@ async def test_what_one_part_says_is_delivered_by_another_to_a_third(tmp_path, m
 async def _is(hub: Any, system: str, health: str, words: str) -> bool:
     rows = {row["name"]: row for row in (await hub.desk.status())["systems"]}
     return rows[system]["health"] == health and words in rows[system]["reason"]
+
+
+async def test_what_is_on_the_disk_of_a_part_is_in_the_hubs_status(tmp_path, monkeypatch):
+    monkeypatch.setattr(Gate, "_shut", lambda _: "the hub's disk is full")
+    async with (
+        apart(tmp_path, monkeypatch, Asker(), Asker()) as plant,
+        open_hub(plant.config, parts=DELIVERY) as hub,
+        open_hub(plant.config, parts=connectors("erp")),
+    ):
+        await plant.erp.to_say.put(Item(messages=(order("PO-1"),)))
+
+        async def told() -> bool:
+            status = await hub.desk.status()
+            spools = status["hubs"][0]["spools"]
+            return any(line.startswith("erp, in its own process: 1 items (") for line in status["trouble"]) and [
+                (spool["system"], spool["items"], spool["apart"], spool["reason"]) for spool in spools
+            ] == [("erp", 1, True, "the hub's disk is full")]
+
+        await until(told, 30)
 
 
 async def test_a_get_is_answered_by_a_system_of_another_part(tmp_path, monkeypatch):

@@ -76,7 +76,7 @@ async def test_a_command_finds_the_hub_that_has_the_system(
         assert "another hub has 'mes'" in (await asked(bus, "do", skip(ids[0]), hub=other))["error"]
         for id in ids:
             assert await asked(bus, "do", skip(id)) == {"result": {"ok": True, "text": "skipped"}}
-        rows = {row["name"]: row for row in (await asked(bus, "systems", hub=other))["result"]}
+        rows = {row["name"]: row for row in (await asked(bus, "own", hub=other))["result"]["systems"]}
         assert (rows["mes"]["health"], rows["mes"]["reason"]) == ("elsewhere", "another hub has it")
         rows = {row["name"]: row for row in (await asked(bus, "status"))["result"]["systems"]}
         assert {row["health"] for row in rows.values()} == {"ok"}

@@ -15,7 +15,7 @@ from sqlalchemy import literal, text
 from mombus.journal import leaseholder, leases
 from mombus.journal.journal import Journal
 from mombus.journal.leaseholder import FencedJournal, Lease, Leaseholder
-from mombus.journal.leases import LeaseLost
+from mombus.journal.leases import LeaseLost, Presence
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -54,7 +54,7 @@ class Hub:
         self.hold = asyncio.Event()
         self.hold.set()
         duties = dict.fromkeys(NAMES, self._do)
-        self.holder = Leaseholder(journal, duties, address=f"http://{id(self)}", plan=plan)
+        self.holder = Leaseholder(journal, duties, said=Presence(address=f"http://{id(self)}", plan=plan))
         self.running = asyncio.create_task(self.holder.run())
 
     async def _do(self, lease: Lease) -> None:
@@ -213,7 +213,7 @@ def wait_until(look: Callable[[], object]) -> None:
 async def test_hubs_with_another_configuration_are_named(postgresql):
     async with several(postgresql, 1) as hubs:
         hubs.append(Hub(await Journal.open(postgresql), plan="q"))
-        await until(lambda: hubs[0].holder.differing and hubs[1].holder.differing)
+        await until(lambda: all({peer.said.plan for peer in hub.holder.peers} == {"p", "q"} for hub in hubs))
 
 
 async def test_what_is_broken_off_to_be_handed_over_runs_out_and_is_read_back_once_it_is_calm(

@@ -13,6 +13,7 @@ from mombus.journal import deliveries, leases, replays, sharding
 from mombus.journal.deliveries import starts
 from mombus.journal.inboxes import inboxes_of
 from mombus.journal.journal import Journal
+from mombus.journal.leases import Presence
 from mombus.journal.replays import Manner, Progress, Replay
 from mombus.journal.upsert import upsert
 
@@ -93,7 +94,7 @@ async def test_nobody_has_the_whole_and_a_shard_at_the_same_time(postgresql: str
     await journal.write(lambda c: leases.let_go(c, "a", "erp", 1))
     assert await take("b", "erp:3", ttl_s=0.0) == 1
     assert await take("a", "erp") == 2, "the shard's lease ran out"
-    await journal.write(lambda c: leases.renew(c, "b", "http://b", "p", ["erp:3"], 60.0))
+    await journal.write(lambda c: leases.renew(c, "b", Presence(address="http://b", plan="p"), 0, ["erp:3"], 60.0))
     held = {one.name: one.live for one in await journal.read(leases.standing)}
     assert held == {"erp": True, "erp-2:3": True, "erp:3": False}, "it is over for good"
     await journal.close()

@@ -165,23 +165,35 @@ def remote(client: Client, site: str, system: str, here: Connector) -> Remote:
 class RemoteSession(Session):
     """The connection of such a system: how it is, is what its process says."""
 
+    apart = True
+
     def __init__(self, system: str, kind: str, connector: Remote) -> None:
         super().__init__(system, kind, connector)
         self._remote = connector
         self.reason = "nobody has said yet that it runs it"
-        self._door: Mapping[str, Any] | None = None
+        self._told: Told | None = None
 
     async def probe(self) -> Probe:
         """Ask its process."""
         said = await self._remote.said()
         self.mark(said.condition, "" if said.condition is Condition.OK else said.reason)
         self.last_data = said.last_data or self.last_data
-        self._door = said.door.model_dump() if said.door else None
+        self._told = said
         return Probe(said.health, said.reason, self.last_data)
 
     def door(self) -> Mapping[str, Any] | None:
         """What its process said of it last."""
-        return self._door
+        return self._told.door.model_dump() if self._told and self._told.door else None
+
+    def spool(self) -> Mapping[str, Any] | None:
+        """As its process said last."""
+        if self._told is None or self._told.spool is None:
+            return None
+        return {"system": self.system, **self._told.spool.model_dump(mode="json")}
+
+    def disk(self) -> str | None:
+        """As its process said last."""
+        return self._told.disk if self._told else None
 
     async def resume(self) -> None:
         """Tell its process. Raises NotConnected, OutcomeUnknown."""

@@ -13,7 +13,7 @@ from mombus.hub.apart.carrying import failure, pack_answers, pack_messages, unpa
 from mombus.hub.session import reconnecting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from nats.aio.client import Client
 
@@ -26,10 +26,15 @@ class Serving:
 
     A hub that gave up waiting may ask about a message that is still being written here: then neither "it is there" nor
     "it isn't" is true, and writing it again could do it twice. So such a question is answered with OutcomeUnknown.
+    `disk` tells what people should know of the disk of this process.
     """
 
-    def __init__(self, client: Client, site: str, sessions: Mapping[str, Session]) -> None:
+    def __init__(
+        self, client: Client, site: str, sessions: Mapping[str, Session],
+        disk: Callable[[], str | None] = lambda: None,
+    ) -> None:  # fmt: skip
         self._sessions = sessions
+        self._disk = disk
         self._connects = {name: reconnecting(session) for name, session in sessions.items()}
         self._writing: set[tuple[str, str]] = set()
         self._answerer = Answerer(client, connectors_base(site), self._answer)
@@ -51,7 +56,7 @@ class Serving:
                     await self._connects[call.system]()
                     return b""
                 case "probe":
-                    return json.dumps(await session.said()).encode()
+                    return json.dumps({**await session.said(), "disk": self._disk()}).encode()
                 case "resume":
                     await session.resume()
                     return b""

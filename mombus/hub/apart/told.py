@@ -26,6 +26,25 @@ class ToldOfDoor(BaseModel):
     trouble: str | None = Field(max_length=MOST_TEXT)
 
 
+class ToldOfLosses(BaseModel):
+    """What a spool lost, because no more could be kept."""
+
+    count: int | None
+    since: AwareDatetime
+    reason: str = Field(max_length=MOST_TEXT)
+
+
+class ToldOfSpool(BaseModel):
+    """How its spool is, as `SpoolState.said`."""
+
+    items: int
+    bytes: int
+    limit: int
+    since: AwareDatetime | None
+    reason: str = Field(max_length=MOST_TEXT)
+    lost: ToldOfLosses | None
+
+
 class Told(BaseModel):
     """What a process says of its system: as `Session.said`, and no more than that, since it may be anybody's."""
 
@@ -34,6 +53,8 @@ class Told(BaseModel):
     last_data: AwareDatetime | None = None
     health: Health
     door: ToldOfDoor | None = None
+    spool: ToldOfSpool | None = None
+    disk: str | None = Field(None, max_length=MOST_TEXT)
 
 
 def down(reason: str) -> Told:

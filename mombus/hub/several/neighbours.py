@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from mombus.bus.commands import listen, pass_on
-from mombus.hub.several.shards import together
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 STATUS_S = 2.0
 """How long another hub may take to say how its systems are."""
-ELSEWHERE = "elsewhere"
 READ_ANYWHERE = frozenset({"waiting", "causes", "audit"})
 """Commands about a target that any hub answers from the journal."""
 
@@ -37,6 +36,8 @@ class Neighbours:
         self._site = site
         self._sharing = sharing
         self._holder = sharing.holder
+        self._unheard: dict[str, datetime] = {}
+        """Since when those that live don't answer."""
 
     @property
     def hub(self) -> str:
@@ -54,21 +55,29 @@ class Neighbours:
         await listening(answer=partial(self._answer, answer))
         await listening(answer=answer, hub=self.hub)
 
-    async def systems(self, own: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The systems, each as the hubs see it that have it or some of its shards; `hub` is where others are."""
+    @property
+    def leases(self) -> Sequence[str]:
+        """The leases this hub has."""
+        return self._holder.names
+
+    async def overviews(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """What every other hub tells of itself; and those that don't answer, since when and why."""
         others = [peer for peer in self._holder.peers if peer.hub != self._holder.hub]
-        found = await asyncio.gather(*map(self._systems_of, others))
-        theirs: dict[str, list[dict[str, Any]]] = {}
-        for row in (row for rows in found for row in rows):
-            theirs.setdefault(row["name"], []).append(row)
-        return [_seen(row, theirs.get(row["name"], [])) for row in own]
+        found = await asyncio.gather(*map(self._overview, others))
+        silent = [_silent(peer, peer.heard, "it ended without a word") for peer in self._holder.silent]
+        return [one for one in found if "answers" not in one], [one for one in found if "answers" in one] + silent
 
     def trouble(self) -> list[str]:
-        """What is wrong among the hubs."""
+        """What is wrong among the hubs, as of the last look at the journal."""
+        mine = self._holder.said
+        others = [peer.said for peer in self._holder.peers]
         return [
-            f"the hub at {address} runs another configuration: give all hubs the same"
-            for address in self._holder.differing
-        ]
+            f"the hub at {said.address} runs another configuration: give all hubs the same"
+            for said in others if said.plan != mine.plan
+        ] + [
+            f"the hub at {said.address} runs mombus {said.version}, this one {mine.version}: bring all to one release"
+            for said in others if said.version != mine.version
+        ]  # fmt: skip
 
     async def _answer(self, here: Answer, name: str, question: Mapping[str, Any]) -> Any:
         """Answer, or pass it on. Raises ValueError with the other hub's refusal."""
@@ -85,23 +94,25 @@ class Neighbours:
             return await here(name, question)
         return answers[-1]
 
-    async def _systems_of(self, peer: Peer) -> list[dict[str, Any]]:
+    async def _overview(self, peer: Peer) -> dict[str, Any]:
         try:
-            rows: list[dict[str, Any]] = await pass_on(
-                self._bus, site=self._site, name="systems", question={}, hub=peer.hub, within_s=STATUS_S
+            told: dict[str, Any] = await pass_on(
+                self._bus, site=self._site, name="own", question={}, hub=peer.hub, within_s=STATUS_S
             )  # fmt: skip
         except ValueError as error:
-            log.warning("a hub doesn't say how it is", hub=peer.address, reason=str(error))
-            return []
-        return [row | {"hub": peer.address} for row in rows if row["health"] != ELSEWHERE]
+            since = self._unheard.setdefault(peer.hub, datetime.now(UTC))
+            log.warning("a hub doesn't say how it is", hub=peer.said.address, reason=str(error))
+            return _silent(peer, since, str(error))
+        self._unheard.pop(peer.hub, None)
+        return told
 
 
-def _seen(own: dict[str, Any], theirs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One system as it is on this hub and on others: all together if it is in shards, else as who has it sees it."""
-    here = [own] if own["health"] != ELSEWHERE else []
-    if not theirs or (here and "shards" not in own):
-        return own
-    return together([*here, *theirs]) if "shards" in own else theirs[0]
+def _silent(peer: Peer, heard: datetime, reason: str) -> dict[str, Any]:
+    """A hub that doesn't answer, as the others tell it; `heard` is when it last did."""
+    return {
+        "answers": False, "address": peer.said.address, "since": peer.since.isoformat(), "heard": heard.isoformat(),
+        "version": peer.said.version, "kept": peer.kept, "reason": reason,
+    }  # fmt: skip
 
 
 def _about(question: Mapping[str, Any]) -> str | None:

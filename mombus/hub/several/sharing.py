@@ -15,10 +15,12 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from mombus import __version__
 from mombus.delivery.breaking import break_off
 from mombus.hub.reading import FINISH_S
 from mombus.journal.inboxes import system_of
 from mombus.journal.leaseholder import Leaseholder
+from mombus.journal.leases import Presence
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config, System
     from mombus.hub.connecting import Connecting
     from mombus.hub.handovers import Handovers
+    from mombus.hub.spooling import Spooling
     from mombus.journal.journal import Journal
     from mombus.journal.leaseholder import Duty, Lease
 
@@ -39,8 +42,9 @@ class Sharing:
     """This hub's share of the work. `holder` has its leases."""
 
     def __init__(
-        self, config: Config, journal: Journal, *, handovers: Handovers, connecting: Connecting, address: str
-    ) -> None:
+        self, config: Config, journal: Journal, *, handovers: Handovers, connecting: Connecting, spooling: Spooling,
+        address: str,
+    ) -> None:  # fmt: skip
         self._systems = list(config.systems)
         self._handovers = handovers
         self._connecting = connecting
@@ -50,7 +54,8 @@ class Sharing:
         for system in config.systems.values():
             duties.update(self._duties(system))
         duties[HOUSE] = self._keep_house
-        self.holder = Leaseholder(journal, duties, address=address, plan=plan(config))
+        said = Presence(address=address, plan=plan(config), version=__version__, place=spooling.place)
+        self.holder = Leaseholder(journal, duties, said=said, kept=spooling.kept)
 
     def _duties(self, system: System) -> dict[str, Duty]:
         name = system.name

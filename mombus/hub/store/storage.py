@@ -11,11 +11,10 @@ from mombus.bus.room import Room, make_room
 from mombus.config.size import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Coroutine, Mapping
 
     from nats.js import JetStreamContext
 
-    from mombus.bus.spool import SpoolState
     from mombus.hub.store.belonging import Belonging
     from mombus.hub.store.disk import Disk
 
@@ -25,13 +24,10 @@ log = structlog.get_logger()
 
 
 class Storage:
-    """The disk, the room in MOM, whether journal and broker belong together, and the spools.
-
-    `spools` tells of those that hold or have lost anything."""
+    """The disk, the room in MOM, and whether journal and broker belong together."""
 
     def __init__(self, disk: Disk, js: JetStreamContext, belonging: Belonging) -> None:
         self.disk = disk
-        self.spools: Callable[[], Sequence[SpoolState]] = list
         self._js = js
         self._belonging = belonging
         self._room = Room(0, -1)
@@ -47,11 +43,8 @@ class Storage:
 
     def trouble(self) -> list[str]:
         """One sentence each, the worst first."""
-        states = self.spools()
-        lines = losses(states)
-        lines += [f"{where}: {reason}" for where, reason in self.wrong().items()]
-        lines += [f"disk: {warning}"] if (warning := self.disk.warning()) else []
-        return lines + [_kept(state) for state in states if state.items]
+        lines = [f"{where}: {reason}" for where, reason in self.wrong().items()]
+        return lines + ([f"disk: {warning}"] if (warning := self.disk.warning()) else [])
 
     def _full(self) -> str | None:
         if not self._room.full:
@@ -74,25 +67,3 @@ class Storage:
                 if self._room.dropped:
                     log.warning("MOM is nearly full: the oldest made room", messages=self._room.dropped)
             await asyncio.sleep(SOON_S if self._room.dropped else EVERY_S)
-
-
-def losses(states: Sequence[SpoolState]) -> list[str]:
-    """What these spools have lost, one sentence each."""
-    return [_lost(state) for state in states if state.lost]
-
-
-def _lost(state: SpoolState) -> str:
-    gap = state.lost
-    assert gap is not None  # noqa: S101 - asked for only then
-    return (
-        f"{state.system}: {gap.lost} values lost since {gap.since.astimezone():%H:%M:%S} ({gap.reason}): "
-        "let the bus store again, or give the system a larger `spool`"
-    )
-
-
-def _kept(state: SpoolState) -> str:
-    since = f" since {state.since.astimezone():%H:%M:%S}" if state.since else ""
-    return (
-        f"{state.system}: {state.items} items ({Size(state.size)} of {Size(state.limit)}) wait on disk{since}: "
-        f"{state.reason}"
-    )

@@ -1,0 +1,178 @@
+"""Any of several hubs shows the whole: what each has, its disk and spools, every flow, and who doesn't answer."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import httpx
+import pytest
+from hub_plant import Asker, config, order, until, wire
+from own_broker import broker
+from sqlalchemy import text
+from test_sharing import held
+
+from connectors.connector import Item
+from mombus.bus.connection import connect
+from mombus.bus.errors import NotReachable
+from mombus.config.model import Bus, Http, Route
+from mombus.hub.apart.far_desk import FarDesk
+from mombus.hub.hub import Hub, open_hub
+from mombus.hub.several import neighbours, whole
+from mombus.hub.several.sharing import HOUSE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from mombus.bus.connection import Bus as Connection
+
+
+class Plant(NamedTuple):
+    """Two hubs; `other` of them hasn't got mes."""
+
+    stack: AsyncExitStack
+    bus: Connection
+    erp: Asker
+    mes: Asker
+    here: Hub
+    other: Hub
+
+
+@pytest.fixture
+async def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: str) -> AsyncIterator[Plant]:
+    async with opened(tmp_path, monkeypatch, postgresql) as plant:
+        yield plant
+
+
+@asynccontextmanager
+async def opened(folder: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> AsyncIterator[Plant]:
+    erp, mes = Asker(), Asker()
+    wire(monkeypatch, {"erp": erp, "mes": mes})
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(broker(folder / "nats"))
+        bus = await stack.enter_async_context(connect(url))
+        hubs = []
+        for name in ("a", "b"):
+            settings = config(
+                folder, "erp", "mes", owns={"production_order": "erp"}, http=Http(port=0),
+                bus=Bus(broker=url, store=store, folder=folder / name),
+                routes=(Route(object="production_order", to=("mes",), start="snapshot"),),
+            )  # fmt: skip
+            hubs.append(await stack.enter_async_context(open_hub(settings)))
+        await until(lambda: sorted(len(held(hub)) for hub in hubs) == [1, 2], 30)
+        here, other = sorted(hubs, key=lambda hub: "mes" not in held(hub))
+        yield Plant(stack, bus, erp, mes, here, other)
+
+
+def by_name(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    (found,) = [row for row in rows if row["name"] == name]
+    return found
+
+
+async def test_any_hub_and_the_pages_apart_show_the_whole(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        assert (await plant.erp.say(order(f"PO-{number}"))).accepted
+    await until(lambda: len(plant.mes.got) == 3, 30)
+    far = FarDesk(plant.bus.client, "lyon")
+    for desk in (plant.here.desk, plant.other.desk, far):
+
+        async def counted(desk: Any = desk) -> bool:
+            (flow,) = (await desk.status())["flows"]
+            return (flow["total"], flow["state"]) == (3, "delivered")
+
+        await until(counted, 30)
+        status = await desk.status()
+        assert {row["address"] for row in status["hubs"]} == {plant.here.url, plant.other.url}
+        assert sorted(name for row in status["hubs"] for name in row["leases"]) == sorted(["erp", "mes", HOUSE])
+        assert all(row["answers"] and row["disk"]["free"] > 0 and row["since"] for row in status["hubs"])
+        assert {row["health"] for row in status["systems"]} == {"ok"}
+        assert all(message["arrivals"] == {"mes": "delivered"} for message in status["messages"])
+        assert status["trouble"] == []
+    await what_is_on_the_disk_of_one_hub_is_told_by_all(plant, monkeypatch)
+
+
+async def what_is_on_the_disk_of_one_hub_is_told_by_all(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_what: Any) -> None:
+        raise NotReachable("it can't be reached from here")
+
+    monkeypatch.setattr(type(plant.here.desk._intake), "accept", away)
+    await plant.erp.to_say.put(Item(messages=(order("PO-9"),)))
+
+    async def told() -> bool:
+        return any("1 items (" in line and "erp: " in line for line in (await plant.here.desk.status())["trouble"])
+
+    await until(told, 30)
+    for desk in (plant.here.desk, plant.other.desk):
+        assert sum(len(row["spools"]) for row in (await desk.status())["hubs"]) == 1
+
+
+async def test_a_hub_that_does_not_answer_is_named_with_since_when(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "STATUS_S", 0.2)
+
+    async def silent() -> dict[str, Any]:
+        await until(lambda: False, 5)
+        return {}
+
+    monkeypatch.setattr(plant.other.desk.overview, "own", silent)
+    before = datetime.now(UTC)
+    status = await plant.here.desk.status()
+    (row,) = [row for row in status["hubs"] if not row["answers"]]
+    assert row["address"] == plant.other.url
+    assert datetime.fromisoformat(row["heard"]) >= before
+    assert any(line.startswith(f"the hub at {plant.other.url} doesn't answer since ") for line in status["trouble"])
+    await one_that_ended_without_a_word_is_told_with_what_is_on_its_disk(plant)
+    await who_asks_if_it_is_ready_hears_of_one_that_runs_something_else(plant)
+
+
+async def one_that_ended_without_a_word_is_told_with_what_is_on_its_disk(plant: Plant) -> None:
+    await plant.here.desk._journal.write(
+        lambda c: c.execute(text(
+            "INSERT INTO hubs SELECT 'gone', 'http://gone', plan, routes, version, 'its disk', 7, since, since, since "
+            "FROM hubs LIMIT 1"
+        )) and None
+    )  # fmt: skip
+
+    async def told() -> str:
+        lines = (await plant.here.desk.status())["trouble"]
+        return next((line for line in lines if line.startswith("the hub at http://gone doesn't answer since ")), "")
+
+    await until(told, 30)
+    assert "it ended without a word; 7 items are in the spools on its disk: start it again, or move" in await told()
+
+
+async def who_asks_if_it_is_ready_hears_of_one_that_runs_something_else(plant: Plant) -> None:
+    await plant.here.desk._journal.write(
+        lambda c: c.execute(text(
+            "INSERT INTO hubs SELECT 'new', 'http://new', 'another', routes, '9.9', 'new', 0, since, heard, "
+            "expires + 60 FROM hubs LIMIT 1"
+        )) and None
+    )  # fmt: skip
+    await until(lambda: len(plant.here.desk.heard()) == 2, 30)
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.get(f"{plant.here.url}/readyz?verbose")
+    assert answer.status_code == httpx.codes.OK
+    assert "[!] the hub at http://new runs another configuration: give all hubs the same" in answer.text
+    assert "[!] the hub at http://new runs mombus 9.9, this one " in answer.text
+
+
+def test_a_door_is_every_hubs() -> None:
+    def hub(address: str, health: str, let_in: int, **refused: int) -> dict[str, Any]:
+        last = {"at": f"2026-01-0{let_in}", "peer": address, "why": "x"}
+        door = {
+            "path": "/in",
+            "locked": True,
+            "let_in": let_in,
+            "refused": refused,
+            "last_refused": last,
+            "trouble": None,
+        }
+        return {"address": address, "systems": [{"name": "erp", "health": health, "door": door}]}
+
+    (row,) = whole.systems([hub("a", "elsewhere", 1, wrong=2), hub("b", "ok", 4, wrong=1, large=1)])
+    assert (row["health"], row["hub"], row["door"]["let_in"]) == ("ok", "b", 5)
+    assert row["door"]["refused"] == {"wrong": 3, "large": 1}
+    assert row["door"]["last_refused"]["peer"] == "b"
