@@ -28,7 +28,7 @@ bookmarks = Table(
     Column("system", String(32), primary_key=True),
     Column("bookmark", Text),
     Column("at", Instant, nullable=False),
-    Column("term", BigInteger, nullable=False, default=0),
+    Column("term", BigInteger, nullable=False, server_default="0"),
 )  # fmt: skip
 """`term`: the newest one, the only one that may move it. `bookmark` is empty until it was moved first."""
 
