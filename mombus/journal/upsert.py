@@ -12,7 +12,7 @@ from sqlalchemy import TypeDecorator
 from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import ClauseElement, ColumnElement, Connection, Dialect, Table
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 def upsert(
     connection: Connection, table: Table, rows: Sequence[dict[str, Any]], over: ColumnElement[bool] | None = None
 ) -> int:
-    """Write `rows`, which name the same columns, all that have a default among them; returns how many were written.
+    """Write `rows`, which all name the same columns; returns how many were written.
 
-    A row whose primary key exists replaces the columns it names; with `over`, a condition without values of its
+    A new row has the default of a column that isn't named. A row whose primary key exists replaces the columns it names
+    and no other; with `over`, a condition without values of its
     own, only where that is true of the one that is there, which stays as it is otherwise.
     """
     if not rows:
@@ -35,15 +36,21 @@ def upsert(
 
 
 class _Said(NamedTuple):
-    """A statement as the driver takes it: its text, and each column's conversion, None for what goes as it is."""
+    """A statement as the driver takes it: its text, and each column's conversion, None for what goes as it is.
+
+    `defaults` are the values of columns that no row names.
+    """
 
     text: str
     columns: Sequence[tuple[str, Callable[[Any], Any] | None]]
     by_place: bool
+    defaults: Mapping[str, Any]
 
     def values(self, rows: Iterable[dict[str, Any]]) -> Any:
         """What is given for `rows`: tuples, or dictionaries where the driver wants names."""
         columns = self.columns
+        if self.defaults:
+            rows = [{**self.defaults, **row} for row in rows]
         if self.by_place:
             return [tuple([row[name] if say is None else say(row[name]) for name, say in columns]) for row in rows]
         return [{name: row[name] if say is None else say(row[name]) for name, say in columns} for row in rows]
@@ -57,8 +64,10 @@ def _said(
     dialect: Dialect, table: Table, _database: str, columns: Sequence[str], over: ColumnElement[bool] | None
 ) -> _Said:
     compiled: Any = _statement(table, dialect.name, columns, over).compile(dialect=dialect, column_keys=list(columns))
-    order = compiled.positiontup or columns
-    return _Said(str(compiled), [(name, _conversion(table, name, dialect)) for name in order], compiled.positional)
+    order = compiled.positiontup or list(compiled.params)
+    defaults = {name: table.c[name].default.arg for name in order if name not in columns}
+    says = [(name, _conversion(table, name, dialect)) for name in order]
+    return _Said(str(compiled), says, compiled.positional, defaults)
 
 
 def _conversion(table: Table, name: str, dialect: Dialect) -> Callable[[Any], Any] | None:

@@ -210,3 +210,11 @@ async def test_a_bulk_action_is_begun_once_though_its_commit_is_repeated(journal
     assert await journal.write(partial(bulk.begin, action=action, things=[("mes", "m1")]))
     assert not await journal.write(partial(bulk.begin, action=action, things=[("mes", "m1"), ("mes", "m2")]))
     assert [one.subject for one in await journal.read(partial(bulk.left, action="b1", limit=9))] == ["m1"]
+
+
+async def test_a_row_that_is_written_again_keeps_what_it_does_not_name(journal):
+    """And a new one has the defaults of what it doesn't name."""
+    await journal.write(lambda c: bookmarks.move(c, "erp", "1", NOW))
+    assert await journal.write(lambda c: bookmarks.Term().begin(c, "erp", NOW)) == (1, 0, "1")
+    await journal.write(lambda c: bookmarks.move(c, "erp", "2", NOW))
+    assert await journal.write(lambda c: bookmarks.Term().begin(c, "erp", NOW)) == (2, 1, "2")
