@@ -22,7 +22,8 @@ SHOWN, EACH = 20, 10
 """How many causes are shown with their first messages, and how many of those."""
 LANES = 3
 _ORDER = "order:"
-_OWN = re.compile(r"\S*\d\S*")
+_APART = re.compile(r"\S*[\d'\"`\\]\S*")
+"""What isn't named when a reason is: numbers and ids, and quotes, which a shell would want quoted."""
 _LEAST_FRAGMENT = 6
 
 _DO = {
@@ -48,7 +49,7 @@ def waiting_row(row: Waiting, now: datetime) -> dict[str, Any]:
         "lanes": list(row.lanes), "kind": str(row.kind), "person": row.kind in PERSON, "reason": row.reason,
         "since": row.since.isoformat(), "attempts": row.attempts,
         "due": _iso(row.due), "deadline": _iso(row.deadline), "late": row.late(now),
-        "age_s": round((now - row.since).total_seconds(), 1), "do": _do(row.kind, row.target, row.due, row.message_id),
+        "age_s": _age_s(row.since, now), "do": _do(row.kind, row.target, row.due, row.message_id),
     }  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def _cause_row(cause: Cause, causes: Sequence[Cause], now: datetime) -> dict[str
         "target": cause.target, "kind": str(cause.kind), "person": cause.kind in PERSON,
         "reason": cause.reason or "something before it in its lane waits", "reasons": len(cause.reasons),
         "count": cause.count, "since": cause.oldest.isoformat(),
-        "age_s": round((now - cause.oldest).total_seconds(), 1), "late": cause.late, "due": _iso(cause.due),
+        "age_s": _age_s(cause.oldest, now), "late": cause.late, "due": _iso(cause.due),
         "objects": cause.objects, "orders": _orders(cause), "orders_total": cause.lanes,
         "do": _do(cause.kind, cause.target, cause.due, one, None if alone else cause.reason),
         "rows": [waiting_row(row, now) for row in cause.first],
@@ -112,9 +113,14 @@ def _do(kind: Wait, target: str, due: datetime | None, id: str | None, reason: s
 
 
 def _fragment(reason: str) -> str:
-    """The longest part of a reason without numbers: what all that is like it have in common."""
-    longest = max((part.strip() for part in _OWN.split(reason)), key=len)
+    """The longest part of a reason without numbers and quotes: what all that is like it have in common."""
+    longest = max((part.strip() for part in _APART.split(reason)), key=len)
     return longest if len(longest) >= _LEAST_FRAGMENT else reason
+
+
+def _age_s(since: datetime, now: datetime) -> float:
+    """In seconds; 0 for what another hub's clock noted a little later than this one's."""
+    return max(0.0, round((now - since).total_seconds(), 1))
 
 
 def _words(object: str) -> str:

@@ -20,10 +20,10 @@ def age(since: str | datetime | None, now: datetime) -> str:
 
 
 def clock(at: str | datetime | None) -> str:
-    """The time of day to the second, `-` for none."""
+    """The time of day to the second by this machine's clock, `-` for none."""
     if at is None:
         return "-"
-    return (datetime.fromisoformat(at) if isinstance(at, str) else at).strftime("%H:%M:%S")
+    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone().strftime("%H:%M:%S")
 
 
 def words(name: str) -> str:

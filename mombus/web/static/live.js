@@ -3,8 +3,14 @@
 const main = document.getElementById("flows");
 const link = document.getElementById("link");
 const events = new EventSource(main.dataset.live);
-events.onopen = () => { link.textContent = "live"; link.className = ""; };
-events.onerror = () => { link.textContent = "the hub doesn't answer, trying again"; link.className = "lost"; };
+events.onopen = () => { link.textContent = "live"; link.className = main.className = ""; };
+events.onerror = () => {
+  if (link.className === "lost") { return; }
+  const now = new Date().toLocaleTimeString("en-GB");
+  link.textContent = `no answer from the hub: this is what it said at ${now}; trying again`;
+  link.className = "lost";
+  main.className = "stale";
+};
 events.onmessage = (event) => {
   const open = new Set([...main.querySelectorAll("details[open]")].map((one) => one.dataset.open));
   main.innerHTML = event.data;
