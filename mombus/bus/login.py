@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -18,10 +19,16 @@ if TYPE_CHECKING:
 
 def login(token: str | None, credentials: Path | None, ca: Path | None = None) -> dict[str, Any]:
     """The options with which nats-py's `connect` says who we are. Raises NotPermitted for files that can't be used."""
+    logging.getLogger("asyncio").addFilter(_is_news)
     try:
         return shown(token, credentials, ca)
     except ConfigError as error:
         raise NotPermitted(str(error)) from None
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for what asyncio says at the end of every connection that nats-py has turned into TLS."""
+    return "eof_received" not in str(record.msg)
 
 
 def security(servers: str, token: str | None, credentials: Path | None, ca: Path | None) -> BaseSecurity | None:

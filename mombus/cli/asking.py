@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mombus.cli.exits import Exit
 from mombus.hub.note import NoHub, Note, find
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FOLDERS = (Path(".mombus"), Path(".mombus/demo"))
 TIMEOUT_S = 10.0
@@ -45,6 +49,16 @@ def ask(folder: Path | None, name: str, *, at: str | None = None, **question: An
     except (NoHub, HubError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(Exit.FINDINGS) from None
+
+
+@contextmanager
+def going_on(advice: str) -> Iterator[None]:
+    """Around watching what the hub does: Ctrl-C ends the watching only, and the hub's work is named."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"\nNot watched any more; it goes on in the hub. {advice}", err=True)
+        raise typer.Exit(Exit.INTERRUPTED) from None
 
 
 def whoami() -> str:

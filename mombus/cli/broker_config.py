@@ -24,7 +24,8 @@ def broker_config(
     jwt: Annotated[bool, typer.Option("--jwt", help="Accounts signed by an operator, instead of passwords.")] = False,
     tls: Annotated[bool, typer.Option("--tls", help="Make a certificate, signed by a local authority.")] = False,
     host: Annotated[
-        list[str] | None, typer.Option(help="A name or address by which the broker is reached, for the certificate.")
+        list[str] | None,
+        typer.Option(help="A name or address by which the broker is reached, for the certificate. Several times."),
     ] = None,
     listen: Annotated[str, typer.Option(help="Where the broker listens.")] = "127.0.0.1:4222",
     store: Annotated[Path | None, typer.Option(help="Where it keeps its streams. Default: jetstream in --out.")] = None,
@@ -54,9 +55,16 @@ def broker_config(
     if tls:
         from mombus.bus.certificates import write_certificates  # noqa: PLC0415
 
-        write_certificates(folder, host or ["localhost", "127.0.0.1"])
+        write_certificates(folder, host or _hosts(listen))
     _say(folder, listen, proof, found.natives, tls=tls)
     return Exit.OK
+
+
+def _hosts(listen: str) -> list[str]:
+    """By which names the broker is reached, when nobody says: this machine's own, and where it listens."""
+    own = ["localhost", "127.0.0.1"]
+    host = listen.rpartition(":")[0].strip("[]")
+    return own if host in {*own, "", "0.0.0.0", "::", "*"} else [*own, host]  # noqa: S104 - nobody listens there
 
 
 def _say(folder: Path, listen: str, proof: str, natives: Sequence[str], *, tls: bool) -> None:

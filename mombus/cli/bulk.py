@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask, whoami
+from mombus.cli.asking import Folder, Json, ask, going_on, whoami
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
 
@@ -90,7 +90,9 @@ def _agreed(question: str, *, as_json: bool) -> bool:
 
 def _follow(action: Mapping[str, Any], *, as_json: bool, folder: Path | None) -> int:
     """Show its progress until it has ended. Leaving doesn't end it."""
-    with _bar(action, shown=not as_json) as moved:
+    id = action["id"]
+    advice = f"`mombus bulk {id}` shows how far it is, `mombus bulk {id} --cancel` ends it."
+    with going_on(advice), _bar(action, shown=not as_json) as moved:
         while action["state"] == "running":
             time.sleep(LOOK_S)
             action = ask(folder, "bulk_progress", id=action["id"])

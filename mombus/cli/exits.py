@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes; the last two are those of sysexits.h."""
+    """Exit codes; those for usage and configuration are of sysexits.h."""
 
     OK = 0
     FINDINGS = 1
@@ -15,3 +15,5 @@ class Exit(IntEnum):
     """The command line can't be understood."""
     CONFIG = 78
     """routes.yaml can't be used as it is."""
+    INTERRUPTED = 130
+    """Ctrl-C, as shells say it."""

@@ -102,7 +102,7 @@ def run(args: Sequence[str] | None = None) -> None:
     try:
         code = command.main(args, prog_name="mombus", standalone_mode=False)
     except typer.Abort:
-        sys.exit(130)
+        sys.exit(Exit.INTERRUPTED)
     except typer.TyperException as error:
         error.show()  # type: ignore[attr-defined]
         sys.exit(Exit.USAGE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask, whoami
+from mombus.cli.asking import Folder, Json, ask, going_on, whoami
 from mombus.cli.corrections import Corrections, rows_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
@@ -132,7 +132,9 @@ def _sent(folder: Path | None, wish: Mapping[str, Any], *, no_wait: bool, as_jso
     typer.echo(f"{begun['id']} has begun; `mombus replay cancel {begun['id']}` ends it.", err=True)
     if no_wait:
         return Exit.OK
-    rows = _watched(folder, begun["id"])
+    advice = "`mombus replay status` shows how far it is, `mombus replay cancel` ends it."
+    with going_on(advice):
+        rows = _watched(folder, begun["id"])
     _show(rows, as_json=as_json)
     return Exit.FINDINGS if any("parked" in row["waiting"] for row in rows) else Exit.OK
 

@@ -25,10 +25,14 @@ _JOURNAL = ("bus", "store_password")
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The systems whose secrets are needed, None for all of them, and whether the journal's is."""
+    """The systems whose secrets are needed, None for all of them, and whether the journal's is.
+
+    `broker`: it connects to the broker, so that the files with its credentials and authority have to be there.
+    """
 
     systems: frozenset[str] | None = None
     journal: bool = True
+    broker: bool = True
 
     def needed(self, section: str, place: Sequence[str | int]) -> bool:
         """True if the secret at a place of a section (`bus`, `systems.erp`) is needed."""
@@ -39,7 +43,7 @@ class Needs:
 
 
 EVERY_SECRET = Needs()
-NO_SECRET = Needs(frozenset(), journal=False)
+NO_SECRET = Needs(frozenset(), journal=False, broker=False)
 
 
 def is_secret(annotation: Any) -> bool:

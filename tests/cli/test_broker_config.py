@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from nats_server import nats_server
 
 from mombus.bus.connection import connect
@@ -46,6 +47,27 @@ def test_written_again_the_keys_stay(tmp_path):
     assert written(tmp_path / "b", "--nkeys").returncode == 0
     assert {path.name: path.read_text() for path in (tmp_path / "b" / "keys").iterdir()} == before
     assert len(set(before.values())) == len(before) == 8
+
+
+def test_it_is_written_also_when_the_configuration_names_already_what_it_makes(tmp_path):
+    """A plant's files on a new machine: the keys aren't there yet."""
+    over = tmp_path / "own.yaml"
+    over.write_text("bus: {broker: tls://127.0.0.1:4222, credentials: broker/keys/hub.nk, ca: broker/ca.pem}\n")
+    command = [sys.executable, "-m", "mombus", "broker-config", "routes.yaml", str(over), "--out", str(tmp_path / "b")]
+    done = subprocess.run([*command, "--nkeys"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, (tmp_path / "b" / "keys" / "hub.nk").exists()) == (0, True), done.stdout + done.stderr
+
+
+def test_the_certificate_is_for_where_the_broker_listens_unless_said_otherwise(tmp_path):
+    for options, names in (
+        (("--listen", "10.0.0.5:4222"), ["localhost", "127.0.0.1", "10.0.0.5"]),
+        (("--listen", "0.0.0.0:4222"), ["localhost", "127.0.0.1"]),
+        (("--listen", "0.0.0.0:4222", "--host", "nats.acme"), ["nats.acme"]),
+    ):
+        assert written(tmp_path / "b", "--tls", *options).returncode == 0
+        certificate = x509.load_pem_x509_certificate((tmp_path / "b" / "broker.pem").read_bytes())
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert [str(name.value) for name in found] == names
 
 
 @pytest.mark.parametrize(("options", "words"), [

@@ -115,7 +115,8 @@ class Door:
         with SpooledTemporaryFile(max_size=LARGE) as file:
             size = await _body(request, self._max_bytes, file)
             if size > self._max_bytes:
-                return await self._turned_away(file, f"the document is over {self._max_bytes} bytes: split it", 413)
+                advice = "split it, or let this door take more (door.max_bytes)"
+                return await self._turned_away(file, f"the document is over {self._max_bytes} bytes: {advice}", 413)
             if problem := _unreadable(request):
                 return await self._turned_away(file, problem, 415)
             if self._large is not None and size > LARGE:

@@ -37,7 +37,8 @@ def certificate_has_its_key(draft: Draft, findings: Findings) -> None:
 
 def named_files_are_there(draft: Draft, findings: Findings) -> None:
     """Certificates, keys and credentials can be read."""
-    for section, names in (("http", ("certificate", "private_key", "client_ca")), ("bus", ("credentials", "ca"))):
+    bus_files = ("credentials", "ca") if draft.needs.broker else ()
+    for section, names in (("http", ("certificate", "private_key", "client_ca")), ("bus", bus_files)):
         for name in names:
             path = getattr(getattr(draft, section), name, None)
             if path is not None and not (draft.folder / path).is_file():
