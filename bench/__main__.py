@@ -14,6 +14,7 @@ from importlib import import_module
 import structlog
 
 from bench.figure import Figure, table
+from mombus.hub.cycles import look_rarely
 
 NAMES = ("b2mml", "handovers", "lanes", "latency", "opcua", "memory", "startup", "recovery")
 """The modules of this package with a `run(quick)` that returns figures, in the order they run."""
@@ -37,6 +38,7 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no bench '{unknown[0]}'; there are {', '.join(NAMES + LONG)}")
     _quiet()
+    look_rarely()
     figures = [figure for name in asked.names or NAMES for figure in _run(name, quick=asked.quick)]
     if asked.json:
         print(json.dumps({"machine": _machine(), "figures": [figure.as_json() for figure in figures]}, indent=2))

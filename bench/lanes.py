@@ -1,4 +1,4 @@
-"""Handovers per second while a thousand lanes are parked, against the same without any.
+"""Handovers per second of processor time while a thousand lanes are parked, against the same without any.
 
 Each poisoned lane has a message that the target never takes, and two behind it. All of them wait before the others are
 published. Both ways a new broker and a new journal; the median of the rounds counts.
@@ -7,12 +7,11 @@ published. Both ways a new broker and a new journal; the median of the rounds co
 from __future__ import annotations
 
 import asyncio
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from bench.figure import Aim, Figure
+from bench.figure import Aim, Figure, amount
 from bench.handovers import LONG_AGO
-from bench.stream import IDEMPOTENT, Sink, Tally, broker, confirmation, delivery
+from bench.stream import IDEMPOTENT, Rate, Sink, Tally, broker, confirmation, delivery, middle
 from canonical.isa95.operations import SegmentResponse
 from canonical.message import Message
 from connectors.connector import PermanentError
@@ -42,14 +41,18 @@ def run(quick: bool) -> list[Figure]:
     """Handovers per second of the lanes that aren't parked."""
     number, rounds = (4000, 1) if quick else (20_000, 3)
     rates = [(asyncio.run(_rate(number, 0)), asyncio.run(_rate(number, PARKED))) for _ in range(rounds)]
-    free, parked = (median(rate) for rate in zip(*rates, strict=True))
-    return [Figure(
-        name=f"handovers beside {PARKED:,} parked lanes", value=parked, unit="/s", bare=free, aim=AIM,
-        note=f"bare is without any; {number:,} messages, {DEEP - 1} behind each parked one, median of {rounds}",
-    )]  # fmt: skip
+    free, parked = map(middle, zip(*rates, strict=True))
+    note = f"bare is without any; {number:,} messages, {DEEP - 1} behind each parked one, median of {rounds}"
+    return [
+        Figure(
+            name=f"handovers beside {PARKED:,} parked lanes", value=parked.of_processor, unit="/s",
+            bare=free.of_processor, aim=AIM,
+            note=f"{note}; by the clock {amount(parked.by_clock)}/s, without {amount(free.by_clock)}/s",
+        )
+    ]  # fmt: skip
 
 
-async def _rate(number: int, lanes: int) -> float:
+async def _rate(number: int, lanes: int) -> Rate:
     tally, parked, left = Tally(number), asyncio.Event(), lanes * DEEP
     if not left:
         parked.set()

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from statistics import median
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from canonical.isa95.operations import MaterialActual, SegmentResponse
 from canonical.message import Message
@@ -23,7 +24,7 @@ from mombus.delivery.target import Rule, Target
 from mombus.journal.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from mombus.bus.connection import Bus
     from mombus.delivery.target import Observe
@@ -65,28 +66,46 @@ class Sink:
         return Absent()
 
 
+class Rate(NamedTuple):
+    """How many per second: of this process's processor time, which others on the machine don't change; by the clock."""
+
+    of_processor: float
+    by_clock: float
+
+
 class Tally:
-    """Counts up to a goal. The first tenth warms up; `rate` is what the rest came at, per second."""
+    """Counts up to a goal. The first tenth warms up; `rate` is what the rest came at."""
 
     def __init__(self, goal: int) -> None:
         self.reached = asyncio.Event()
         self._goal = goal
         self._count = self._warm = 0
-        self._begin = self._end = 0.0
+        self._begin = self._end = (0.0, 0.0)
 
     def add(self, number: int = 1) -> None:
         """So many more."""
         self._count += number
         if not self._warm and self._count >= self._goal // 10:
-            self._warm, self._begin = self._count, time.perf_counter()
-        if self._count >= self._goal:
-            self._end = time.perf_counter()
+            self._warm, self._begin = self._count, _times()
+        if self._count >= self._goal and not self.reached.is_set():
+            self._end = _times()
             self.reached.set()
 
     @property
-    def rate(self) -> float:
-        """Per second, once the goal is reached."""
-        return (self._goal - self._warm) / (self._end - self._begin)
+    def rate(self) -> Rate:
+        """Once the goal is reached."""
+        processor, clock = (end - begin for begin, end in zip(self._begin, self._end, strict=True))
+        return Rate((self._goal - self._warm) / processor, (self._goal - self._warm) / clock)
+
+
+def _times() -> tuple[float, float]:
+    return time.process_time(), time.perf_counter()
+
+
+def middle(rates: Iterable[Rate]) -> Rate:
+    """The medians."""
+    processor, clock = zip(*rates, strict=True)
+    return Rate(median(processor), median(clock))
 
 
 @asynccontextmanager

@@ -22,7 +22,10 @@ CLAIM = "ce-dataref"
 """CloudEvents extension Dataref 1.0.2: the content is kept there."""
 
 _UNSAFE = re.compile(r'[^\x21-\x7e]|["%]')
-_OPTIONAL = ("by", "revises", "reverses", "correlation", "to", "reason", "document")
+_OPTIONAL = tuple(
+    (name, f"ce-{name}") for name in ("by", "revises", "reverses", "correlation", "to", "reason", "document")
+)
+"""Attributes and their headers."""
 
 
 class HeaderError(ValueError):
@@ -51,10 +54,10 @@ def to_headers(message: Message) -> dict[str, str]:
         headers["ce-action"] = message.action
     if message.posting is not None:
         headers["ce-posting"] = message.posting.isoformat()
-    for name in _OPTIONAL:
+    for name, header in _OPTIONAL:
         value = getattr(message, name)
         if value is not None:
-            headers[f"ce-{name}"] = _encode(value)
+            headers[header] = _encode(value)
     if message.claim is not None:
         headers[CLAIM] = str(message.claim)
     if message.traceparent is not None:
@@ -98,7 +101,7 @@ def from_stored(subject: str, headers: Mapping[str, str], content: bytes) -> Mes
 
 
 def _optional(headers: Mapping[str, str]) -> dict[str, Any]:
-    return {name: _decode(value) for name in _OPTIONAL if (value := headers.get(f"ce-{name}")) is not None}
+    return {name: _decode(headers[header]) for name, header in _OPTIONAL if header in headers}
 
 
 def _encode(text: str) -> str:

@@ -105,6 +105,9 @@ def when_asked_to_stop() -> asyncio.Event:
 
 async def run_until(asked: asyncio.Event, hub: Hub) -> None:
     """Let the hub run until asked to stop. Raises what made one of its parts end."""
+    from mombus.hub.cycles import look_rarely  # noqa: PLC0415 - only where a hub runs
+
+    look_rarely()
     running, stopping = asyncio.create_task(hub.run()), asyncio.create_task(asked.wait())
     done, _ = await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     running.cancel()

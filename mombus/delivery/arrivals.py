@@ -39,19 +39,15 @@ if TYPE_CHECKING:
 class Arrival:
     """A message as it came: where it stands, how to acknowledge it, what it says.
 
+    `states`: it is a revision of a state, which may supersede or be superseded.
     `decided` is the rule that a `when` chose, if the body had to be fetched for that.
     """
 
     place: Place
     delivery: Msg
     message: Message
+    states: bool
     decided: Rule | str | MappingError | None = None
-
-    @property
-    def states(self) -> bool:
-        """True for a revision of a state: it may supersede or be superseded."""
-        message = self.message
-        return message.revision is not None and message.verb.states and message.to is None and is_state(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +110,11 @@ class Arrivals:
     def _read(self, place: Place, delivery: Msg) -> Arrival | None:
         try:
             message = from_stored(delivery.subject, delivery.headers or {}, delivery.data)
-            is_state(message)
+            states = is_state(message) and message.revision is not None and message.verb.states and message.to is None
         except (HeaderError, UnknownObjectError) as error:
             self._unreadable(place, delivery, str(error))
             return None
-        return Arrival(place, delivery, message)
+        return Arrival(place, delivery, message, states)
 
     async def _decide(self, arrival: Arrival) -> None:
         """Choose the rule now, one body in memory at a time, where a `when` decides about one that is kept apart."""

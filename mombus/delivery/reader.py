@@ -40,7 +40,8 @@ def place(reply: str) -> Place:
     """Read a place from an acknowledgement subject, `$JS.ACK.…`, of a server with or without a domain."""
     parts = reply.split(".")
     first = 5 if len(parts) == 9 else 7
-    return Place(*(int(part) for part in parts[first : first + 4]))
+    seq, number, stored_ns, pending = parts[first : first + 4]
+    return Place(int(seq), int(number), int(stored_ns), int(pending))
 
 
 class Reader:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -150,18 +149,20 @@ class Settling:
             await self.commit(lambda connection: deliveries.settle(connection, self._inbox, through))
             self._noted = through
 
-    def hop(self, entry: Entry, state: State, reason: str = "", **more: Any) -> None:
-        """Tell the observer."""
+    def hop(self, entry: Entry, state: State, reason: str = "", *, now: datetime | None = None, **more: Any) -> None:
+        """Tell the observer what happened to an entry, now if no time is given."""
         message = entry.message
-        now = self._clock()
+        now = now or self._clock()
         delay_s = (now - message.recorded).total_seconds() if message is not None else None
         self.tell(Hop(at=now, target=self._system, state=state, message_id=entry.id, object=entry.object, key=entry.key,
                       reason=reason, delay_s=delay_s, **more))  # fmt: skip
 
     def tell(self, hop: Hop) -> None:
-        """Tell the observer; an observer that fails doesn't stop delivery."""
-        with suppress(Exception):
+        """Tell the observer."""
+        try:
             self._observe(hop)
+        except Exception:  # noqa: BLE001 - an observer that fails doesn't stop delivery
+            return
 
     def _with_those_behind(self, waits: Sequence[tuple[Entry, ToWait]]) -> list[tuple[Entry, ToWait]]:
         """Whatever can't go because of an entry that waits goes to the waiting room with it."""
@@ -263,7 +264,7 @@ class Settling:
             self.has_now(entry)
             if entry.message is not None:
                 self._hand.brought(entry.message)
-        self.hop(entry, _OUTCOMES[ending.outcome], ending.reason or "", document=ending.document, late=late)
+        self.hop(entry, _OUTCOMES[ending.outcome], ending.reason or "", now=now, document=ending.document, late=late)
         if ending.posting is not None:
             self._hand.owing.add(entry)
         if entry.id in self._hand.entries:
@@ -297,8 +298,10 @@ class Settling:
 
 async def acknowledge(delivery: Any) -> None:
     """Tell the broker that the journal has it. Losing this is harmless: it comes again and meets the journal."""
-    with suppress(Exception):
+    try:
         await delivery.ack()
+    except Exception:  # noqa: BLE001 - whatever the client says
+        return
 
 
 def _newest(endings: Sequence[Ending]) -> list[dict[str, Any]]:

@@ -6,4 +6,5 @@ what people ask     frontdesk, reporting, auditing, bulk, choice, server; `repla
 underneath          `store/`: the disk, the broker, and whether the journal belongs to it
 several hubs        `several/`
 what follows        observing, housekeeping, refusals
+the interpreter     cycles
 """
