@@ -44,13 +44,13 @@ def run(
     try:
         parts = parse_parts(part or ())
         config = load_or_exit(files, parts.needs)
+        if credentials is not None:
+            bus = config.bus.model_copy(update={"credentials": credentials.absolute()})
+            config = config.model_copy(update={"bus": bus})
         parts.check(config)
     except PartsError as error:
         typer.echo(f"mombus: {error}", err=True)
         return Exit.USAGE
-    if credentials is not None:
-        bus = config.bus.model_copy(update={"credentials": credentials.absolute()})
-        config = config.model_copy(update={"bus": bus})
     scrubber = Scrubber.of(config)
     set_up_logging(scrubber, verbose=verbose)
     try:

@@ -52,6 +52,20 @@ class Parts:
                 "parts that run apart meet at a broker of your own: write its configuration with "
                 "`mombus broker-config`, start it, and set `bus: {broker: nats://…}`"
             )
+        self._check_account(config)
+
+    def _check_account(self, config: Config) -> None:
+        """An account is one system's: whoever breaks into one process must not get what another system may."""
+        file = config.bus.credentials
+        account = file.stem if file is not None else ""
+        run = config.systems if self.systems is None else self.systems
+        others = [f"connectors:{name}" for name in sorted(run) if name != account]
+        others += [name for name, runs in (("delivery", self.delivery), ("web", self.web)) if runs]
+        if account in config.systems and others:
+            raise PartsError(
+                f"{file} is the account of {account} alone, it can't run {', '.join(others)}: start one process for "
+                f"each system, as `mombus run --part connectors:{account} --credentials {file}`"
+            )
 
     def __str__(self) -> str:
         connectors = "connectors" if self.systems is None else f"connectors:{','.join(sorted(self.systems))}"

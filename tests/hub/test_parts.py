@@ -263,3 +263,14 @@ def test_parts_are_named_on_the_command_line(tmp_path):
         connectors("epr").check(plant)
     with pytest.raises(PartsError, match="mombus broker-config"):
         connectors("erp").check(config(tmp_path, "erp", owns={}))
+
+
+def test_a_systems_own_account_runs_that_system_alone(tmp_path):
+    own = Bus(broker="nats://127.0.0.1:1", credentials=tmp_path / "erp.nk")
+    plant = config(tmp_path, "erp", "mes", owns={}, bus=own)
+    connectors("erp").check(plant)
+    for more in (connectors("erp", "mes"), connectors("mes"), Parts(frozenset({"erp"}), web=False), EVERYTHING):
+        with pytest.raises(PartsError, match=r"erp\.nk is the account of erp alone.* --part connectors:erp"):
+            more.check(plant)
+    hubs = plant.model_copy(update={"bus": own.model_copy(update={"credentials": tmp_path / "hub.nk"})})
+    EVERYTHING.check(hubs)
