@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 T = TypeVar("T")
+_AWAY = re.compile(r"timed? ?out|stale connection|no servers|unexpected eof|connection closed|empty response", re.I)
+"""What the client says while it tries to reach a broker that is away."""
 _DENIED = re.compile(r"permissions violation for publish to \"(?P<subject>[^\"]*)\"", re.IGNORECASE)
 
 
@@ -29,6 +31,7 @@ class Link:
         self.since = datetime.now(UTC)
         self.reason = "not connected yet"
         self.reconnects = 0
+        self._lost_it = False
         self.stalled = False
         """True while the broker is connected but doesn't confirm what is published, say because its disk is full."""
 
@@ -73,6 +76,7 @@ class Link:
         """The client lost its connection and tries to get it back."""
         if self._up.is_set():
             self._up.clear()
+            self._lost_it = True
             self._change("the broker doesn't answer; connecting again")
             lost, self.lost = self.lost, _silent()
             lost.set_exception(ConnectionError("the connection to the broker was lost"))
@@ -80,6 +84,7 @@ class Link:
     async def reconnected(self) -> None:
         """The client is connected again."""
         self.reconnects += 1
+        self._lost_it = False
         self._change("connected again")
         self._up.set()
 
@@ -100,7 +105,12 @@ class Link:
             for waiting in self._denials.pop(denied["subject"].lower(), []):
                 if not waiting.done():
                     waiting.set_exception(reason)
-        self.note(text.removeprefix("nats: "))
+        if not self._away(error, text):
+            self.note(text.removeprefix("nats: "))
+
+    def _away(self, error: Exception, text: str) -> bool:
+        """True for what only says again that a broker that was there is away: that is told already."""
+        return self._lost_it and (isinstance(error, OSError | TimeoutError) or _AWAY.search(text) is not None)
 
     def stall(self) -> None:
         """A publish got no answer though the connection stands."""

@@ -18,9 +18,10 @@ from mombus.delivery.commands import Command
 from mombus.delivery.delivery import UnknownTargetError
 from mombus.hub import reporting, waits
 from mombus.hub.auditing import Auditing
+from mombus.hub.measuring import measure
 from mombus.hub.overview import Overview
-from mombus.hub.session import Condition
 from mombus.hub.several import whole
+from mombus.hub.several.shards import by_target
 from mombus.index.journey import journey
 from mombus.journal import audit, causes, disagreements, parked, selection
 from mombus.journal.audit import Deed
@@ -135,16 +136,15 @@ class FrontDesk:
         return [own, *others], silent
 
     async def ready(self) -> Mapping[str, str]:
-        """What keeps the hub from its work: the broker, or a target whose inbox doesn't work."""
+        """What keeps the hub from its work: broker, journal or store; if it's none of them, inboxes that don't work."""
         link = self._bus.link
         wrong = {} if link.up and not link.stalled else {"broker": link.reason}
         wrong |= self._storage.wrong()
         if self._journal.trouble:
             wrong["journal"] = self._journal.trouble
-        for status in await self._delivery.status():
-            if status.condition == "failing":
-                wrong[f"delivery to {status.target}"] = status.reason
-        return wrong
+        routed = {target for route in self._config.routes for target in route.to}
+        routed |= {ownership.owner for ownership in self._config.objects}
+        return wrong or reporting.unready(await self._delivery.status(), routed)
 
     async def journey(self, number: str) -> Sequence[Mapping[str, Any]]:
         """Every hop of what `number` names, in time order."""
@@ -247,12 +247,10 @@ class FrontDesk:
     async def metrics(self) -> str:
         """Prometheus text."""
         metrics = self._observing.metrics
-        metrics.broker_up.set(1 if self._bus.link.up else 0)
-        for session in self._sessions.values():
-            up = session.condition is Condition.OK
-            metrics.system_up.labels(session.system, session.kind).set(1 if up else 0)
-            for why, count in (session.door() or {"refused": {}})["refused"].items():
-                metrics.door_refused.labels(session.system, why).set(count)
+        measure(
+            metrics, sessions=self._sessions.values(), statuses=by_target(await self._delivery.status()).values(),
+            broker_up=self._bus.link.up, disk_free=self._storage.disk.free,
+        )  # fmt: skip
         return metrics.text().decode()
 
     def _process_owners(self) -> dict[str, str | None]:

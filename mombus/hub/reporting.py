@@ -11,7 +11,7 @@ from mombus.hub import waits
 from mombus.hub.session import Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from connectors.connector import Probe
     from mombus.config.model import Config
@@ -33,6 +33,7 @@ def system_row(session: Session, probe: Probe, status: Status | None, flows: Flo
     heard = [time for time in (session.last_data, probe.last_data) if time]
     return {
         "name": session.system, "kind": session.kind, "health": health, "reason": reason,
+        "condition": status.condition if status else None,
         "since": session.since.isoformat(), "last_data": max(heard).isoformat() if heard else None,
         "in_per_minute": _sum(flows.incoming, session.system, now),
         "out_per_minute": _sum(flows.outgoing, session.system, now),
@@ -133,7 +134,7 @@ def trouble(
     """
     lines = [f"the broker: {broker}"] if broker else []
     lines += hubs
-    lines += [f"{row['name']} is {row['health']}: {row['reason']}" for row in systems if row["health"] != "ok"]
+    lines += _ill(row for row in systems if not (broker and row.get("condition") == "failing"))
     lines += [row["door"]["trouble"] for row in systems if row["door"] and row["door"]["trouble"]]
     lines += [line for cause in waiting if (line := waits.trouble(cause, answers))]
     for row in systems:
@@ -144,6 +145,34 @@ def trouble(
     if kept:
         lines.append(f"{kept} item{'' if kept == 1 else 's'} that could not be taken in: `mombus kept`")
     return lines
+
+
+def _ill(systems: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Which systems aren't well, those with one reason together."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in systems:
+        if row["health"] != "ok":
+            found.setdefault((row["health"], row["reason"]), []).append(row["name"])
+    return [
+        f"{listed(names)} {'is' if len(names) == 1 else 'are'} {health}: {reason}"
+        for (health, reason), names in found.items()
+    ]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as people list them."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def unready(statuses: Iterable[Status], routed: Container[str]) -> dict[str, str]:
+    """Deliveries that don't work, those with one reason together. What isn't `routed` to gets answers only."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for status in statuses:
+        if status.condition == "failing":
+            what = "delivery" if status.target in routed else "answers"
+            names = found.setdefault((what, status.reason), [])
+            names += [] if status.target in names else [status.target]
+    return {f"{what} to {listed(names)}": reason for (what, reason), names in found.items()}
 
 
 def summary(site: str, **parts: Any) -> dict[str, Any]:

@@ -32,6 +32,11 @@ class Metrics:
         self.system_up = self._gauge("system_up", "1 when a system's connector is well.", "system", "kind")
         self.door_refused = self._gauge("door_refused", "Requests sent away at a system's door.", "system", "why")
         self.broker_up = self._gauge("broker_up", "1 while the broker answers.")
+        self.disk_free = self._gauge("disk_free_bytes", "Free room on the disk of the hub's folder.")
+        self.spool_items = self._gauge("spool_items", "Items kept on disk while nothing is stored.", "system")
+        self.spool_bytes = self._gauge("spool_bytes", "Bytes of them.", "system")
+        self.spool_age = self._gauge("spool_age_seconds", "For how long its spool has held something.", "system")
+        self.spool_lost = self._gauge("spool_lost", "Values lost since its spool is full.", "system")
 
     def text(self) -> bytes:
         """Everything in Prometheus text format."""

@@ -90,10 +90,25 @@ async def test_nobody_makes_the_hub_publish_on_the_bus(bus, asked):
 
 async def test_the_broker_tells_of_a_deleted_consumer_and_stream(bus):
     told = []
-    await watch_advisories(bus, told.append)
-    await bus.js.add_consumer(MOM, durable_name="target-mes", ack_policy="explicit")
-    await bus.js.delete_consumer(MOM, "target-mes")
+    await watch_advisories(bus, told.append, grace_s=0.1)
+    await bus.js.add_consumer(MOM, durable_name="to-mes", ack_policy="explicit")
+    await bus.js.delete_consumer(MOM, "to-mes")
+    await until(lambda: told)
     await bus.js.delete_stream(MOM)
     await until(lambda: len(told) >= 2)
-    assert "the consumer target-mes of MOM was deleted" in told
+    assert told[0] == "the consumer to-mes of MOM was deleted, and isn't made again"
     assert "the stream MOM was deleted" in told
+
+
+async def test_readers_that_come_and_go_are_nobodys_alarm(bus):
+    """A target's consumer that is made again was deleted to be read from another place; others aren't the hub's."""
+    told = []
+    await watch_advisories(bus, told.append, grace_s=0.5)
+    for name in ("x8QzR2", "to-erp"):
+        await bus.js.add_consumer(MOM, durable_name=name, ack_policy="explicit")
+        await bus.js.delete_consumer(MOM, name)
+    await bus.js.add_consumer(MOM, durable_name="to-erp", ack_policy="explicit")
+    await bus.js.add_consumer(MOM, durable_name="to-last", ack_policy="explicit")
+    await bus.js.delete_consumer(MOM, "to-last")
+    await until(lambda: told)
+    assert told == ["the consumer to-last of MOM was deleted, and isn't made again"]

@@ -1,0 +1,100 @@
+"""One alarm for each cause: what is down for one reason is one line, and a broker that is away is told as that."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+from hub_plant import Asker, config, wire
+from patience import until
+
+from mombus.bus.link import Link
+from mombus.hub import reporting
+from mombus.hub.hub import open_hub
+
+
+def system(name: str, health: str = "ok", reason: str = "", **more: Any) -> dict[str, Any]:
+    return {"name": name, "health": health, "reason": reason, "condition": "running", "door": None, "late": 0, **more}
+
+
+def told(*systems: dict[str, Any], broker: str | None = None) -> list[str]:
+    return reporting.trouble(systems, [], broker=broker, disagreements=0, kept=0, hubs=[], answers={})
+
+
+def test_systems_with_one_reason_are_one_line() -> None:
+    refused = "connection refused"
+    assert told(
+        system("erp"), system("mes", "down", refused), system("wms", "down", refused),
+        system("qms", "halted", "the token has expired"), system("cmms", "down", refused),
+    ) == [
+        "mes, wms and cmms are down: connection refused", "qms is halted: the token has expired",
+    ]  # fmt: skip
+
+
+def test_a_broker_that_is_away_is_one_line() -> None:
+    """What can't be delivered because of it isn't said again; what has a reason of its own is."""
+    failing = [system(name, "down", "failing: reading failed", condition="failing") for name in ("erp", "mes")]
+    away = "the broker doesn't answer"
+    assert told(*failing, system("wms", "down", "connection refused"), broker=away) == [
+        f"the broker: {away}", "wms is down: connection refused",
+    ]  # fmt: skip
+    assert told(*failing) == ["erp and mes are down: failing: reading failed"]
+
+
+def test_what_only_gets_answers_is_not_called_a_delivery() -> None:
+    statuses: Any = [
+        SimpleNamespace(target=name, condition=condition, reason="reading failed: disk I/O error")
+        for name, condition in (("src", "failing"), ("mes", "failing"), ("erp", "failing"), ("wms", "running"))
+    ]
+    assert reporting.unready(statuses, {"mes", "erp", "wms"}) == {
+        "answers to src": "reading failed: disk I/O error", "delivery to mes and erp": "reading failed: disk I/O error",
+    }  # fmt: skip
+
+
+async def test_a_link_tells_once_that_its_broker_is_away() -> None:
+    said: list[str] = []
+    link = Link(said.append)
+    link.connected()
+    await link.disconnected()
+    for error in (ConnectionRefusedError("Connect call failed"), TimeoutError(), OSError("no route to host")):
+        await link.failed(error)
+    await link.failed(Exception("nats: stale connection"))
+    assert (said, link.reason) == (["the broker doesn't answer; connecting again"], said[0])
+    await link.failed(Exception("nats: Authorization Violation"))
+    assert said[1:] == ["Authorization Violation"], "what a person must mend is told"
+    await link.reconnected()
+    await link.disconnected()
+    assert said[2:] == ["connected again", "the broker doesn't answer; connecting again"]
+
+
+@pytest.fixture
+def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire(monkeypatch, {"erp": Asker(), "mes": Asker()})
+
+
+@pytest.mark.usefixtures("plant")
+async def test_a_frozen_broker_is_one_alarm_and_measured(tmp_path) -> None:
+    async with open_hub(config(tmp_path, "erp", "mes", owns={"production_order": "erp"})) as hub:
+
+        async def found() -> bool:
+            return not (await hub.desk.status())["broker"]["up"]
+
+        nats = [one.pid for one in psutil.Process().children() if str(tmp_path) in " ".join(one.cmdline())]
+        os.kill(nats[0], signal.SIGSTOP)
+        try:
+            await until(found, timeout_s=60)
+            status, ready, metrics = await hub.desk.status(), await hub.desk.ready(), await hub.desk.metrics()
+        finally:
+            os.kill(nats[0], signal.SIGCONT)
+        assert status["trouble"] == ["the broker: the broker doesn't answer; connecting again"]
+        assert ready == {"broker": "the broker doesn't answer; connecting again"}
+        lines = metrics.splitlines()
+        assert "mombus_broker_up 0.0" in lines
+        assert 'mombus_spool_bytes{system="erp"} 0.0' in lines
+        assert 'mombus_spool_lost{system="mes"} 0.0' in lines
+        assert 'mombus_lag{target="mes"} 0.0' in lines
+        assert any(line.startswith("mombus_disk_free_bytes ") and float(line.split()[1]) > 0 for line in lines)
