@@ -26,18 +26,21 @@ class Broker:
     """A broker at 127.0.0.1; port 0 takes a free one, kept over stop and start.
 
     `folder` holds what must survive; a temporary one is made, and removed by `close`, when none is given. With a user,
-    only that user and password may connect.
+    only that user and password may connect. `unacknowledged` is how many messages a client may have in hand: with more
+    than one nats-server sends what wasn't acknowledged again behind what is new, so that a client that was away hears
+    things out of order.
     """
 
     def __init__(
         self, port: int = 0, folder: Path | None = None, *, user: str | None = None, password: str | None = None,
-        cert: Path | None = None, key: Path | None = None,
+        cert: Path | None = None, key: Path | None = None, unacknowledged: int = 100,
     ) -> None:  # fmt: skip
         self.port = port or _free_port()
         self._temporary = folder is None
         self._folder = folder or Path(tempfile.mkdtemp(prefix="plant-broker-"))
         self._user, self._password = user, password
         self._cert, self._key = cert, key
+        self._unacknowledged = unacknowledged
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -62,7 +65,8 @@ class Broker:
             raise RuntimeError(f"the MQTT broker doesn't listen on port {self.port}: {self._last_words()}") from None
 
     def _config(self) -> dict[str, object]:
-        mqtt: dict[str, object] = {"host": "127.0.0.1", "port": self.port, "ack_wait": "1s", "max_ack_pending": 100}
+        mqtt: dict[str, object] = {"host": "127.0.0.1", "port": self.port, "ack_wait": "1s"}
+        mqtt["max_ack_pending"] = self._unacknowledged
         if self._user is not None:
             mqtt["authorization"] = {"username": self._user, "password": self._password}
         if self._cert is not None:

@@ -24,18 +24,28 @@ SAYS = {
     "body": '{"id": id, "operations_request_id": lane, "material_actual": [{"id": "1", "material_use": "Produced", '
     '"quantity": {"value": "1", "unit_of_measure": "H87"}}]}',
 }
-SYSTEM = {
-    "connector": "rest", "url": "http://127.0.0.1:9", "listen": "/in/mes", "door": {"tokens": [token_hash(TOKEN)]},
-    "pushed": {"items": "items", "says": [SAYS]},
-}  # fmt: skip
-"""How the hub's configuration declares the load's system."""
+
+
+def system(says: dict[str, str], name: str = "mes") -> dict[str, Any]:
+    """How the hub's configuration declares a system that posts such items."""
+    return {
+        "connector": "rest", "url": "http://127.0.0.1:9", "listen": f"/in/{name}",
+        "door": {"tokens": [token_hash(TOKEN)]}, "pushed": {"items": "items", "says": [says]},
+    }  # fmt: skip
+
+
+SYSTEM = system(SAYS)
+"""The MES of most loads."""
 
 
 class Load:
-    """Posts to the door at `url()`, which may move. `sent` are the ids acknowledged, by lane `PO-n` in order."""
+    """Posts to the door of `system` at `url()`, which may move. `sent` are the ids acknowledged, in order by lane."""
 
-    def __init__(self, url: Callable[[], str], *, lanes: int = 12, pause_s: float = 0.0) -> None:
+    def __init__(
+        self, url: Callable[[], str], *, lanes: int = 12, pause_s: float = 0.0, system: str = "mes"
+    ) -> None:  # fmt: skip
         self._url = url
+        self._door = f"/in/{system}"
         self._lanes = [f"PO-{lane:03}" for lane in range(lanes)]
         self._pause_s = pause_s
         self._round = 0
@@ -61,7 +71,7 @@ class Load:
 
     async def _taken(self, http: httpx.AsyncClient, items: list[dict[str, str]]) -> bool:
         try:
-            answer = await http.post(f"{self._url()}/in/mes", json={"items": items})
+            answer = await http.post(f"{self._url()}{self._door}", json={"items": items})
         except httpx.HTTPError:
             return False
         if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:

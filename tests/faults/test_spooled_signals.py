@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import httpx
-import nats
 from asyncua import ua
 from factory import running
+from numbers_of_a_machine import BENCH, PLANT, describe, numbered, seen, stored
 from proof import Part, Proof
 
 from mombus.hub import note
 from plant.line import PackagingLine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from asyncua import Node
-
-BENCH = "urn:acme:bench"
-SIGNALS = """
-namespace: urn:acme:bench
-equipment:
-  FILLER1:
-    path: /Objects/Bench
-    signals:
-      - {signal: number, node: Number, object: process_value, unit: MLT, queue_size: 100, sampling_interval_ms: 5}
-"""
-EQUIPMENT = "id,parent,level\nLYON,,Site\nLINE1,LYON,ProductionLine\nFILLER1,LINE1,WorkUnit\n"
-PLANT = {"enterprise": "acme", "site": "lyon", "timezone": "Europe/Paris", "equipment": "equipment.csv"}
 
 
 class Machine:
@@ -65,35 +51,13 @@ async def machine(folder: Path) -> AsyncIterator[tuple[str, Machine]]:
     space = await line.server.register_namespace(BENCH)
     parent = await line.server.nodes.objects.add_object(space, "Bench")
     counting = Machine(await parent.add_variable(space, "Number", 0.0, ua.VariantType.Double))
-    (folder / "signals.yaml").write_text(SIGNALS)
-    (folder / "equipment.csv").write_text(EQUIPMENT)
+    describe(folder)
     task = asyncio.create_task(counting.count())
     try:
         yield line.url, counting
     finally:
         task.cancel()
         await line.stop()
-
-
-async def stored(url: str) -> tuple[list[int], list[dict[str, Any]]]:
-    """Every number on the bus in its order, and the gaps."""
-    client = await nats.connect(url)
-    try:
-        js = client.jetstream()
-        readings = [json.loads(data) for data in await everything(js, "SIGNALS", "sig.lyon.process_value.>")]
-        gaps = [json.loads(data) for data in await everything(js, "MOM", "mom.lyon.gap.>")]
-    finally:
-        await client.close()
-    return [int(float(one["value"])) for body in readings for one in body["reading"]], gaps
-
-
-async def everything(js: Any, stream: str, subject: str) -> list[bytes]:
-    subscription = await js.pull_subscribe(subject, stream=stream)
-    found: list[bytes] = []
-    with suppress(TimeoutError):
-        while True:
-            found += [message.data for message in await subscription.fetch(500, timeout=1)]
-    return found
 
 
 async def test_what_a_machine_says_meanwhile_is_kept_and_the_rest_is_counted_by_gaps(
@@ -131,20 +95,3 @@ async def test_what_a_machine_says_meanwhile_is_kept_and_the_rest_is_counted_by_
         load="30 values a second", expected="in order; what is missing is told by gaps, counted to the value",
         seen=f"{len(numbers)} of {last} values on the bus, {missing} missing, counted by {len(gaps)} gap(s)",
     )  # fmt: skip
-
-
-async def seen(url: str, wanted: Callable[[Any], Any]) -> Any:
-    """The status once it is as wanted."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as http, asyncio.timeout(60):
-        while True:
-            status = (await http.get(f"{url}/api/status")).json()
-            if wanted(status):
-                return status
-            await asyncio.sleep(0.1)
-
-
-async def numbered(url: str, last: int) -> None:
-    """Return once that number is on the bus."""
-    async with asyncio.timeout(60):
-        while last > max((await stored(url))[0], default=0):  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.2)

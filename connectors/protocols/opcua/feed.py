@@ -31,6 +31,8 @@ SILENCE_S = 6.0
 """A subscription that said nothing for so long, and for three keep-alives, is dead though the connection may live."""
 RECHECK_S = 30.0
 """How often nodes that weren't there are looked for again."""
+TOLD_S = 1.0
+"""What is dropped again and again is told as one loss so often, with its number: not as one beside each value."""
 LIFETIME = 30
 """After so many keep-alives without a client the server forgets a subscription."""
 
@@ -189,7 +191,7 @@ class Feed(Generic[Tag]):
 
     def _take_losses(self) -> list[Loss]:
         losses, self._losses = self._losses, []
-        if self._dropped is not None:
+        if self._dropped is not None and (not self._changes or _age_s(self._dropped[0]) > TOLD_S):
             since, count = self._dropped
             self._dropped = None
             reason = f"more than {self._limit} values waited to be stored: the oldest were dropped"
@@ -230,6 +232,10 @@ class Feed(Generic[Tag]):
         if last is not None and number not in {last, last + 1, 1}:
             reason = f"notification messages {last + 1} to {number - 1} never came"
             self._losses.append(Loss(None, received, received, None, reason))
+
+
+def _age_s(since: datetime) -> float:
+    return (datetime.now(UTC) - since).total_seconds()
 
 
 def _item(handle: int, watch: Watch[Tag], node: ua.NodeId) -> ua.MonitoredItemCreateRequest:
