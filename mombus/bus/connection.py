@@ -13,7 +13,7 @@ from canonical.wire import from_headers
 from mombus.bus import claims
 from mombus.bus.errors import NotReachable, StreamGone, TooFewNodes
 from mombus.bus.link import Link
-from mombus.bus.login import security
+from mombus.bus.login import account, security
 from mombus.bus.majority import keep_to_majority
 from mombus.bus.publishing import LARGEST_BODY, Letter, Publisher, Stored
 from mombus.bus.streams import LATEST, MOM, Limits, ensure_streams
@@ -206,7 +206,7 @@ async def connect(
     have none, and commands that only look. A body over `largest_body_bytes` is not taken. Raises NotReachable,
     NotPermitted, TooFewNodes.
     """
-    link = Link(observe)
+    link = Link(observe, account(servers, token, credentials))
     broker = _broker(servers, name, link, security(servers, token, credentials, ca))
     try:
         async with asyncio.timeout(timeout_s):

@@ -36,7 +36,7 @@ class TooFewNodes(BusError):  # noqa: N818
 
 
 class NotPermitted(BusError):  # noqa: N818
-    """The account may not publish on that subject; asking again won't help."""
+    """The account may not publish on that subject, until somebody grants it."""
 
 
 class StreamGone(BusError):  # noqa: N818

@@ -18,7 +18,7 @@ from canonical.message import Message, Origin, Verb
 from canonical.objects import CATALOGUE, Kind
 from connectors.connector import Gap, Outcome, Raw
 from mombus.bus.custody import Custody
-from mombus.bus.errors import Conflict, NotPermitted, TooLarge
+from mombus.bus.errors import Conflict, TooLarge
 from mombus.bus.judgement import Given, Judgement, Kept, Ready, contradiction, in_time
 from mombus.bus.raw import store_raw
 from mombus.bus.revisions import REMEMBERED, Revisions
@@ -88,8 +88,9 @@ class Intake:
         """Take an item in, whole, and return one outcome per message, in order.
 
         Items of one system are taken one after the other. When this returns everything is stored or kept with its
-        reason, the bookmark moved and the source told. Raises BusError when the broker can't store: nothing of the
-        item is settled then, reading it again is right. What `settle` raises is passed on; the item is stored then.
+        reason, the bookmark moved and the source told. Raises BusError when the broker can't store, or doesn't let us:
+        nothing of the item is settled then, reading it again is right. What `settle` raises is passed on; the item is
+        stored then.
 
         `term` is the one in which it was read, where several hubs read. When it is over nothing is stored of what its
         source says again (LeaseLost), and a state without a revision goes by its times (`late`).
@@ -185,7 +186,7 @@ class Intake:
             return
         try:
             stored = await self._bus.publish_letters([ready.letter for ready in group])
-        except (Conflict, TooLarge, NotPermitted):
+        except (Conflict, TooLarge):
             for ready in group:
                 self._revisions.forget(ready.message)
             for given in dict.fromkeys(ready.given for ready in group):
@@ -206,9 +207,9 @@ class Intake:
                     outcome = await self._published(system, ready, where)
             except Conflict:
                 self._revisions.forget(judged[0].message)
-            except (TooLarge, NotPermitted) as error:
-                kind = Parked.TOO_LARGE if isinstance(error, TooLarge) else Parked.REFUSED
-                return self._kept(system, given, await self._judgement.refuse(system, given, str(error), kind))
+            except TooLarge as error:
+                refused = await self._judgement.refuse(system, given, str(error), Parked.TOO_LARGE)
+                return self._kept(system, given, refused)
             else:
                 return outcome
         raise Conflict(f"{given.message.object} {given.message.key} is written by somebody else all the time")

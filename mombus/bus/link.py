@@ -19,10 +19,11 @@ _DENIED = re.compile(r"permissions violation for publish to \"(?P<subject>[^\"]*
 
 
 class Link:
-    """Up or down, with the reason. `observe` is told in a sentence when that changes."""
+    """Up or down, with the reason. `observe` is told in a sentence when that changes; `account` is who we are there."""
 
-    def __init__(self, observe: Callable[[str], None] | None = None) -> None:
+    def __init__(self, observe: Callable[[str], None] | None = None, account: str = "") -> None:
         self._observe = observe or (lambda _text: None)
+        self._account = account
         self._up = asyncio.Event()
         self._denials: dict[str, list[asyncio.Future[None]]] = {}
         """By subject in lower case, as the client reports it."""
@@ -34,11 +35,18 @@ class Link:
         self._lost_it = False
         self.stalled = False
         """True while the broker is connected but doesn't confirm what is published, say because its disk is full."""
+        self._denied: dict[str, str] = {}
+        """What may not be published now and why, by what an object of a system has in common."""
 
     @property
     def up(self) -> bool:
         """True while the broker answers."""
         return self._up.is_set()
+
+    @property
+    def denied(self) -> str:
+        """What the broker doesn't let us publish now, and what to do; empty while it lets us."""
+        return next(iter(self._denied.values()), "")
 
     async def wait_up(self, timeout_s: float | None) -> bool:
         """Wait until connected; False when that takes longer than `timeout_s`."""
@@ -99,9 +107,11 @@ class Link:
         """The client reports an error; a denied publish is told to who waits for it."""
         text = str(error) or ("it doesn't answer" if isinstance(error, TimeoutError) else type(error).__name__)
         if denied := _DENIED.search(text):
+            account = f"account {self._account}" if self._account else "account"
             reason = NotPermitted(
-                f"the broker's account may not publish on {denied['subject']}: grant it, or check who owns the object"
+                f"the broker's {account} may not publish on {denied['subject']}: grant it, or check who owns the object"
             )
+            self._denied[_stem(denied["subject"])] = str(reason)
             for waiting in self._denials.pop(denied["subject"].lower(), []):
                 if not waiting.done():
                     waiting.set_exception(reason)
@@ -121,8 +131,10 @@ class Link:
                 "make room; one that isn't the hub's own must then be restarted"
             )
 
-    def confirmed(self) -> None:
-        """A publish was confirmed."""
+    def confirmed(self, subject: str = "") -> None:
+        """A publish was confirmed; `subject` may be published on."""
+        if self._denied.pop(_stem(subject), None):
+            self.note("the broker lets us publish again")
         if self.stalled:
             self.stalled = False
             self.note("the broker stores again")
@@ -154,6 +166,11 @@ class Link:
     def _change(self, reason: str) -> None:
         self.since = datetime.now(UTC)
         self.note(reason)
+
+
+def _stem(subject: str) -> str:
+    """What all messages of an object of a system have in common, in lower case as the client reports it."""
+    return ".".join(subject.lower().split(".")[:5])
 
 
 def _silent() -> asyncio.Future[Any]:

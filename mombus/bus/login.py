@@ -31,6 +31,16 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "eof_received" not in str(record.msg)
 
 
+def account(servers: str, token: str | None, credentials: Path | None) -> str:
+    """Who we are at the broker, for texts: a user, or the name of the credentials file; empty if there is neither."""
+    options = login(token, credentials)
+    if "user" in options:
+        return str(options["user"])
+    if credentials is not None:
+        return credentials.stem
+    return unquote(urlsplit(servers.split(",", maxsplit=1)[0].strip()).username or "") if token is None else ""
+
+
 def security(servers: str, token: str | None, credentials: Path | None, ca: Path | None) -> BaseSecurity | None:
     """The same for FastStream; credentials of the URL are used when nothing else is given. Raises NotPermitted."""
     from faststream.nats.security import NatsCredentials, NatsNKey, NatsToken, NatsUserPassword  # noqa: PLC0415

@@ -181,7 +181,7 @@ class Publisher:
             try_s = TRY_S if deadline is None else max(0.01, min(TRY_S, deadline - clock()))
             try:
                 ack = await self._link.unless_lost(attempt(try_s), denied)
-                self._link.confirmed()
+                self._link.confirmed(letter.subject)
                 return ack
             except Exception as error:
                 pause_s = await self._verdict(error, letter)

@@ -119,7 +119,7 @@ class FrontDesk:
             broker={"up": link.up, "reason": link.reason, "since": link.since.isoformat()}, disagreements=quarrels,
             kept=kept,
             trouble=reporting.trouble(
-                systems, found, broker=None if link.up else link.reason, disagreements=quarrels, kept=kept,
+                systems, found, broker=link.denied if link.up else link.reason, disagreements=quarrels, kept=kept,
                 hubs=[*whole.trouble(hubs, silent), *self.heard()], answers=self._process_owners(),
             ),
         )  # fmt: skip
@@ -139,6 +139,8 @@ class FrontDesk:
         """What keeps the hub from its work: broker, journal or store; if it's none of them, inboxes that don't work."""
         link = self._bus.link
         wrong = {} if link.up and not link.stalled else {"broker": link.reason}
+        if link.up and link.denied:
+            wrong["broker"] = link.denied
         wrong |= self._storage.wrong()
         if self._journal.trouble:
             wrong["journal"] = self._journal.trouble

@@ -125,7 +125,7 @@ def message_rows(flows: Flows, arrivals: Mapping[str, Mapping[str, str]]) -> lis
 
 
 def trouble(
-    systems: Sequence[Mapping[str, Any]], waiting: Sequence[Cause], *, broker: str | None, disagreements: int,
+    systems: Sequence[Mapping[str, Any]], waiting: Sequence[Cause], *, broker: str, disagreements: int,
     kept: int, hubs: Sequence[str], answers: Mapping[str, str | None],
 ) -> list[str]:  # fmt: skip
     """What a person should look at, one sentence for each cause, the worst first.

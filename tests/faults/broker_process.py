@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,17 +16,22 @@ if TYPE_CHECKING:
 
 
 class BrokerProcess:
-    """Started and killed as often as you like. `more` goes into its configuration."""
+    """Started and killed as often as you like. `rules` say who may do what, in the words of its configuration."""
 
-    def __init__(self, folder: Path, more: str = "") -> None:
+    def __init__(self, folder: Path, rules: str = "") -> None:
         folder.mkdir()
         self.port = free_port()
+        self._folder = folder
         self._settings = folder / "nats.conf"
+        self._write(rules)
+        self._process: asyncio.subprocess.Process | None = None
+
+    def _write(self, rules: str) -> None:
+        folder = self._folder
         self._settings.write_text(
             f'server_name: "{folder.name}"\nlisten: "127.0.0.1:{self.port}"\nlog_file: "{folder}/broker.log"\n'
-            f'jetstream {{ store_dir: "{folder}/store", sync_interval: always{more and ", " + more} }}\n'
+            f'jetstream {{ store_dir: "{folder}/store", sync_interval: always }}\n{rules}'
         )
-        self._process: asyncio.subprocess.Process | None = None
 
     @property
     def url(self) -> str:
@@ -46,9 +52,22 @@ class BrokerProcess:
         writer.close()
         return True
 
+    def reload(self, rules: str) -> None:
+        """Let it go on by other rules."""
+        self._write(rules)
+        assert self._process
+        self._process.send_signal(signal.SIGHUP)
+
     async def kill(self) -> None:
         """End it without a word."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """Ask it to end."""
+        await self._end(signal.SIGTERM)
+
+    async def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
             with suppress(ProcessLookupError):
-                self._process.kill()
+                self._process.send_signal(how)
             await self._process.wait()

@@ -57,20 +57,23 @@ async def ready(hub: HubProcess) -> str:
         return (await http.get(f"{hub.url}/readyz")).text
 
 
-async def test_broker_killed_again_and_again_loses_nothing_it_confirmed(tmp_path: Path, proof: Proof) -> None:
-    kills = 3
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=lambda how: how.name)
+async def test_broker_ended_again_and_again_loses_nothing_it_confirmed(
+    tmp_path: Path, how: signal.Signals, proof: Proof
+) -> None:
+    times = 3
     async with target(tmp_path) as erp, running(tmp_path, {"erp": findable(erp.port)}) as hub:
         sending = Load(lambda: hub.url, lanes=LANES, pause_s=0.05)
         work = asyncio.create_task(sending.send(45))
-        for kill in range(kills):
-            least = (kill + 1) * LANES * 8
+        for time_ in range(times):
+            least = (time_ + 1) * LANES * 8
             await until(lambda least=least: len(sending.sent) >= least)
-            tell_broker(tmp_path, signal.SIGKILL)
+            tell_broker(tmp_path, how)
         await work
         count = await counted(erp.books, sending.sent)
     assert count.right, count
     proof(
-        Part.BROKER, fault=f"SIGKILL {kills} times while it is published to", load=f"{len(sending.sent)} facts",
+        Part.BROKER, fault=f"{how.name} {times} times while it is published to", load=f"{len(sending.sent)} facts",
         expected="what was acknowledged is stored; one document each, in order", seen=str(count),
     )  # fmt: skip
 
