@@ -6,7 +6,7 @@ LATEST   the last statement per thing, sourced from MOM, no age limit
 SIGNALS  level 2, by age and size; the oldest make room
 RAW      documents and webhooks as they came, by age and size; the oldest make room
 CLAIMS   bodies too large for the broker's messages, in parts; housekeeping drops those that nothing refers to
-MARKS    the mark that journal and broker share, one per site: tells an older copy of either
+MARKS    the mark that journal and broker share, one per site: tells an older copy of either; the newest audit row
 DEAD     notification copies of what was parked, by age and size; the oldest make room
 """
 
@@ -164,7 +164,7 @@ def _configs(limits: Limits) -> list[StreamConfig]:
         shared.evolve(
             name=RAW, subjects=[f"{RAW_ROOT}.>"], max_age=limits.raw_age_s, max_bytes=limits.raw_bytes, discard=old
         ),
-        shared.evolve(name=MARKS, subjects=[f"{MARK_ROOT}.*"], max_msgs_per_subject=1, discard=old),
+        shared.evolve(name=MARKS, subjects=[f"{MARK_ROOT}.>"], max_msgs_per_subject=1, discard=old),
         shared.evolve(name=CLAIMS, subjects=[f"{CLAIM_ROOT}.>"], max_msgs_per_subject=1, discard=new),
         shared.evolve(
             name=DEAD, subjects=[f"{DEAD_ROOT}.>"], max_age=limits.dead_age_s, max_bytes=limits.dead_bytes, discard=old

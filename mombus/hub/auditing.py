@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from mombus.journal.audit import Deed
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from mombus.hub.store.trail import Trail
     from mombus.journal.journal import Journal
 
 SHOWN = 200
@@ -23,10 +24,10 @@ TEXT = 200
 
 
 class Auditing:
-    """Shows and checks one journal's trail."""
+    """Shows and checks one journal's trail. `trail` knows what the broker remembers of it."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, trail: Trail | None = None) -> None:
+        self._journal, self._trail = journal, trail
 
     async def deeds(
         self, who: str | None = None, target: str | None = None, message_id: str | None = None
@@ -37,7 +38,11 @@ class Auditing:
 
     async def verified(self, head: str | None = None) -> Mapping[str, Any]:
         """Whether the trail is as it was written."""
-        return plain(await self._journal.read(partial(chain.verify, head=head)))
+        verdict = await self._journal.read(partial(chain.verify, head=head))
+        if self._trail is not None:
+            await self._trail.check()
+            verdict = replace(verdict, faults=(*verdict.faults, *((self._trail.wrong,) if self._trail.wrong else ())))
+        return plain(verdict)
 
     @asynccontextmanager
     async def refusals(self, command: str, question: Mapping[str, Any]) -> AsyncIterator[None]:

@@ -73,7 +73,7 @@ class FrontDesk:
         self._observing = observing
         self._storage = storage
         self.bulk = bulk
-        self.audit = Auditing(journal)
+        self.audit = Auditing(journal, storage.trail)
         self.replays = replays
         self.overview = Overview(
             config=config, sessions=sessions, delivery=delivery, observing=observing, storage=storage

@@ -3,7 +3,7 @@
 Each row holds the hash of the row before it and the SHA-256 over that hash and its own content, so that no row can be
 changed, removed or put in without breaking the chain after it (mombus/journal/chain.py looks for that). The numbers
 have no holes. Who can write to the database can still cut off the newest rows, or write all of them anew: only a head
-that was noted elsewhere tells that.
+that was noted elsewhere tells that; the broker remembers one (mombus/hub/store/trail.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Column, Integer, String, Table, Text, event, insert, select
 
@@ -83,6 +83,20 @@ class Noted(Deed):
 
     number: int
     hash: str
+
+
+class Head(NamedTuple):
+    """A row of the trail by its number and the hash that seals it and everything before."""
+
+    number: int
+    hash: str
+
+
+def heads(connection: Connection, at: int) -> tuple[Head | None, Head | None]:
+    """The newest row, and the one with the number `at`; None for what isn't there."""
+    rows = select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)
+    newest, there = (connection.execute(one).first() for one in (rows, rows.where(audit.c.number == at)))
+    return (Head(*newest) if newest else None), (Head(*there) if there else None)
 
 
 def note(connection: Connection, deed: Deed) -> None:

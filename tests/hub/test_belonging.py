@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+import sqlite3
+from contextlib import asynccontextmanager, closing
+from typing import TYPE_CHECKING, Any
 
 import nats
 import pytest
@@ -70,7 +71,7 @@ class Plant:
             journal = await Journal.open(f"sqlite:///{self.store / 'journal.sqlite'}")
             plan = await adopting.plan(bus, journal, "lyon")
             await adopting.adopt(bus, journal, "lyon", plan, who="ada", why="the disk died")
-            (deed,) = await journal.read(audit.deeds)
+            deed, *_ = await journal.read(audit.deeds)
             await journal.close()
         assert (deed.who, deed.action, deed.why) == ("ada", "adopt", "the disk died")
         return plan
@@ -155,6 +156,37 @@ async def test_what_a_lost_journal_had_in_hand_counts_as_begun(plant):
     assert str(mes) == "mes: reading goes on after 1, 1 messages there may have taken effect"
     await plant.run()
     assert plant.got == ["PO-1", "PO-2"]
+
+
+async def decided(hub: Any, *whys: str) -> None:
+    """Ada decides something, and it is in the trail."""
+    for why in whys:
+        await hub.desk.resume(system="erp", who="ada", why=why)
+
+
+def cut(plant: Plant, above: int) -> None:
+    """Somebody who can write to the journal's file takes the newest deeds away, seals and all."""
+    with closing(sqlite3.connect(plant.store / "journal.sqlite")) as file, file:
+        for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            file.execute(f"DROP TRIGGER {name}")
+        file.execute("DELETE FROM audit WHERE number > ?", [above])
+
+
+async def test_deeds_that_were_cut_off_are_missed_because_the_broker_remembers_the_newest(plant):
+    async with plant.hub() as (_, hub):
+        await decided(hub, "one", "two", "three")
+        assert (await hub.desk.audit.verified())["intact"]
+    cut(plant, above=1)
+    async with plant.hub() as (_, hub):
+        (line,) = [line for line in (await hub.desk.status())["trouble"] if line.startswith("audit trail: ")]
+        assert "row 3 with the hash" in line
+        await decided(hub, "four", "five", "six")
+        verdict = await hub.desk.audit.verified()
+        assert (verdict["intact"], verdict["number"]) == (False, 4)
+        assert "cut off or written anew" in verdict["faults"][0], "new deeds don't hide it"
+    await plant.adopt()
+    async with plant.hub() as (_, hub):
+        assert (await hub.desk.audit.verified())["intact"]
 
 
 @pytest.mark.parametrize("stream", ["MOM", "LATEST"])

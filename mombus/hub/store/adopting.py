@@ -13,6 +13,7 @@ from __future__ import annotations
 import getpass
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, update
@@ -20,6 +21,7 @@ from sqlalchemy import delete, update
 from mombus.bus.streams import MOM
 from mombus.delivery.opening import ADOPTED
 from mombus.hub.store.belonging import Found, difference, known, leave, look
+from mombus.hub.store.trail import remember
 from mombus.journal import audit, belonging, deliveries
 from mombus.journal.audit import Deed
 from mombus.journal.deliveries import Outcome, positions, starts, streams
@@ -94,6 +96,9 @@ async def adopt(bus: Bus, journal: Journal, site: str, plan: Plan, *, who: str |
         return belonging.adopt(connection, above, plan.found.last_seq)
 
     await leave(bus.js, site, await journal.write(work))
+    newest, _ = await journal.read(partial(audit.heads, at=0))
+    if newest is not None:
+        await remember(bus.js, site, newest)
 
 
 async def _readers(js: JetStreamContext) -> Sequence[ConsumerInfo]:

@@ -17,6 +17,7 @@ import structlog
 from canonical.subjects import token
 from mombus.bus.errors import NotOurs
 from mombus.bus.streams import LATEST, MARK_ROOT, MARKS, MOM
+from mombus.hub.store.trail import Trail
 from mombus.journal import belonging, deliveries
 from mombus.journal.belonging import Mark
 
@@ -97,6 +98,7 @@ class Belonging:
         self._journal = journal
         self._site = site
         self.wrong: str | None = None
+        self.trail = Trail(js, journal, site)
 
     async def check(self) -> None:
         """Mark both; called before anything else is done. Raises NotOurs with what to do.
@@ -114,6 +116,7 @@ class Belonging:
             raise NotOurs(f"{wrong}. {WAY_ON}")
         mark = await self._journal.write(lambda c: belonging.advance(c, found.last_seq))
         await leave(self._js, self._site, mark)
+        await self.trail.check()
 
     async def run(self) -> None:
         """Look for ever; what is found wrong while running is told to people."""

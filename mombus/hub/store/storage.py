@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mombus.hub.store.belonging import Belonging
     from mombus.hub.store.disk import Disk
+    from mombus.hub.store.trail import Trail
 
 EVERY_S, SOON_S = 5.0, 0.2
 
@@ -32,6 +33,11 @@ class Storage:
         self._belonging = belonging
         self._room = Room(0, -1)
 
+    @property
+    def trail(self) -> Trail:
+        """What the broker remembers of the audit trail."""
+        return self._belonging.trail
+
     def running(self) -> Mapping[str, Coroutine[None, None, None]]:
         """What runs for ever, by name."""
         return {"disk": self.disk.run(), "room": self._keep_room(), "belonging": self._belonging.run()}
@@ -44,7 +50,8 @@ class Storage:
     def trouble(self) -> list[str]:
         """One sentence each, the worst first."""
         lines = [f"{where}: {reason}" for where, reason in self.wrong().items()]
-        return lines + ([f"disk: {warning}"] if (warning := self.disk.warning()) else [])
+        warnings = {"audit trail": self._belonging.trail.wrong, "disk": self.disk.warning()}
+        return lines + [f"{where}: {warning}" for where, warning in warnings.items() if warning]
 
     def _full(self) -> str | None:
         if not self._room.full:
