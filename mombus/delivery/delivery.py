@@ -87,8 +87,8 @@ class Delivery:
         """Note where new routes begin, before anything is read and whoever delivers. Raises OtherStream."""
         await note_beginnings(self._journal, Reader(self._js, "-", self._patience), list(self._targets.values()))
 
-    async def serve(self, name: str, lease: Lease) -> None:
-        """Deliver to one inbox under a lease; when it is to be handed over, finish what is being written.
+    async def serve(self, name: str, lease: Lease, until: asyncio.Event) -> None:
+        """Deliver to one inbox under a lease `until` it is to be left; then finish what is being written.
 
         Cancelled when the lease is lost: what is being written is broken off then.
         """
@@ -96,7 +96,7 @@ class Delivery:
         leased = replace(target, sink=LeasedSink(target.sink, lease))
         inbox = self._inboxes[name] = self._inbox_for(leased, FencedJournal(self._journal, lease))
         running = asyncio.create_task(inbox.run(), name=f"inbox {name}")
-        ending = asyncio.create_task(lease.ending.wait())
+        ending = asyncio.create_task(until.wait())
         try:
             await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
             inbox.drain()

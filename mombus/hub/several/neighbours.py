@@ -71,10 +71,15 @@ class Neighbours:
         """What is wrong among the hubs, as of the last look at the journal."""
         mine = self._holder.said
         others = [peer.said for peer in self._holder.peers]
-        return [
+        lines = [
             f"the hub at {said.address} runs another configuration: give all hubs the same"
             for said in others if said.plan != mine.plan
-        ] + [
+        ]  # fmt: skip
+        lines += [
+            f"what goes to {system} waits until all hubs agree about it: {', '.join(where)} have other routes, or none"
+            for system in mine.routes if (where := self._sharing.disputed(system))
+        ]  # fmt: skip
+        return lines + [
             f"the hub at {said.address} runs mombus {said.version}, this one {mine.version}: bring all to one release"
             for said in others if said.version != mine.version
         ]  # fmt: skip

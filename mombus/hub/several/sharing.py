@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 READING = "source"
 """The part of a system in shards that is read."""
+LOOK_S = 0.5
 HOUSE = ":house"
 """The lease for what one hub does for all; a system can't be called that."""
 
@@ -54,7 +55,9 @@ class Sharing:
         for system in config.systems.values():
             duties.update(self._duties(system))
         duties[HOUSE] = self._keep_house
-        said = Presence(address=address, plan=plan(config), version=__version__, place=spooling.place)
+        said = Presence(
+            address=address, plan=plan(config), routes=routes(config), version=__version__, place=spooling.place
+        )  # fmt: skip
         self.holder = Leaseholder(journal, duties, said=said, kept=spooling.kept)
 
     def _duties(self, system: System) -> dict[str, Duty]:
@@ -118,10 +121,34 @@ class Sharing:
                 await asyncio.gather(delivering, return_exceptions=True)
 
     async def _deliver(self, inbox: str | None, lease: Lease) -> None:
-        if inbox is not None:
-            await self._handovers.delivery.serve(inbox, lease)
-        else:
-            await lease.ending.wait()
+        """Deliver from an inbox, but not while hubs disagree about what its target gets."""
+        while inbox is not None and not lease.ending.is_set():
+            if self.disputed(system_of(inbox)):
+                await _ends(lease, LOOK_S)
+                continue
+            until = asyncio.Event()
+            watching = asyncio.create_task(self._watch(system_of(inbox), lease, until))
+            try:
+                await self._handovers.delivery.serve(inbox, lease, until)
+            finally:
+                await break_off(watching)
+        await lease.ending.wait()
+
+    async def _watch(self, system: str, lease: Lease, until: asyncio.Event) -> None:
+        """Set `until` when the lease is to be handed over, or another hub has come that gives the target other things.
+
+        Which of two configurations is the newer one nobody but a person knows: neither writes until all hubs agree.
+        """
+        while not lease.ending.is_set() and not self.disputed(system):
+            await _ends(lease, LOOK_S)
+        until.set()
+
+    def disputed(self, system: str) -> Sequence[str]:
+        """Where the hubs are that give a target other things, or none at all."""
+        mine = self.holder.said.routes.get(system)
+        return [
+            peer.said.address for peer in self.holder.peers if peer.said.routes.get(system) != mine
+        ]  # fmt: skip
 
     @asynccontextmanager
     async def _at_work(self, system: str) -> AsyncIterator[None]:
@@ -155,6 +182,25 @@ async def _until_ending(
                 task.result()
     finally:
         await break_off(ending, *tasks, again_s=2 * FINISH_S)
+
+
+async def _ends(lease: Lease, within_s: float) -> None:
+    """Return when the lease is to be handed over, or after some time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await lease.ending.wait()
+
+
+def routes(config: Config) -> dict[str, str]:
+    """A digest for each target of what it gets: the routes to it, the objects it owns and is asked about."""
+    said: dict[str, list[str]] = {name: [system.kind] for name, system in config.systems.items()}
+    for route in config.routes:
+        for name in route.to:
+            said[name].append(route.model_dump_json(exclude={"to"}))
+    for ownership in config.objects:
+        if ownership.owner in said:
+            said[ownership.owner].append(ownership.object)
+    return {name: sha256(str(sorted(what)).encode()).hexdigest()[:16] for name, what in said.items() if len(what) > 1}
 
 
 def plan(config: Config) -> str:
