@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import nullcontext
@@ -217,6 +221,53 @@ def test_any_text_compiles_or_says_where_it_is_wrong(text: str) -> None:
         jsonata.compile(text)
     except ExpressionError as error:
         assert error.position is None or 0 <= error.position <= len(text)
+
+
+def test_an_expression_may_be_dropped_by_any_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine refuses to be dropped by another thread than the one that made it, and leaks."""
+    troubles: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", troubles.append)
+    made = [jsonata.compile("a + 1"), jsonata.compile("a + 2")]
+
+    def drop() -> None:
+        assert made[0].evaluate({"a": 1}) == 2
+        made.clear()
+        gc.collect()
+
+    thread = threading.Thread(target=drop)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert (made, troubles) == ([], [])
+
+
+STOOD_STILL = """
+from connectors.jsonata import compile
+sum = compile("$sum([1..a].($ * 2))")
+print("begins", flush=True)
+for _ in range(30):
+    assert sum.evaluate({"a": 20000}) == 400020000
+"""
+
+
+def test_a_machine_that_stands_still_fails_no_expression() -> None:
+    with subprocess.Popen([sys.executable, "-c", STOOD_STILL], stdout=subprocess.PIPE) as working:
+        assert working.stdout
+        working.stdout.readline()
+        while working.poll() is None:
+            time.sleep(0.02)
+            working.send_signal(signal.SIGSTOP)
+            time.sleep(jsonata.TIMEOUT_MS / 1000 + 0.05)
+            working.send_signal(signal.SIGCONT)
+    assert working.returncode == 0
+
+
+def test_a_thread_keeps_a_bounded_number_of_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonata, "KEPT", 3)
+    monkeypatch.setattr(jsonata, "_this_thread", threading.local())
+    expressions = [jsonata.compile(f"a + {number}") for number in range(9)]
+    assert [one.evaluate({"a": 1}) for one in expressions] == list(range(1, 10))
+    assert jsonata._this_thread.engine.cache_info().currsize == 3
 
 
 def test_threads_may_share_an_expression() -> None:
