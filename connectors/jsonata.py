@@ -210,10 +210,10 @@ def _position(text: str, code: str) -> int | None:
     end = len(text.rstrip())
     if code in _UNEXPECTED_END:
         return end
-    until = time.monotonic() + POSITION_S
+    until = time.thread_time() + POSITION_S
     while end > 1 and _code_of(text[: end - 1]) == code:
         end -= 1
-        if time.monotonic() > until:
+        if time.thread_time() > until:
             return None
     return end - 1
 

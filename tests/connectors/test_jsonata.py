@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonata import Jsonata
+from patience import PATIENCE_S
 
 from canonical.isa95.events import Downtime
 from canonical.message import Message
@@ -128,7 +129,7 @@ def test_everything_ends_soon(text: str, reason: str | None) -> None:
         jsonata.compile(text).evaluate(BODY)
     assert reason is None or caught.value.position is None
     assert reason is None or len(str(caught.value)) < 1000
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < PATIENCE_S
 
 
 def test_a_mistake_in_a_long_expression_is_found_soon_or_not_at_all() -> None:
@@ -136,7 +137,7 @@ def test_a_mistake_in_a_long_expression_is_found_soon_or_not_at_all() -> None:
     for text in ("a" + ".a" * 9000, "-" * 15_000 + "1", "1+" * 9_999 + "'"):
         with pytest.raises(ExpressionError):
             jsonata.compile(text)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < PATIENCE_S
 
 
 def test_a_bug_of_the_engine_is_an_error_of_the_expression(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +155,7 @@ def test_what_may_take_long_sees_little(text: str) -> None:
     few: dict[str, Any] = {"o": [{"v": str(number)} for number in range(500)], "s": "a" * 9_000}
     started = time.monotonic()
     assert jsonata.compile(text).evaluate(few)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < PATIENCE_S
     for many in ({"o": [{"v": 1}] * 20_000, "s": "a"}, {"o": [], "s": "a" * 1_000_001}):
         with pytest.raises(ExpressionError, match="see at most"):
             jsonata.compile(text).evaluate(many)
