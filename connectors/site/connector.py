@@ -68,7 +68,7 @@ class SiteConfig(ConnectorConfig):
         pattern=r"^[a-z][a-z0-9_-]{0,31}$", description="The other site, as its own `plant: {site: …}` says."
     )
     joined: bool = Field(
-        default=False, description="Our broker was joined to the other site's by `mombus broker-config --sites`."
+        default=False, description="Our broker was joined to the other site's by `mombus broker-config --site`."
     )
     domain: str | None = Field(
         default=None,
