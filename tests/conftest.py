@@ -45,7 +45,7 @@ def proof(request: pytest.FixtureRequest) -> Iterator[reliability.Proof]:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.config.getoption("--proof"):
-        reliability.write(session.config.stash[ROWS], session.config.stash[RAN])
+        reliability.write(session.config.stash[ROWS], session.config.stash[RAN], stands=reliability.stands)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

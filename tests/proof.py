@@ -16,6 +16,7 @@ the tests that take `proof`, writes docs/reliability.json and the page made of i
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import platform
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 DOCS = Path(__file__).parents[1] / "docs"
 RESULTS = DOCS / "reliability.json"
@@ -93,9 +94,24 @@ def read(file: Path = RESULTS) -> list[Row]:
     return [Row(**row) for row in json.loads(file.read_text("utf-8"))["rows"]]
 
 
-def write(rows: list[Row], ran: set[str], *, file: Path = RESULTS, page: Path = PAGE) -> None:
-    """Replace the rows of the tests that ran by what they recorded, and write the page."""
-    kept = [row for row in read(file) if row.test not in ran]
+def stands(row: Row) -> bool:
+    """True if the row's test is still there and takes `proof`."""
+    file, _, name = row.test.partition("::")
+    source = DOCS.parent / file
+    return source.exists() and name.partition("[")[0] in {
+        function.name
+        for function in ast.walk(ast.parse(source.read_text("utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        and "proof" in {argument.arg for argument in function.args.args}
+    }
+
+
+def write(
+    rows: list[Row], ran: set[str], *, file: Path = RESULTS, page: Path = PAGE,
+    stands: Callable[[Row], bool] = lambda _row: True,
+) -> None:  # fmt: skip
+    """Replace the rows of the tests that ran by what they recorded, drop those that don't stand, write the page."""
+    kept = [row for row in read(file) if row.test not in ran and stands(row)]
     ordered = sorted({*kept, *rows}, key=lambda row: (list(Part.__members__).index(row.part), row.test, row.fault))
     said = {"machine": machine(), "rows": [row._asdict() for row in ordered]}
     file.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -1,7 +1,7 @@
-"""An OPC UA server in a process of its own that emits far more than anybody takes: `python opcua_flood.py PORT RATE`.
+"""An OPC UA server that emits as much as it is told to: `python opcua_flood.py PORT RATE [FIRST]`.
 
-One node counts up RATE times a second from when somebody is subscribed. Writing to `Stop` ends it; `Number` stays, and
-is the second line on stdout.
+One node counts up from FIRST, RATE times a second, from when somebody is subscribed. Writing to `Stop` ends it;
+`Number` stays, and is the second line on stdout.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BENCH = "urn:acme:bench"
 AT_ONCE_S = 0.02
 
 
-async def main(port: int, rate: int) -> None:
+async def main(port: int, rate: int, first: int) -> None:
     server = Server()
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
@@ -31,7 +31,7 @@ async def main(port: int, rate: int) -> None:
         sys.stdout.flush()
         while not server.iserver.subscription_service.subscriptions:  # noqa: ASYNC110 - it has no event for that
             await asyncio.sleep(AT_ONCE_S)
-        count = 0
+        count = first
         while not await stop.read_value():
             for _ in range(int(rate * AT_ONCE_S)):
                 count += 1
@@ -46,4 +46,4 @@ async def main(port: int, rate: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]) if sys.argv[3:] else 0))

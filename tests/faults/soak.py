@@ -1,10 +1,15 @@
-"""Everything at random, for as long as you like: `python tests/faults/soak.py --minutes 10 [--seed 7] [--apart]`.
+"""Everything at random, for as long as you like: `python tests/faults/soak.py --minutes 10 [--seed 7] [--how several]`.
 
-A load goes through a hub to two targets while parts are killed, frozen and asked to end, and the lines to the targets
-cut, silenced, slowed and robbed of answers, at random times from a printed seed. In the end every target must hold
-each message that was acknowledged once, in the order of its lane, and from a minute on memory must not have grown by
-more than what is remembered on purpose. Prints a report as JSON; exit code 0 if all of it held. `--apart` runs
-connectors and delivery in processes of their own.
+A load goes through a hub while parts are killed, frozen and asked to end, and the lines to the targets cut, silenced,
+slowed and robbed of answers, at random times from a printed seed. There are three ways, one after the other unless one
+is named: `whole` is one process with its broker; `apart` has connectors and delivery in processes of their own, and a
+broker of its own; `several` are two hubs on one PostgreSQL, with an MES behind an MQTT broker and a machine behind
+OPC UA, each of them killed as well. In a long soak the broker is away for five minutes at a time.
+
+In the end every target must hold each message that was acknowledged once, in the order of its lane; a machine's numbers
+must be in order, with a gap wherever some are missing; and from a minute on memory must not have grown by more than
+what is remembered on purpose. Prints what happens, then what was counted, as a table or with `--json`; exit code 1 if
+anything differs.
 """
 
 from __future__ import annotations
@@ -12,9 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
-import signal
 import statistics
 import sys
 import tempfile
@@ -22,25 +25,21 @@ import time
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import psutil
-from books import Books
-from broker_process import BrokerProcess
-from factory import HubProcess, configuration, counted, findable, keyed
-from line import Line
-from load import Load
-from ports import free_port
-from target_process import TargetProcess
+from soaked import HOW
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
-LANES = 20
+    from books import Count
+    from soaked import Whole
+
 SAMPLE_S = 1.0
-SETTLE_S = 120.0
 JUDGED = 60
 """So many samples of memory say something; fewer are processes that start."""
 UNEVEN_MB = 32.0
@@ -48,6 +47,9 @@ UNEVEN_MB = 32.0
 REMEMBERED = 100_000
 REMEMBERED_KB = 1.5
 """What hub and broker remember on purpose of a message (ids, digests, learned numbers, subjects), and of how many."""
+LONG_MINUTES = 30.0
+"""From so many minutes on the broker is away for AWAY_S at a time, else for a few seconds."""
+AWAY_S, BRIEF_S = 300.0, 5.0
 
 
 @dataclass
@@ -56,11 +58,11 @@ class Report:
 
     seed: int
     minutes: float
-    apart: bool
+    how: str
     events: dict[str, int] = field(default_factory=dict)
     sent: int = 0
     again: int = 0
-    counts: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, Count] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     memory_mb: dict[str, float] = field(default_factory=dict)
     """Median resident memory of all processes in the second and the last quarter, what it may grow by in between, and
@@ -94,113 +96,56 @@ class Sample(NamedTuple):
 
 
 class Soak:
-    """The running factory, and what may happen to it."""
+    """The running factory, and what happens to it; `say` is told in a sentence."""
 
-    def __init__(self, report: Report, folder: Path, stack: AsyncExitStack) -> None:
+    def __init__(self, report: Report, factory: Whole, chance: random.Random, say: Callable[[str], None]) -> None:
         self._report = report
-        self._folder = folder
-        self._stack = stack
-        self._chance = random.Random(report.seed)  # noqa: S311
-        self._lines: dict[str, Line] = {}
-        self._targets: dict[str, TargetProcess] = {}
-        self._hubs: dict[str, HubProcess] = {}
-        self._broker: BrokerProcess | None = None
+        self._factory = factory
+        self._chance = chance
+        self._say = say
         self._samples: list[Sample] = []
 
     async def run(self) -> None:
         """All of it; the report is complete afterwards."""
-        await self._start()
-        load = Load(lambda: self._door.url, lanes=LANES, pause_s=0.1)
-        sending, sampling = (asyncio.create_task(work) for work in (self._send(load), self._sample(load)))
+        await self._factory.start()
+        self._began, over = time.monotonic(), asyncio.Event()
+        work = [asyncio.create_task(one) for one in self._factory.work(over)]
+        sampling = asyncio.create_task(self._sample())
         try:
-            await self._strike(time.monotonic() + 60 * self._report.minutes)
+            await self._strike(self._began + 60 * self._report.minutes)
         finally:
-            await self._calm()
-            self._over = True
-            await sending
+            await self._factory.calm()
+            over.set()
+            await asyncio.gather(*work)
             sampling.cancel()
-        self._report.sent, self._report.again = len(load.sent), load.again
-        if load.refused:
-            self._report.wrong.append(f"the hub refused {len(load.refused)} posts: {load.refused[0]}")
-        await self._count(load.sent)
+        await self._factory.calm()
+        self._told("counting")
+        self._report.sent, self._report.again = self._factory.sent(), self._factory.load.again
+        self._report.counts = await self._factory.counts()
+        self._report.wrong += [
+            f"{name}: {count}: {', '.join([*count.lost[:3], *count.twice[:3], *count.disordered[:3]])}"
+            for name, count in self._report.counts.items()
+            if not count.right
+        ]
+        self._report.wrong += await self._factory.differences()
         self._report.check_memory(self._samples)
-
-    async def _start(self) -> None:
-        self._over = False
-        systems = {}
-        for name, declare in (("erp", findable), ("wms", keyed)):
-            self._targets[name] = target = TargetProcess(self._folder / f"{name}.db")
-            await target.start()
-            self._stack.push_async_callback(target.kill)
-            self._lines[name] = line = await self._stack.enter_async_context(Line(target.port))
-            systems[name] = declare(line.port)
-        bus: dict[str, Any] = {"folder": str(self._folder / "hub")}
-        if self._report.apart:
-            self._broker = BrokerProcess(self._folder / "broker")
-            await self._broker.start()
-            self._stack.push_async_callback(self._broker.kill)
-            bus["broker"] = self._broker.url
-        for name, parts in self._parts().items():
-            port = free_port()
-            file = configuration(self._folder, port, systems, name=f"{name}.yaml", bus=bus)
-            self._hubs[name] = hub = HubProcess(file, port, parts=parts)
-            await hub.start()
-            self._stack.push_async_callback(hub.kill)
-        self._door = next(iter(self._hubs.values()))
-        for hub in self._hubs.values():
-            await hub.ready()
-
-    def _parts(self) -> dict[str, Sequence[str]]:
-        """The processes of the hub; the first has the load's door."""
-        if self._report.apart:
-            return {"connectors": ["connectors:mes,erp,wms"], "delivery": ["delivery", "web"]}
-        return {"hub": []}
-
-    async def _send(self, load: Load) -> None:
-        while not self._over:
-            await load.send(1)
 
     async def _strike(self, end: float) -> None:
         """One thing after the other happens, until the time is over; the longer the soak, the longer the pauses."""
         pause_s = max(1.0, min(8.0, self._report.minutes))
         while time.monotonic() < end:
             await asyncio.sleep(self._chance.uniform(0.3, 2.0) * pause_s)
-            name, strike = self._chance.choice(self._strikes())
+            name, strike = self._chance.choice(self._factory.strikes())
             self._report.events[name] = self._report.events.get(name, 0) + 1
+            self._told(name)
             await strike()
 
-    def _strikes(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
-        hub_name, hub = self._chance.choice(list(self._hubs.items()))
-        name = self._chance.choice(list(self._lines))
-        line, target = self._lines[name], self._targets[name]
-        return [
-            (f"kill {hub_name}", lambda: _again(hub, hub.kill)),
-            (f"end {hub_name}", lambda: _again(hub, hub.stop)),
-            (f"freeze {hub_name}", lambda: _frozen(hub)),
-            ("kill broker", self._kill_broker),
-            (f"kill {name}", lambda: _again(target, target.kill)),
-            (f"cut line to {name}", lambda: _now(line.cut)),
-            (f"lose answers of {name}", lambda: _now(lambda: setattr(line, "swallow", 3))),
-            (f"silence line to {name}", lambda: _while(line, line.silence)),
-            (f"slow line to {name}", lambda: _while(line, lambda: setattr(line, "delay_s", 0.05))),
-            (f"no connection to {name}", lambda: _while(line, line.refuse)),
-        ]
+    def _told(self, what: str) -> None:
+        passed = int(time.monotonic() - self._began)
+        memory = f"{self._samples[-1].resident_mb:5.0f} MB" if self._samples else ""
+        self._say(f"{passed // 60:3}:{passed % 60:02}  {what:<24} {self._factory.sent():7} acknowledged  {memory}")
 
-    async def _kill_broker(self) -> None:
-        if self._broker is not None:
-            await _again(self._broker, self._broker.kill)
-            return
-        with suppress(FileNotFoundError, ProcessLookupError, ValueError):
-            os.kill(int((self._folder / "hub" / "broker" / "broker.pid").read_text()), signal.SIGKILL)
-
-    async def _calm(self) -> None:
-        for line in self._lines.values():
-            line.heal()
-        for hub in self._hubs.values():
-            await hub.ready()
-
-    async def _sample(self, load: Load) -> None:
-        begin = time.monotonic()
+    async def _sample(self) -> None:
         mine = psutil.Process()
         while True:
             await asyncio.sleep(SAMPLE_S)
@@ -208,61 +153,61 @@ class Soak:
             for process in mine.children(recursive=True):
                 with suppress(psutil.Error):
                     resident += process.memory_info().rss
-            self._samples.append(Sample(time.monotonic() - begin, resident / 2**20, len(load.sent)))
-
-    async def _count(self, sent: list[str]) -> None:
-        for name in self._targets:
-            books = Books(self._folder / f"{name}.db")
-            count = await counted(books, sent, SETTLE_S)
-            books.close()
-            self._report.counts[name] = str(count)
-            if not count.right:
-                some = [*count.lost[:3], *count.twice[:3], *count.disordered[:3]]
-                self._report.wrong.append(f"{name}: {count}: {', '.join(some)}")
+            at_s = time.monotonic() - self._began
+            self._samples.append(Sample(at_s, resident / 2**20, self._factory.sent()))
 
 
-async def _again(part: Any, end: Callable[[], Awaitable[object]]) -> None:
-    await end()
-    await part.start()
-
-
-async def _frozen(hub: HubProcess) -> None:
-    hub.signal(signal.SIGSTOP)
-    await asyncio.sleep(2)
-    hub.signal(signal.SIGCONT)
-
-
-async def _while(line: Line, begins: Callable[[], object]) -> None:
-    begins()
-    await asyncio.sleep(2)
-    line.cut()
-    line.heal()
-
-
-async def _now(happens: Callable[[], object]) -> None:
-    happens()
-
-
-async def soak(minutes: float, seed: int, *, apart: bool = False) -> Report:
+async def soak(minutes: float, seed: int, how: str, say: Callable[[str], None] = lambda _text: None) -> Report:
     """Run a soak and return what came of it."""
-    report = Report(seed, minutes, apart)
+    report, chance = Report(seed, minutes, how), random.Random(seed)  # noqa: S311
+    away_s = AWAY_S if minutes >= LONG_MINUTES else BRIEF_S
     with tempfile.TemporaryDirectory(prefix="mombus-soak-") as folder:
         async with AsyncExitStack() as stack:
-            await Soak(report, Path(folder), stack).run()
+            await Soak(report, HOW[how](Path(folder), stack, chance, away_s), chance, say).run()
     return report
+
+
+def show(report: Report) -> None:
+    """The report as tables."""
+    from rich.console import Console  # noqa: PLC0415 - only where a person looks
+    from rich.table import Table  # noqa: PLC0415
+
+    console = Console()
+    happened = Table("what happened", "times", title=f"{report.how}, {report.minutes:g} minutes, seed {report.seed}")
+    for name, times in sorted(report.events.items()):
+        happened.add_row(name, str(times))
+    counted = Table("target", "sent", "effects", "lost", "twice", "lanes out of order")
+    for name, count in report.counts.items():
+        numbers = (count.sent, count.effects, len(count.lost), len(count.twice), len(count.disordered))
+        counted.add_row(name, *map(str, numbers))
+    console.print(happened, counted)
+    memory = ", ".join(f"{when} {mb:g} MB" for when, mb in report.memory_mb.items())
+    console.print(f"Memory: {memory or 'too short to say'}")
+    for line in report.wrong:
+        console.print(f"WRONG: {line}", markup=False)
+    console.print("It differs." if report.wrong else "Nothing lost, nothing twice, all in order.")
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--minutes", type=float, default=10, help="of all ways together")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
-    parser.add_argument("--apart", action="store_true", help="connectors and delivery in processes of their own")
+    parser.add_argument("--how", choices=HOW, action="append", help="one way only, or some; all unless given")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args()
-    print(f"soak for {asked.minutes:g} minutes; --seed {asked.seed} repeats its faults", file=sys.stderr)  # noqa: T201
-    report = asyncio.run(soak(asked.minutes, asked.seed, apart=asked.apart))
-    print(json.dumps(asdict(report), indent=1))  # noqa: T201
-    return 1 if report.wrong else 0
+    ways = asked.how or list(HOW)
+    reports = []
+    for how in ways:
+        minutes = asked.minutes / len(ways)
+        again = f"--minutes {minutes:g} --how {how} --seed {asked.seed} repeats its faults"
+        print(f"{how}: {minutes:g} minutes; {again}", file=sys.stderr)  # noqa: T201
+        reports.append(asyncio.run(soak(minutes, asked.seed, how, lambda text: print(text, file=sys.stderr))))  # noqa: T201
+        if not asked.json:
+            show(reports[-1])
+    if asked.json:
+        print(json.dumps([asdict(report) for report in reports], indent=1))  # noqa: T201
+    return 1 if any(report.wrong for report in reports) else 0
 
 
 if __name__ == "__main__":

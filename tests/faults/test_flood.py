@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from asyncua import Client
-from factory import free_port, running
+from factory import running
 from numbers_of_a_machine import BENCH, PLANT, describe, numbered, seen, stored
+from ports import free_port
 from proof import Part, Proof
 
 from mombus.hub import note

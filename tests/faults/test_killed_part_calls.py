@@ -11,8 +11,9 @@ import pytest
 from books import Books
 from broker_process import BrokerProcess
 from counting_target import CountingTarget, Trouble
-from factory import HubProcess, configuration, counted, findable, free_port, keyed
+from factory import HubProcess, configuration, counted, findable, keyed
 from load import Load
+from ports import free_port
 from proof import Part, Proof
 from several_hubs import send_until
 

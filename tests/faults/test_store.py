@@ -92,3 +92,31 @@ async def until_ready(url: str) -> None:
     async with asyncio.timeout(60):
         while (await ready(url))[0] != httpx.codes.OK:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.1)
+
+
+@pytest.mark.timeout(240)
+async def test_a_hub_killed_on_a_full_disk_takes_up_its_work_once_there_is_room(tmp_path: Path, proof: Proof) -> None:
+    target = CountingTarget(Books(tmp_path / "books.db"))
+    await target.start()
+    with small_disk(tmp_path / "disk") as disk:
+        async with running(tmp_path, {"erp": findable(target.port)}, bus={"folder": str(disk / "hub")}) as hub:
+            sending = Load(lambda: hub.url, lanes=10, pause_s=0.05)
+            work = asyncio.create_task(sending.send(40))
+            await until(lambda: target.books.size() > 50)
+            filler = fill(disk)
+            await until(lambda: sending.again > 3)
+            await hub.kill()
+            stood = len(sending.sent)
+            filler.unlink()
+            await hub.start()
+            await hub.ready()
+            await asyncio.wait_for(work, 120)
+            count = await counted(target.books, sending.sent)
+    await target.stop()
+    assert stood < len(sending.sent)
+    assert count.right, count
+    proof(
+        Part.BROKER, fault="SIGKILL of hub and broker on a full disk (tmpfs); started again when there is room",
+        load=f"{len(sending.sent)} facts in 10 lanes", expected="no false acknowledgement; the restart heals",
+        seen=f"{stood} acknowledged until the kill, {sending.again} posts turned away: {count}",
+    )  # fmt: skip
