@@ -159,7 +159,7 @@ class Delivery:
         self, *, target: str | None = None, kind: Wait | None = None, lane: str | None = None, limit: int | None = None
     ) -> list[Waiting]:
         """What waits, in the order it came, with reason and since when."""
-        return await self._journal.read(
+        return await self._journal.survey(
             lambda connection: waiting.rows(connection, target=target, kind=kind, lane=lane, limit=limit)
         )
 
@@ -182,18 +182,6 @@ class Delivery:
     def replaying(self, inbox: str) -> Replaying:
         """The replays of an inbox. Raises UnknownTargetError."""
         return self._inbox(inbox).replaying
-
-    async def looked_at(self, inbox: str) -> Replaying:
-        """The replays of an inbox, to judge by and for nothing else: of one that another hub has, as its journal says.
-
-        Raises UnknownTargetError.
-        """
-        if inbox in self._inboxes:
-            return self._inboxes[inbox].replaying
-        self.inboxes(system_of(inbox))
-        still = self._inbox_for(self._targets[inbox], self._journal)
-        await still.look()
-        return still.replaying
 
     def pause(self, target: str, reason: str) -> None:
         """Write nothing to a target until `resume`. Raises UnknownTargetError."""

@@ -34,11 +34,11 @@ class Auditing:
     ) -> Sequence[Mapping[str, Any]]:
         """The newest deeds, newest first."""
         look = partial(audit.deeds, who=who, target=target, message_id=message_id, limit=SHOWN)
-        return [shown(deed) for deed in await self._journal.read(look)]
+        return [shown(deed) for deed in await self._journal.survey(look)]
 
     async def verified(self, head: str | None = None) -> Mapping[str, Any]:
         """Whether the trail is as it was written."""
-        verdict = await self._journal.read(partial(chain.verify, head=head))
+        verdict = await self._journal.survey(partial(chain.verify, head=head))
         if self._trail is not None:
             await self._trail.check()
             verdict = replace(verdict, faults=(*verdict.faults, *((self._trail.wrong,) if self._trail.wrong else ())))

@@ -78,10 +78,12 @@ class BulkActions:
         """How much would be chosen, in groups. Raises BulkError."""
         wanted, now = self._chosen(choice), datetime.now(UTC)
         if wanted.command in KEPT:
-            rows = await self._journal.read(partial(parked.groups, **kept_choice(wanted, now)))
+            rows = await self._journal.survey(partial(parked.groups, **kept_choice(wanted, now)))
             groups = [{"target": s, "object": "", "kind": kind, "count": n, "reason": why} for s, kind, n, why in rows]
         else:
-            found = await self._journal.read(partial(selection.groups, selection=waiting_choice(wanted, now), now=now))
+            found = await self._journal.survey(
+                partial(selection.groups, selection=waiting_choice(wanted, now), now=now)
+            )
             groups = [_group(group) for group in found]
         return {"count": sum(group["count"] for group in groups), "groups": groups[:SHOWN], "choice": wanted.words()}
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 
-NEW = 20_000
+NEW = 10_000
 """So many more objects made than freed, and the new ones are looked at: a millisecond or two of the event loop's time.
 Python's own 700 would have them looked at for every few messages, and all there are, a hundred milliseconds' worth,
 whenever a batch is in hand."""
-OLDER = 20
+OLDER = 10
 """So many looks at the new ones, and the older ones are looked at too."""
 
 

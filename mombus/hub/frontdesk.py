@@ -107,7 +107,7 @@ class FrontDesk:
         flows, now = self._observing.flows, datetime.now(UTC)
         (hubs, silent), found, groups, (quarrels, kept) = await asyncio.gather(
             self._hubs(), self._causes(now),
-            self._journal.read(partial(selection.groups, selection=EVERYTHING, now=now)), self._open(),
+            self._journal.survey(partial(selection.groups, selection=EVERYTHING, now=now)), self._open(),
         )  # fmt: skip
         systems, link = whole.systems(hubs), self._bus.link
         return reporting.summary(
@@ -155,7 +155,7 @@ class FrontDesk:
 
     async def _causes(self, now: datetime, target: str | None = None) -> list[Cause]:
         look = partial(causes.causes, now=now, target=target, shown=waits.SHOWN, each=waits.EACH)
-        return await self._journal.read(look)
+        return await self._journal.survey(look)
 
     async def causes(self, target: str | None = None) -> Sequence[Mapping[str, Any]]:
         """What waits by cause; of each the first messages. Raises QuestionError."""
@@ -175,7 +175,7 @@ class FrontDesk:
 
     async def disagreements(self) -> Sequence[Mapping[str, Any]]:
         """Who says something else than the owner."""
-        rows = await self._journal.read(lambda connection: disagreements.rows(connection, limit=MOST))
+        rows = await self._journal.survey(lambda connection: disagreements.rows(connection, limit=MOST))
         responsible = self._process_owners()
         now = datetime.now(UTC)
         return [
@@ -190,7 +190,7 @@ class FrontDesk:
 
     async def kept(self) -> Sequence[Mapping[str, Any]]:
         """What came in and could not be taken; of a long one the beginning."""
-        rows = await self._journal.read(lambda c: parked.glimpses(c, limit=LISTED_MOST, start_bytes=START_BYTES))
+        rows = await self._journal.survey(lambda c: parked.glimpses(c, limit=LISTED_MOST, start_bytes=START_BYTES))
         now = datetime.now(UTC)
         return [
             {
@@ -214,7 +214,7 @@ class FrontDesk:
     async def do_kept(self, *, command: str, id: str, why: str, who: str) -> Mapping[str, Any]:
         """`take` tries a kept message again, `dismiss` says that a kept item is dealt with. Both are audited."""
         _check_deed(who, why)
-        rows = await self._journal.read(lambda c: parked.glimpses(c, limit=MOST, start_bytes=0))
+        rows = await self._journal.survey(lambda c: parked.glimpses(c, limit=MOST, start_bytes=0))
         item = _whole(id, [row.id for row in rows])
         if command == "take":
             outcome = await self._intake.retry(item)
@@ -260,7 +260,7 @@ class FrontDesk:
 
     async def _open(self) -> tuple[int, int]:
         """How many disagreements and kept items are open."""
-        return await self._journal.read(
+        return await self._journal.survey(
             lambda connection: (
                 disagreements.count(connection),
                 parked.count(connection),

@@ -51,9 +51,9 @@ class Hop:
 
 async def journey(index: Journal, journal: Journal, number: str) -> list[Hop]:
     """Every hop of what `number` names, in time order; empty when nothing is known by that number."""
-    rows = await index.read(lambda connection: _messages_of(connection, number))
+    rows = await index.survey(lambda connection: _messages_of(connection, number))
     by_id = {row["id"]: row for row in rows}
-    arrivals = await journal.read(lambda connection: _arrivals(connection, list(by_id)))
+    arrivals = await journal.survey(lambda connection: _arrivals(connection, list(by_id)))
     hops = [_stored(row) for row in rows] + [_arrived(by_id[arrival["message_id"]], arrival) for arrival in arrivals]
     return sorted(hops, key=lambda hop: hop.at)
 

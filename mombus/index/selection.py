@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import and_, func, or_, select
 
 from canonical.message import Verb
+from canonical.objects import CATALOGUE
 from mombus.index.tables import messages, refs
 
 if TYPE_CHECKING:
@@ -145,12 +146,13 @@ def reach(connection: Connection) -> tuple[datetime | None, int]:
     return oldest, last or 0
 
 
-def why_nothing(connection: Connection, selection: Selection, *, now: datetime) -> list[str]:
-    """Why nothing is selected by names that there are, one sentence each, with what may have been meant."""
+def why_nothing(connection: Connection, selection: Selection, *, systems: Iterable[str], now: datetime) -> list[str]:
+    """Why nothing is selected, one sentence each, with what may have been meant."""
     oldest, _ = reach(connection)
     if oldest is None:
         return ["nothing was ever said on this bus, or the index is being built: try again in a moment"]
     reasons = [
+        *_unknown_words(selection, systems),
         *_unknown_ids(connection, selection),
         *_times(selection, oldest, now),
     ]
@@ -167,6 +169,8 @@ def _fits(selection: Selection) -> ColumnElement[bool]:
         named = [and_(refs.c.object == name, refs.c.value == id) for name, _, id in map(_split, selection.ref)]
         wanted.append(m.seq.in_(select(refs.c.seq).where(or_(*named))))
     if selection.key:
+        kept = [key[:LONGEST] for key in selection.key]
+        wanted.append(m.seq.in_(select(refs.c.seq).where(refs.c.object.in_(CATALOGUE), refs.c.value.in_(kept))))
         own = select(refs.c.seq).where(refs.c.value.in_(selection.key), refs.c.object == m.object, refs.c.seq == m.seq)
         wanted.append(or_(m.key.in_(selection.key), own.correlate(messages).exists()))
     if selection.object:
@@ -185,6 +189,16 @@ def _fits(selection: Selection) -> ColumnElement[bool]:
 
 def _split(ref: str) -> tuple[str, str, str]:
     return ref.partition("=")
+
+
+def _unknown_words(selection: Selection, systems: Iterable[str]) -> list[str]:
+    known: dict[str, Iterable[str]] = {"object": CATALOGUE, "source": systems}
+    return [
+        f"there is no {'system' if name == 'source' else 'data object'} '{word}'{_meant(word, words)}"
+        for name, words in known.items()
+        for word in getattr(selection, name)
+        if word not in set(words)
+    ]
 
 
 def _unknown_ids(connection: Connection, selection: Selection) -> list[str]:

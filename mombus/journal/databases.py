@@ -35,12 +35,16 @@ _MENDED_BY_A_PERSON = {
 """What a server says that doesn't pass by itself, and what to do. It gives no code for it before a login."""
 
 
-def open_engines(url: str) -> tuple[Engine, Engine]:
-    """The engine that writes and the one that reads. Raises SQLAlchemyError, ModuleNotFoundError without the driver."""
+def open_engines(url: str) -> tuple[Engine, Engine, Engine]:
+    """The engine that writes, the one that reads, and the one that reads for people.
+
+    Raises SQLAlchemyError, ModuleNotFoundError without the driver.
+    """
     made = database_url(url)
     if made.get_backend_name() == POSTGRESQL:
-        return _postgresql(made, "READ COMMITTED"), _postgresql(made, "REPEATABLE READ")
-    return _sqlite(made, "BEGIN IMMEDIATE"), _sqlite(made, "BEGIN")
+        reading = "REPEATABLE READ"
+        return _postgresql(made, "READ COMMITTED"), _postgresql(made, reading), _postgresql(made, reading)
+    return _sqlite(made, "BEGIN IMMEDIATE"), _sqlite(made, "BEGIN"), _sqlite(made, "BEGIN")
 
 
 def alone(connection: Connection) -> None:

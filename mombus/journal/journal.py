@@ -10,7 +10,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from mombus.journal.databases import alone, in_words, open_engines, passes, to_mend
 from mombus.journal.side import Side
 from mombus.journal.tables import metadata
-from mombus.journal.versions import OtherVersionError, check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,13 +34,14 @@ class Journal:
     """One hub's way to the journal. `write` returns once its work is on disk.
 
     Writes run one after the other, in the order they were asked for. Reads have a thread of their own and see what is
-    committed, so that looking something up never waits for an fsync. A database server that is away is waited for,
-    AWAY_S at most.
+    committed, so that looking something up never waits for an fsync; what people ask has another, so that it never
+    waits for a long list either. A database server that is away is waited for, AWAY_S at most.
     """
 
-    def __init__(self, writing: Engine, reading: Engine) -> None:
+    def __init__(self, writing: Engine, reading: Engine, surveying: Engine) -> None:
         self._writing = Side(writing, "journal")
         self._reading = Side(reading, "journal-read")
+        self._surveying = Side(surveying, "journal-survey")
         self._pending: list[tuple[Callable[[Connection], Any], asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
@@ -49,9 +49,13 @@ class Journal:
         self._away = ""
 
     @property
+    def _sides(self) -> tuple[Side, Side, Side]:
+        return self._writing, self._reading, self._surveying
+
+    @property
     def trouble(self) -> str:
         """What is wrong with the database now, empty when nothing is."""
-        silent_s = max(self._writing.unanswered_s, self._reading.unanswered_s)
+        silent_s = max(side.unanswered_s for side in self._sides)
         if self._away or silent_s < SILENT_S:
             return self._away
         return f"the journal's database hasn't answered for {silent_s:.0f} s"
@@ -60,15 +64,11 @@ class Journal:
     async def open(cls, url: str, schema: MetaData = metadata) -> Journal:
         """Open the journal at a database URL and make its missing tables, those of `schema`.
 
-        Raises ConnectionError when the database can't be used: at once when only a person can mend that, as
-        OtherVersionError when another version of mombus wrote it.
+        Raises ConnectionError when the database can't be used: at once when only a person can mend that.
         """
         journal = cls(*open_engines(url))
         try:
             await journal._patiently(journal._writing, journal._make_tables, schema)
-        except OtherVersionError:
-            await journal.close()
-            raise
         except SQLAlchemyError as error:
             await journal.close()
             text = f"the journal's database can't be used: {in_words(error)}"
@@ -95,22 +95,29 @@ class Journal:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on what is committed and return its result. Raises JournalClosed after `close`."""
-        if self._closed:
-            raise JournalClosed("the journal is closed")
+        return await self._look(self._reading, work)
 
-        def run() -> T:
-            with self._reading.engine.connect() as connection:
-                return work(connection)
-
-        return await self._patiently(self._reading, run)
+    async def survey(self, work: Callable[[Connection], T]) -> T:
+        """As `read`, for what people ask: it may look at many rows, and delivery's look-ups don't wait for it."""
+        return await self._look(self._surveying, work)
 
     async def close(self) -> None:
         """Finish what was asked for, refuse what comes after, close."""
         self._closed = True
         if self._writer is not None:
             await asyncio.wait([self._writer])
-        for side in (self._writing, self._reading):
+        for side in self._sides:
             await side.close()
+
+    async def _look(self, side: Side, work: Callable[[Connection], T]) -> T:
+        if self._closed:
+            raise JournalClosed("the journal is closed")
+
+        def run() -> T:
+            with side.engine.connect() as connection:
+                return work(connection)
+
+        return await self._patiently(side, run)
 
     async def _drain(self) -> None:
         while self._pending:
@@ -153,7 +160,6 @@ class Journal:
     def _make_tables(self, schema: MetaData) -> None:
         with self._writing.engine.begin() as connection:
             alone(connection)
-            check(connection, schema)
             schema.create_all(connection)
 
     async def _patiently(self, side: Side, call: Callable[..., T], *args: Any) -> T:

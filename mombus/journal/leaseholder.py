@@ -105,6 +105,10 @@ class FencedJournal(Journal):
         """As Journal.read."""
         return await self._shared.read(work)
 
+    async def survey(self, work: Callable[[Connection], T]) -> T:
+        """As Journal.survey."""
+        return await self._shared.survey(work)
+
     async def close(self) -> None:
         """The journal is everybody's: it stays open."""
 

@@ -64,7 +64,7 @@ def test_cancelled_replays_are_looked_for_among_open_intents_only(tmp_path: Path
 
 def plan(tmp_path: Path, ask: Callable[[Connection], Any]) -> list[str]:
     """The steps by which SQLite answers."""
-    writing, _ = open_engines(f"sqlite:///{tmp_path / 'journal.sqlite'}")
+    writing, *_ = open_engines(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     with writing.begin() as connection:
         metadata.create_all(connection)
     steps: list[str] = []
