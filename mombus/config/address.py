@@ -6,11 +6,12 @@ import re
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _METADATA = frozenset({"metadata.google.internal", "metadata", "instance-data", "100.100.100.200", "fd00:ec2::254",
                        "169.254.169.254", "169.254.170.2"})  # fmt: skip
+_PASSWORDS = frozenset({"password", "passwd", "pwd", "sslpassword"})
 
 
 class Fault(NamedTuple):
@@ -33,7 +34,7 @@ def address_fault(text: str, *, link_local: bool = False) -> Fault | None:
 def _url_fault(text: str, *, link_local: bool) -> Fault | None:
     try:
         parts = urlsplit(text)
-        host, credentials = parts.hostname or "", parts.username is not None or parts.password is not None
+        host, credentials = parts.hostname or "", _shows_credentials(parts)
         _ = parts.port
     except ValueError as error:
         return Fault(f"this is no URL: {error}", "write scheme://host:port/path")
@@ -45,6 +46,12 @@ def _url_fault(text: str, *, link_local: bool) -> Fault | None:
     if _nobody(host):
         return Fault(f"'{host}' is nobody's address", "name the system's own address, 127.0.0.1 for this machine")
     return None
+
+
+def _shows_credentials(parts: SplitResult) -> bool:
+    """True for a user or password before the host, and for a password among the parameters, where databases take it."""
+    named = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    return parts.username is not None or parts.password is not None or not named.isdisjoint(_PASSWORDS)
 
 
 def _metadata(host: str) -> bool:

@@ -23,6 +23,8 @@ ORDERS = ("production_order", "maintenance_order", "inspection_order", "transfer
 LOOKED_AT = 5000
 """Ids among which the one that was meant is looked for."""
 SHORTEST_ID = 6
+MOST_VALUES = 200
+"""Values of one kind in a selection; the database takes no statement of any length."""
 LONGEST = 250
 """Characters of an id that the index keeps."""
 
@@ -54,6 +56,13 @@ class Selection(BaseModel):
     def _with_zone(cls, value: datetime | None) -> datetime | None:
         if value is not None and value.tzinfo is None:
             raise ValueError(f"{value.isoformat()} has no time zone")
+        return value
+
+    @field_validator("order", "lot", "equipment", "ref", "object", "key", "id", "source")
+    @classmethod
+    def _not_too_many(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) > MOST_VALUES:
+            raise ValueError(f"{len(value)} values: give {MOST_VALUES} at once")
         return value
 
     @field_validator("ref")

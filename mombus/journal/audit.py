@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Column, Integer, String, Table, Text, event, insert, select
 
-from mombus.journal.databases import alone
+from mombus.journal.databases import alone, storable
 from mombus.journal.tables import Instant, metadata
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def note(connection: Connection, deed: Deed) -> None:
     alone(connection)
     last = connection.execute(select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)).first()
     number, previous = (last.number + 1, last.hash) if last else (1, START)
-    row = asdict(deed)
+    row = {name: storable(said) if isinstance(said, str) else said for name, said in asdict(deed).items()}
     said = row | {"number": number, "at": deed.at.astimezone(UTC).isoformat(timespec="microseconds")}
     connection.execute(
         insert(audit).values(row | {"number": number, "previous": previous, "hash": seal(previous, said)})

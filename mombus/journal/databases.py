@@ -57,6 +57,11 @@ def alone(connection: Connection) -> None:
         connection.execute(_ALONE, {"key": _ALONE_KEY})
 
 
+def storable(text: str) -> str:
+    """The text as PostgreSQL keeps it, which has no NUL and no lone surrogates: what is sealed must be what is kept."""
+    return text.replace(_NUL, _NUL_SHOWN).encode("utf-8", "backslashreplace").decode()
+
+
 def passes(error: BaseException) -> bool:
     """True for a server that is away, restarts, or ended one of two that waited for each other: try it again."""
     if not isinstance(error, DBAPIError) or not type(error.orig).__module__.startswith("psycopg"):
@@ -89,11 +94,11 @@ def _postgresql(url: URL, isolation: Any) -> Engine:
 
 
 def _take_any_text(connection: Any, _record: Any) -> None:
-    """PostgreSQL's text has no NUL and no lone surrogates: an id that has them must not stop a lane."""
+    """An id that isn't storable must not stop a lane."""
     from psycopg.types.string import StrDumper, StrDumperUnknown  # noqa: PLC0415 - only with PostgreSQL
 
     def dump(self: Any, value: str) -> bytes:
-        return value.replace(_NUL, _NUL_SHOWN).encode("utf-8", "backslashreplace")
+        return storable(value).encode()
 
     for base in (StrDumper, StrDumperUnknown):
         connection.adapters.register_dumper(str, type(f"Any{base.__name__}", (base,), {"dump": dump}))

@@ -253,6 +253,7 @@ def test_good_references(folder: Folder) -> None:
         ("http://[::ffff:0.0.0.0]/", "nobody's address"),
         ("mqtt://239.1.1.1", "nobody's address"),
         ("nats://n:4222,nats://hub:pa55@m:4222", "the URL holds credentials"),
+        ("http://erp/x?user=hub&Password=pa55", "the URL holds credentials"),
         ("http://erp:99999/", "this is no URL"),
     ],
 )

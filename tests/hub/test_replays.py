@@ -118,6 +118,9 @@ async def test_what_selects_nothing_says_what_was_meant(tmp_path: Path) -> None:
         for question, words in (
             (wish(key=["UD-4711"]) | {"to": ["borad"]}, "'borad' is no target; the targets are board"),
             (wish(key=["UD-4711"], since="yesterday"), "'yesterday' is no time"),
+            (wish(key=["UD-4711"], since="0001-01-01"), "'0001-01-01' is too far away"),
+            (wish(key=["UD-4711"], until="9999-12-31T23:59:59-14:00"), "is too far away"),
+            (wish(ref=["material=A"] * 3000), "ref: 3000 values: give 200 at once"),
             (wish(key=["UD-4711"]) | {"why": " "}, "say who decides and why"),
             (wish(key=["UD-4711"]) | {"to": []}, "say which targets it goes to"),
             (wish(ref=["UD-4711"]), "names nothing: write OBJECT=ID"),

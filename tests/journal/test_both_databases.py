@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from canonical.isa95.operations import OperationsRequest, SegmentRequirement
 from canonical.message import Message
 from canonical.wire import to_headers
-from mombus.journal import aliases, audit, bookmarks, bulk, deliveries, disagreements, parked, requests, waiting
+from mombus.journal import aliases, audit, bookmarks, bulk, chain, deliveries, disagreements, parked, requests, waiting
 from mombus.journal.audit import Deed
 from mombus.journal.deliveries import Outcome
 from mombus.journal.journal import Journal
@@ -177,6 +177,13 @@ async def test_a_disagreement_is_opened_renewed_and_closed_by_the_owner(journal)
     assert await journal.write(partial(said, content=b'{"a":3}')) == 1
     assert await journal.write(partial(said, content=b'{"a":1}')) == 0
     assert await journal.write(lambda c: disagreements.prune(c, NOW + timedelta(1))) == 1
+
+
+async def test_a_deed_in_words_that_no_database_keeps_doesnt_look_tampered_with(journal):
+    for said in ("a\0b", "half \ud800", "\udcff", "tab\tand\x1b[31m", "\u2028"):
+        deed = audit.Deed(at=NOW, who=said, action="skip", target=said, message_id=said, why=said, result=said)
+        await journal.write(partial(audit.note, deed=deed))
+    assert (await journal.read(chain.verify)).faults == ()
 
 
 async def test_bookmarks_move_and_deeds_are_added(journal):

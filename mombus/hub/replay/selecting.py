@@ -45,6 +45,13 @@ def moment(text: Any, zone: ZoneInfo, now: datetime) -> datetime:
         ago = timedelta()
     if ago:
         return now - ago
+    try:
+        return _moment(text, zone, now)
+    except OverflowError:
+        raise SelectionError(f"'{text}' is too far away: give a time between the years 2 and 9998") from None
+
+
+def _moment(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     for read in (datetime.fromisoformat, _of_today(now.astimezone(zone).date())):
         try:
             found: datetime = read(text.strip())
