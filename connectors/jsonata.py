@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from datetime import time as time_of_day
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import jsonatapy
@@ -29,6 +30,8 @@ MAX_TEXT = 20_000
 """The longest expression, in characters."""
 TIMEOUT_MS = 200
 """How long one evaluation may take."""
+STALLS = 4
+"""How often one is begun again because the machine stood still meanwhile."""
 MAX_STACK = 200
 """How deep functions may call each other, and how deep data may be nested."""
 MAX_SEQUENCE = WIDE.sequence
@@ -48,11 +51,16 @@ _SYMBOLS = {
     "Comma": ",", "Colon": ":", "Semicolon": ";", "Pipe": "|", "Caret": "^", "Hash": "#", "At": "@", "Dot": ".",
 }  # fmt: skip
 _SYMBOL = re.compile(rf"\b(?:{'|'.join(_SYMBOLS)})\b")
+_TOO_LONG = "D1012"
 _PANIC = "PanicException"
 """What the engine raises when it has hit a bug of its own; it is no Exception."""
 MAX_REASON = 300
 POSITION_S = 0.5
 """How long the place of a mistake is looked for."""
+KEPT = 2000
+"""How many expressions a thread keeps compiled."""
+
+_this_thread = threading.local()
 
 
 class ExpressionError(ValueError):
@@ -76,14 +84,13 @@ class ExpressionError(ValueError):
 
 
 class Expression:
-    """A compiled expression. Threads may share it: the engine's own object stays in the thread that made it."""
+    """A compiled expression. Threads may share it: each has an engine's object of its own, and keeps it."""
 
     def __init__(self, text: str) -> None:
         """Use `compile`."""
         self.text = text
         self._limits = _limits(text)
-        self._engines = threading.local()
-        self._engine()
+        _engine(text)
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
@@ -98,9 +105,7 @@ class Expression:
         try:
             plain = _plain(data, MAX_STACK)
             check_data(plain, self._limits)
-            result = self._engine().evaluate(
-                plain, timeout=TIMEOUT_MS, max_stack_depth=MAX_STACK, max_sequence_length=self._limits.sequence
-            )
+            result = self._evaluated(plain)
         except (ValueError, TypeError) as failure:
             code, reason = _reason(failure)
             raise ExpressionError(_shortened(reason, MAX_REASON), self.text, code=code) from None
@@ -111,11 +116,21 @@ class Expression:
         self._check_size(result)
         return result
 
-    def _engine(self) -> jsonatapy.JsonataExpression:
-        compiled: jsonatapy.JsonataExpression | None = getattr(self._engines, "compiled", None)
-        if compiled is None:
-            compiled = self._engines.compiled = _compiled(self.text)
-        return compiled
+    def _evaluated(self, plain: Any) -> Any:
+        """Again when it took too long by the clock, but hardly worked: the machine stood still meanwhile."""
+        for _ in range(STALLS):
+            began = time.thread_time()
+            try:
+                return self._evaluated_once(plain)
+            except ValueError as failure:
+                if _TOO_LONG not in str(failure) or (time.thread_time() - began) * 1000 > TIMEOUT_MS / 2:
+                    raise
+        return self._evaluated_once(plain)
+
+    def _evaluated_once(self, plain: Any) -> Any:
+        return _engine(self.text).evaluate(
+            plain, timeout=TIMEOUT_MS, max_stack_depth=MAX_STACK, max_sequence_length=self._limits.sequence
+        )
 
     def _check_size(self, result: Any) -> None:
         """Refuse what is too large to be a message or is no JSON."""
@@ -153,6 +168,14 @@ def environment(message: Message) -> dict[str, Any]:
     }
 
 
+def _engine(text: str) -> jsonatapy.JsonataExpression:
+    """The engine's object of this thread. Only the thread that made one can drop it: elsewhere it would leak."""
+    if not hasattr(_this_thread, "engine"):
+        _this_thread.engine = lru_cache(KEPT)(_compiled)
+    compiled: jsonatapy.JsonataExpression = _this_thread.engine(text)
+    return compiled
+
+
 def _compiled(text: str) -> jsonatapy.JsonataExpression:
     try:
         return guarded(jsonatapy.compile(text))
@@ -187,10 +210,10 @@ def _position(text: str, code: str) -> int | None:
     end = len(text.rstrip())
     if code in _UNEXPECTED_END:
         return end
-    until = time.monotonic() + POSITION_S
+    until = time.thread_time() + POSITION_S
     while end > 1 and _code_of(text[: end - 1]) == code:
         end -= 1
-        if time.monotonic() > until:
+        if time.thread_time() > until:
             return None
     return end - 1
 

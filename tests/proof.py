@@ -77,6 +77,10 @@ class Proof:
         self.full = full
         self.rows: list[Row] = []
 
+    def in_time(self, took_s: float, within_s: float) -> bool:
+        """True if it took no longer than expected. Judged with `full` only: else other tests keep the machine busy."""
+        return not self.full or took_s <= within_s
+
     def __call__(self, part: Part, *, fault: str, load: str, expected: str, seen: str) -> None:
         """Record a row. Call it after the last assert: what is recorded was seen."""
         today = datetime.now(UTC).date().isoformat()

@@ -2,16 +2,17 @@
 
 Each site keeps its own hub and broker and works on when the line between them is cut. What it said meanwhile waits in
 its own stream (store and forward) and is read on from the bookmark. Joined as NATS leaf nodes, the sites' brokers keep
-JetStream domains of their own; nothing but this reading crosses the line.
+streams of their own; reading makes nothing there, no consumer either.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from canonical.message import Verb
 from canonical.objects import Kind, data_object
@@ -35,9 +36,13 @@ from connectors.site.said import said_here
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from connectors.site.line import Stored
+
 MOM, LATEST = "MOM", "LATEST"
-BATCH = 100
-IDLE_S = 1.0
+LOOK_S = 0.5
+"""How often it is looked whether more was said."""
+OVERLAP = 10_000
+"""So many messages before the last one are read besides LATEST, which gets them some milliseconds later."""
 
 
 def _stated(name: str) -> str:
@@ -62,16 +67,28 @@ class SiteConfig(ConnectorConfig):
     site: str = Field(
         pattern=r"^[a-z][a-z0-9_-]{0,31}$", description="The other site, as its own `plant: {site: …}` says."
     )
+    joined: bool = Field(
+        default=False, description="Our broker was joined to the other site's by `mombus broker-config --site`."
+    )
     domain: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$",
-        description="JetStream domain of the other site's broker; none if `url` is that broker.",
-    )  # fmt: skip
+        default=None,
+        description="JetStream domain of the other site's broker, where brokers are joined by that; none if `url` is "
+        "that broker.",
+    )
     objects: tuple[Annotated[str, AfterValidator(_stated)], ...] = Field(
         min_length=1, description="What it tells us: data objects that it owns, also for us."
     )
     token: SecretStr | None = Field(default=None, description="NATS token of the broker at `url`.")
-    credentials: str | None = Field(default=None, description="NATS credentials file (.creds) for the broker at `url`.")
+    credentials: str | None = Field(
+        default=None, description="Credentials file for `url`: .creds, an nkey's seed, or a line `user:password`."
+    )
     ca: str | None = Field(default=None, description="PEM file of the authority that signed the broker's certificate.")
+
+    @model_validator(mode="after")
+    def _joined_one_way(self) -> Self:
+        if self.joined and self.domain:
+            raise ValueError("either joined, or domain: brokers that broker-config joined need no domain")
+        return self
 
 
 class Site:
@@ -122,48 +139,55 @@ class Site:
     async def read(self, bookmark: str | None) -> AsyncIterator[Item]:
         """As Source.read. Without a bookmark: the latest of every state first, then what is said from now on."""
         line = self._open()
-        last, created = await line.facts(MOM)
+        last, created, _ = await line.facts(MOM)
         known, _, seq = (bookmark or "").rpartition(" ")
         if not bookmark:
-            async for item in self._latest(line):
+            async for item in self._latest(line, last):
                 yield item
             yield Item(bookmark=f"{created} {last}", settle=waits)
         elif known != created:
             yield self._other_stream(f"{created} {last}")
         else:
             last = int(seq)
-        async for batch in line.messages(
-            MOM, self._filters(self._config.objects), after=last, batch=BATCH, idle_s=IDLE_S
-        ):
-            item = await self._item(line, batch)
-            yield Item(
-                messages=item.messages, faults=item.faults, bookmark=f"{created} {batch[-1].metadata.sequence.stream}",
-                settle=waits,
-            )  # fmt: skip
+        while True:
+            async for batch in line.messages(MOM, self._subject, last):
+                last = batch[-1].sequence
+                item = await self._item(line, batch)
+                yield replace(item, bookmark=f"{created} {last}")
+            await asyncio.sleep(LOOK_S)
+            if (await line.facts(MOM)).created != created:
+                raise NotConnected(f"the stream of site {self._config.site} was made anew")
 
     def _open(self) -> Line:
         if self._line is None:
             raise NotConnected(f"not connected to site {self._config.site}")
         return self._line
 
-    def _filters(self, objects: Sequence[str]) -> list[str]:
-        return [filter_subject(site=self._config.site, object=name, verb=Verb.SYNC) for name in objects]
+    @property
+    def _subject(self) -> str:
+        """What is read: one object, or all of which those that aren't declared are left out."""
+        objects = self._config.objects
+        return self._stated(objects[0] if len(objects) == 1 else None)
 
-    async def _latest(self, line: Line) -> AsyncIterator[Item]:
+    def _stated(self, name: str | None) -> str:
+        return filter_subject(site=self._config.site, object=name, verb=Verb.SYNC)
+
+    async def _latest(self, line: Line, last: int) -> AsyncIterator[Item]:
         """What every owner there says now about its states; the bookmark comes after all of it.
 
-        LATEST may be some milliseconds behind MOM, and MOM forgets in time: only both together have everything.
+        LATEST may be behind MOM, and MOM forgets in time: what LATEST may lack yet is read in MOM.
         """
+        behind = max(0, last - (await line.facts(LATEST)).lag - OVERLAP)
         states = [name for name in self._config.objects if data_object(name).kind is Kind.STATE]
-        if states:
-            kept = [f"{LATEST_ROOT}.{token(self._config.site)}.{name}.>" for name in states]
-            for stream, filters in ((LATEST, kept), (MOM, self._filters(states))):
-                async for batch in line.messages(stream, filters, after=None, batch=BATCH, idle_s=IDLE_S):
+        for name in states:
+            kept = f"{LATEST_ROOT}.{token(self._config.site)}.{name}.>"
+            for stream, subject, after in ((LATEST, kept, 0), (MOM, self._stated(name), behind)):
+                async for batch in line.messages(stream, subject, after):
                     yield await self._item(line, batch)
 
-    async def _item(self, line: Line, batch: list[Any]) -> Item:
+    async def _item(self, line: Line, batch: Sequence[Stored]) -> Item:
         self._last_data = datetime.now(UTC)
-        said = [await said_here(line, one, self._surroundings) for one in batch]
+        said = [await said_here(line, one, self._surroundings) for one in batch if one.object in self._config.objects]
         return Item(
             messages=tuple(message for message, _ in said if message is not None),
             faults=tuple(fault for _, fault in said if fault is not None), settle=waits,

@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
+import json
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from canonical.subjects import token
 from connectors.connector import ConnectorError, Halted, NotConnected
+from connectors.protocols.nats.login import login
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping
 
     from nats.aio.client import Client
-    from nats.aio.msg import Msg
-    from nats.js import JetStreamContext
-    from nats.js.api import RawStreamMsg
+    from nats.aio.subscription import Subscription
 
     from connectors.site.connector import SiteConfig
 
 ANSWER_S = 3.0
 """How long the other site may take for an answer before the line counts as cut."""
+BATCH = 100
+NONE, END = "404", "204"
+"""What a direct get says when there is nothing, and when that was all."""
+
+
+class Facts(NamedTuple):
+    """A stream's last sequence, when it was made, and how many messages of its source it doesn't have yet."""
+
+    last: int
+    created: str
+    lag: int
+
+
+class Stored(NamedTuple):
+    """A message as a stream has it."""
+
+    stream: str
+    sequence: int
+    headers: Mapping[str, str]
+    data: bytes
+
+    @property
+    def object(self) -> str:
+        """What it is about, by the subject that it is stored on."""
+        return f"{self.headers.get('Nats-Subject', '')}..".split(".")[2]
 
 
 class Line:
@@ -40,6 +65,7 @@ class Line:
             async with asyncio.timeout(2 * ANSWER_S):
                 self._client = await nats.connect(
                     self._config.url.split(","), allow_reconnect=False, connect_timeout=ANSWER_S, ping_interval=2,
+                    max_reconnect_attempts=1, reconnect_time_wait=0,
                     error_cb=_quietly, **self._login(),
                 )  # fmt: skip
         except Exception as error:
@@ -52,90 +78,97 @@ class Line:
             with suppress(Exception):
                 await client.close()
 
-    async def facts(self, stream: str) -> tuple[int, str]:
-        """The stream's last sequence, and when it was made."""
-        info = await self._asked(self._js().stream_info(stream))
-        return info.state.last_seq, info.created.isoformat() if info.created else ""
+    async def facts(self, stream: str) -> Facts:
+        """How a stream is."""
+        said = await self._told(f"STREAM.INFO.{stream}")
+        try:
+            if "error" in said:
+                raise NotConnected(f"site {self._config.site}: {said['error'].get('description')}")
+            lag = max((source.get("lag", 0) for source in said.get("sources", ())), default=0)
+            return Facts(int(said["state"]["last_seq"]), str(said["created"]), int(lag))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise NotConnected(f"site {self._config.site} answers what makes no sense: {error}") from error
 
-    async def last(self, stream: str, subject: str) -> RawStreamMsg | None:
+    async def last(self, stream: str, subject: str) -> Stored | None:
         """The last message on a subject, None if there is none."""
-        from nats.js.errors import NotFoundError  # noqa: PLC0415
-
+        question = json.dumps({"last_by_subj": subject}).encode()
         try:
-            async with asyncio.timeout(ANSWER_S):
-                return await self._js().get_msg(stream, subject=subject)
-        except NotFoundError:
-            return None
+            answer = await self._open().request(f"{self._api}.DIRECT.GET.{stream}", question, timeout=ANSWER_S)
+            headers = {str(name): value for name, value in (answer.headers or {}).items()}
+            return None if headers.get("Status") == NONE else self._next(stream, answer.data, headers, [])
         except Exception as error:
             raise meaning(error, self._config.site) from error
 
-    async def messages(
-        self, stream: str, filters: Sequence[str], *, after: int | None, batch: int, idle_s: float
-    ) -> AsyncIterator[list[Msg]]:
-        """The messages after a sequence, in order and without a hole, for ever; without one the last of each subject,
-        to the end."""
-        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy  # noqa: PLC0415
+    async def messages(self, stream: str, subject: str, after: int) -> AsyncIterator[list[Stored]]:
+        """The messages after a sequence that match a subject, in order and without a hole, to the end."""
+        while got := await self._batch(stream, {"seq": after + 1, "next_by_subj": subject, "batch": BATCH}):
+            after = got[-1].sequence
+            yield got
 
-        config = ConsumerConfig(ack_policy=AckPolicy.NONE, filter_subjects=list(filters), inactive_threshold=60.0)
-        if after is None:
-            config = config.evolve(deliver_policy=DeliverPolicy.LAST_PER_SUBJECT)
-        else:
-            config = config.evolve(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1)
-        consumer = await self._asked(self._js().pull_subscribe("", stream=stream, config=config))
-        number = 0
+    async def _batch(self, stream: str, question: Mapping[str, Any]) -> list[Stored]:
+        """What a direct get answers: messages and the end of them. It makes and changes nothing there."""
+        client = self._open()
+        inbox = client.new_inbox()
         try:
-            while True:
-                got = await self._fetched(consumer, batch, idle_s)
-                for one in got:
-                    number = self._next(number, one.metadata.sequence.consumer)
-                if got:
-                    yield got
-                    continue
-                info = await self._asked(consumer.consumer_info())
-                self._next(number, (info.delivered.consumer_seq if info.delivered else 0) + 1)
-                if after is None and not info.num_pending:
-                    return
-        finally:
-            with suppress(Exception):
-                async with asyncio.timeout(ANSWER_S):
-                    await asyncio.shield(consumer.unsubscribe())
-
-    async def _fetched(self, consumer: JetStreamContext.PullSubscription, batch: int, idle_s: float) -> list[Msg]:
-        """What came; nothing after `idle_s`."""
-        try:
-            return await consumer.fetch(batch, timeout=idle_s)
-        except TimeoutError:  # the client's own is one as well
-            return []
+            answers = await client.subscribe(inbox)
+            try:
+                await client.publish(f"{self._api}.DIRECT.GET.{stream}", json.dumps(question).encode(), reply=inbox)
+                return await self._answered(stream, answers)
+            finally:
+                await answers.unsubscribe()
         except Exception as error:
             raise meaning(error, self._config.site) from error
 
-    def _next(self, number: int, found: int) -> int:
-        """The number of the next delivery, if it is that: one that was lost on the way is read again."""
-        if found != number + 1:
+    async def _answered(self, stream: str, answers: Subscription) -> list[Stored]:
+        found: list[Stored] = []
+        while True:
+            answer = await answers.next_msg(ANSWER_S)
+            headers = {str(name): value for name, value in (answer.headers or {}).items()}
+            status = headers.get("Status")
+            if status is None:
+                found.append(self._next(stream, answer.data, headers, found))
+            elif status == NONE and not found:
+                return []
+            elif status == END and headers.get("Nats-Last-Sequence") == str(found[-1].sequence if found else 0):
+                return found
+            else:
+                raise NotConnected(f"site {self._config.site} answers {status}: messages were lost on the line")
+
+    def _next(self, stream: str, data: bytes, headers: dict[str, str], before: list[Stored]) -> Stored:
+        """The next message, if it is that: one that was lost on the way is read again."""
+        said, last = headers.get("Nats-Sequence", ""), headers.get("Nats-Last-Sequence", "0")
+        if not said.isdecimal() or last != str(before[-1].sequence if before else 0):
             raise NotConnected(f"messages of site {self._config.site} were lost on the line")
-        return found
+        return Stored(stream, int(said), headers, data)
 
-    async def _asked(self, request: Any) -> Any:
+    async def _told(self, call: str) -> dict[str, Any]:
         try:
-            async with asyncio.timeout(ANSWER_S):
-                return await request
+            answer = await self._open().request(f"{self._api}.{call}", b"", timeout=ANSWER_S)
+            said = json.loads(answer.data)
         except Exception as error:
             raise meaning(error, self._config.site) from error
+        return said if isinstance(said, dict) else {}
 
-    def _js(self) -> JetStreamContext:
+    @property
+    def _api(self) -> str:
+        """What all questions to the other site's JetStream begin with."""
+        config = self._config
+        if config.joined:
+            return f"site.{token(config.site)}"
+        return f"$JS.{config.domain}.API" if config.domain else "$JS.API"
+
+    def _open(self) -> Client:
         if self._client is None or not self._client.is_connected:
             raise NotConnected(f"the line to site {self._config.site} is down")
-        return self._client.jetstream(domain=self._config.domain, timeout=ANSWER_S)
+        return self._client
 
     def _login(self) -> dict[str, Any]:
-        config, options = self._config, dict[str, Any]()
-        if config.token is not None:
-            options["token"] = config.token.get_secret_value()
-        if config.credentials is not None:
-            options["user_credentials"] = str(self._folder / config.credentials)
-        if config.ca is not None:
-            options["tls"] = ssl.create_default_context(cafile=str(self._folder / config.ca))
-        return options
+        config = self._config
+        return login(
+            config.token.get_secret_value() if config.token else None,
+            self._folder / config.credentials if config.credentials else None,
+            self._folder / config.ca if config.ca else None,
+        )
 
 
 def meaning(error: Exception, site: str) -> ConnectorError:

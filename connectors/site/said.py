@@ -13,24 +13,22 @@ from canonical.wire import HeaderError, from_headers
 from connectors.connector import Fault, MappingError
 
 if TYPE_CHECKING:
-    from nats.aio.msg import Msg
-
     from canonical.message import Message
     from connectors.connector import Surroundings
-    from connectors.site.line import Line
+    from connectors.site.line import Line, Stored
 
 CLAIMS = "CLAIMS"
 
 
-async def said_here(line: Line, stored: Msg, surroundings: Surroundings) -> tuple[Message | None, Fault | None]:
+async def said_here(line: Line, stored: Stored, surroundings: Surroundings) -> tuple[Message | None, Fault | None]:
     """The message in our words, or what is wrong with it.
 
     Its ids get names of their own: both sites may have a system `mes` and a confirmation 1. What it corrects or
     reverses is renamed the same way, so that they go on naming each other.
     """
-    place = f"{stored.metadata.stream} {stored.metadata.sequence.stream}"
+    place = f"{stored.stream} {stored.sequence}"
     try:
-        message = await _whole(line, from_headers(stored.headers or {}, stored.data))
+        message = await _whole(line, from_headers(stored.headers, stored.data))
         if message.content:
             _ = message.body
     except (HeaderError, MappingError, ValidationError, LookupError) as error:

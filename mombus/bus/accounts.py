@@ -7,6 +7,9 @@ consumer or a stream that a system makes up stays in its room; what isn't named 
 A system that speaks NATS itself has two rooms: one for its connector, as every system, and `<system>-native`, which it
 connects to itself. From there it reaches its connector and nobody else: what it says is judged as that system's.
 
+Another site's broker is joined to an account of its own (`site-nantes`) and to nothing else: what crosses the line is
+what is named here, that a site which we tell reads our streams, and that our connector reads its.
+
 What a system tries beyond that is led to the hub as a refusal (`mombus.refused.<account>.…`) and noted in the audit
 trail, instead of vanishing in its room.
 """
@@ -19,12 +22,13 @@ from typing import TYPE_CHECKING
 from canonical.subjects import ROOT as MESSAGES
 from canonical.subjects import SIGNAL_ROOT, token
 from connectors.protocols.nats.settings import NatsConfig, subject_of
+from connectors.site.connector import SiteConfig
 from mombus.bus.calls.framing import connectors_base, intake_base
 from mombus.bus.commands import ROOT as COMMANDS
-from mombus.bus.streams import DEAD_ROOT, RAW_ROOT
+from mombus.bus.streams import CLAIMS, DEAD_ROOT, LATEST, MOM, RAW_ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from mombus.config.model import Config
 
@@ -48,16 +52,19 @@ class Service:
     importer: str
     subject: str
     local: str
+    many: bool = False
+    """True if several messages answer one question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """All accounts of one site. `natives` are the systems that speak NATS themselves."""
+    """All accounts of one site. `natives` speak NATS themselves, `sites` are joined to it."""
 
     site: str
     systems: tuple[str, ...]
     natives: tuple[str, ...]
     services: tuple[Service, ...]
+    sites: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,27 +77,41 @@ def native_account(system: str) -> str:
     return f"{system}-native"
 
 
-def accounts(config: Config) -> Accounts:
-    """The accounts of a configuration. Raises AccountsError."""
+def site_account(site: str) -> str:
+    """The account to which another site's broker is joined."""
+    return f"site-{token(site)}"
+
+
+def accounts(config: Config, sites: Sequence[str] = (), told: Collection[str] = ()) -> Accounts:
+    """The accounts of a configuration. `sites` are joined to it; those in `told` read what is stated here.
+
+    Raises AccountsError.
+    """
     systems = tuple(config.systems)
     natives = {
         name: subject_of(system.config, name)
         for name, system in config.systems.items()
         if isinstance(system.config, NatsConfig)
     }
-    _check(systems, natives)
+    _check(systems, natives, sites)
+    if stray := set(told) - set(sites):
+        raise AccountsError(f"--tell {min(stray)}: no such site is joined; add --site {min(stray)}")
     services = [_same(HUB, WEB, f"{COMMANDS}.{token(config.plant.site)}.*")]
     for name in systems:
         services += _part(config, name)
     for name, subject in natives.items():
         services += _native(name, subject)
-    for account in (WEB, *systems, *map(native_account, natives)):
+    for site in sites:
+        services += _told(config, site) if site in told else ()
+    services += _read(config, sites)
+    for account in (WEB, *systems, *map(native_account, natives), *map(site_account, sites)):
         services += _refused(config, account, natives)
-    return Accounts(config.plant.site, systems, tuple(natives), tuple(services))
+    return Accounts(config.plant.site, systems, tuple(natives), tuple(services), tuple(sites))
 
 
-def _check(systems: tuple[str, ...], natives: Mapping[str, str]) -> None:
-    own = {HUB, WEB, SYS, *(native_account(name).upper() for name in natives)}
+def _check(systems: tuple[str, ...], natives: Mapping[str, str], sites: Sequence[str]) -> None:
+    more = (*map(native_account, natives), *map(site_account, sites))
+    own = {HUB, WEB, SYS, *(name.upper() for name in more)}
     if taken := own & {name.upper() for name in systems}:
         raise AccountsError(f"a system can't be called '{min(taken).lower()}' here: that is an account of mombus's own")
     for name, subject in natives.items():
@@ -111,6 +132,25 @@ def _native(system: str, subject: str) -> Iterator[Service]:
     yield _same(system, account, f"{subject}.say.>")
     for place in ("take.>", "find", "get.>"):
         yield _same(account, system, f"{subject}.{place}")
+
+
+def _told(config: Config, site: str) -> Iterator[Service]:
+    """It reads: direct gets make nothing, change nothing, and answer to who asked."""
+    here = f"site.{token(config.plant.site)}"
+    for stream in (MOM, LATEST, CLAIMS):
+        yield Service(HUB, site_account(site), f"$JS.API.STREAM.INFO.{stream}", f"{here}.STREAM.INFO.{stream}")
+        yield Service(HUB, site_account(site), f"$JS.API.DIRECT.GET.{stream}", f"{here}.DIRECT.GET.{stream}", many=True)
+
+
+def _read(config: Config, sites: Sequence[str]) -> Iterator[Service]:
+    """Our connectors ask the other sites' streams, each its own. Raises AccountsError."""
+    for system, declared in config.systems.items():
+        other = declared.config
+        if isinstance(other, SiteConfig) and other.joined:
+            if other.site not in sites:
+                raise AccountsError(f"{system} reads site {other.site}, which isn't joined: add --site {other.site}")
+            subject = f"site.{token(other.site)}.>"
+            yield Service(site_account(other.site), system, subject, subject, many=True)
 
 
 def _refused(config: Config, account: str, natives: Mapping[str, str]) -> Iterator[Service]:

@@ -6,9 +6,10 @@ import json
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from mombus.bus.accounts import HUB, SYS
+from mombus.bus.accounts import HUB, SYS, AccountsError, site_account
 from mombus.bus.broker_keys import Keys, Tokens, write_private
 from mombus.bus.embedded import MAX_PAYLOAD
+from mombus.bus.site_lines import SiteLines, leaf_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from mombus.bus.accounts import Accounts
 
+NO_LINES = SiteLines()
 CONFIGURATION = "nats.conf"
 PASSWORDS = "passwords.conf"
 KEYS = "keys"
@@ -31,21 +33,41 @@ class Proof(StrEnum):
     """As nkeys; accounts are signed by an operator, so that another operator's tools can manage them."""
 
 
-def write_broker(folder: Path, accounts: Accounts, proof: Proof, *, listen: str, store: Path, tls: bool) -> None:
-    """Write `nats.conf` and, below `keys/`, what each account connects with. Keys that are there stay."""
+def write_broker(
+    folder: Path, accounts: Accounts, proof: Proof, *, listen: str, store: Path, tls: bool,
+    lines: SiteLines = NO_LINES,
+) -> None:  # fmt: skip
+    """Write `nats.conf` and, below `keys/`, what each account connects with. Keys that are there stay.
+
+    Raises AccountsError when the lines to other sites can't be laid.
+    """
+    lines.check(accounts.sites, tls=tls)
+    if accounts.sites and proof is Proof.JWT:
+        raise AccountsError("sites are joined by passwords: with --site leave --jwt out")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = Keys(folder / KEYS)
-    lines = [
+    conf = [
         "# Written by `mombus broker-config` from the ownership table: write it anew when that changes.",
         f"server_name: {json.dumps(f'mombus-{accounts.site}')}", f"listen: {json.dumps(listen)}",
         f"max_payload: {MAX_PAYLOAD}",
         f"jetstream {{ store_dir: {json.dumps(str(store))}, sync_interval: always }}",
     ]  # fmt: skip
+    certified = ""
     if tls:
         pem, key = (json.dumps(str((folder / name).absolute())) for name in ("broker.pem", "broker.key"))
-        lines.append(f"tls {{ cert_file: {pem}, key_file: {key} }}")
-    lines += _signed(keys, accounts, folder) if proof is Proof.JWT else _listed(keys, accounts, folder, proof)
-    (folder / CONFIGURATION).write_text("\n".join(lines) + "\n", "utf-8")
+        certified = f"tls {{ cert_file: {pem}, key_file: {key} }}"
+        conf.append(certified)
+    leaves, passwords = leaf_nodes(lines, accounts.sites, keys, certified)
+    if proof is Proof.JWT:
+        conf += _signed(keys, accounts, folder)
+    else:
+        listed, more = _listed(keys, accounts, proof)
+        passwords += more
+        conf += listed
+    if passwords:
+        write_private(folder / PASSWORDS, "".join(passwords))
+        conf.insert(1, f"include {json.dumps('./' + PASSWORDS)}")
+    (folder / CONFIGURATION).write_text("\n".join([*conf, *leaves]) + "\n", "utf-8")
 
 
 def credentials_file(account: str, proof: Proof) -> str:
@@ -65,10 +87,15 @@ def _signed(keys: Keys, accounts: Accounts, folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _listed(keys: Keys, accounts: Accounts, folder: Path, proof: Proof) -> list[str]:
-    lines, passwords = [f"system_account: {SYS}", "accounts {", f"  {SYS} {{ users: [] }}"], []
-    for account in accounts.names:
-        if proof is Proof.NKEYS:
+def _listed(keys: Keys, accounts: Accounts, proof: Proof) -> tuple[list[str], list[str]]:
+    """The section `accounts`, and the variables with passwords that it refers to."""
+    lines, passwords = [f"system_account: {SYS}", "accounts {", f"  {SYS} {{ users: [] }}"], list[str]()
+    lined = tuple(map(site_account, accounts.sites))
+    for account in (*accounts.names, *lined):
+        user = ""
+        if account in lined:
+            pass
+        elif proof is Proof.NKEYS:
             user = f"{{nkey: {keys.user(account).public_key.decode()}}}"
         else:
             variable = f"{account.upper().replace('-', '_')}_PASSWORD"
@@ -78,20 +105,18 @@ def _listed(keys: Keys, accounts: Accounts, folder: Path, proof: Proof) -> list[
         lines += ["    jetstream: enabled"] if account == HUB else []
         lines += [f"    exports: [{''.join(_exports(accounts, account))}\n    ]"]
         lines += [f"    imports: [{''.join(_imports(accounts, account))}\n    ]", "  }"]
-    if passwords:
-        write_private(folder / PASSWORDS, "".join(passwords))
-        lines.insert(0, f"include {json.dumps('./' + PASSWORDS)}")
-    return [*lines, "}"]
+    return [*lines, "}"], passwords
 
 
 def _exports(accounts: Accounts, account: str) -> Iterator[str]:
-    shared: dict[str, list[str]] = {}
+    shared: dict[tuple[str, bool], list[str]] = {}
     for service in accounts.services:
         if service.exporter == account:
-            shared.setdefault(service.subject, []).append(service.importer)
-    for subject, importers in shared.items():
+            shared.setdefault((service.subject, service.many), []).append(service.importer)
+    for (subject, many), importers in shared.items():
         to = ", ".join(map(json.dumps, importers))
-        yield f"\n      {{service: {json.dumps(subject)}, accounts: [{to}]}}"
+        answers = ", response_type: stream" if many else ""
+        yield f"\n      {{service: {json.dumps(subject)}{answers}, accounts: [{to}]}}"
 
 
 def _imports(accounts: Accounts, account: str) -> Iterator[str]:

@@ -124,7 +124,7 @@ class Tokens:
 def _export(service: Service) -> dict[str, Any]:
     return {
         "name": service.subject, "subject": service.subject, "type": "service", "token_req": True,
-        "response_type": "Singleton",
+        "response_type": "Stream" if service.many else "Singleton",
     }  # fmt: skip
 
 

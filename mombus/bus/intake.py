@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from mombus.journal.journal import Journal
     from mombus.ownership.owners import Owners
 
+UNKNOWN = "unknown"
+"""What is counted of objects that aren't in the catalogue."""
 LATE_S = 2.0
 """After so long another hub that the same was sent to may have been told something newer."""
 CONFLICTS = 20
@@ -168,7 +170,7 @@ class Intake:
         group: list[Ready] = []
         for place, one in enumerate(item.messages):
             given = Given(place, self._from_gap(system, one) if isinstance(one, Gap) else one, raw, late)
-            self.counts[system, given.message.object, "received"] += 1
+            self._count(system, given.message, "received")
             if _apart(group, given.message):
                 await self._publish(system, group, outcomes)
                 group = []
@@ -222,7 +224,7 @@ class Intake:
             self._revisions.remember(message, where.seq)
             await self._custody.owner_says(message)
         what = "published" if message.verb.states else "requested" if message.verb.asks else "replied"
-        self.counts[system, message.object, what] += 1
+        self._count(system, message, what)
         return Outcome(message.id, ready.given.message.key, accepted=True)
 
     async def _differs(self, message: Message, where: Stored) -> bool:
@@ -267,8 +269,12 @@ class Intake:
             revision=0 if gap.until is None else 1, origin=Origin.DERIVED,
         )  # fmt: skip
 
+    def _count(self, system: str, message: Message, what: str) -> None:
+        """Under the catalogue's names only: another process may claim any."""
+        self.counts[system, message.object if message.object in CATALOGUE else UNKNOWN, what] += 1
+
     def _kept(self, system: str, given: Given, kept: Kept) -> Outcome:
-        self.counts[system, given.message.object, kept.what] += 1
+        self._count(system, given.message, kept.what)
         return Outcome(given.message.id, given.message.key, kept.accepted, kept.reason)
 
 

@@ -28,6 +28,12 @@ def broker_config(
         typer.Option(help="A name or address by which the broker is reached, for the certificate. Several times."),
     ] = None,
     listen: Annotated[str, typer.Option(help="Where the broker listens.")] = "127.0.0.1:4222",
+    site: Annotated[list[str] | None, typer.Option(help="Another site, joined with this one. Several times.")] = None,
+    tell: Annotated[list[str] | None, typer.Option(help="Let that site read what is stated here.")] = None,
+    sites_listen: Annotated[str | None, typer.Option(help="Where other sites join, such as 0.0.0.0:7422.")] = None,
+    join: Annotated[list[str] | None, typer.Option(help="Where the other site listens: tls://host:port.")] = None,
+    join_login: Annotated[Path | None, typer.Option(help="keys/site-….login, as the other site wrote it.")] = None,
+    join_ca: Annotated[Path | None, typer.Option(help="The ca.pem of the other site.")] = None,
     store: Annotated[Path | None, typer.Option(help="Where it keeps its streams. Default: jetstream in --out.")] = None,
 ) -> int:
     """Write a nats-server configuration with one account per part and system, from the ownership table.
@@ -36,6 +42,7 @@ def broker_config(
     """
     from mombus.bus.accounts import AccountsError, accounts  # noqa: PLC0415 - only this command needs them
     from mombus.bus.broker_files import Proof, write_broker  # noqa: PLC0415
+    from mombus.bus.site_lines import SiteLines  # noqa: PLC0415
 
     config = load_or_exit(files, NO_SECRET)
     if nkeys and jwt:
@@ -44,14 +51,14 @@ def broker_config(
     if not tls and not listen.startswith(("127.", "localhost:", "[::1]:")):
         typer.echo(f"mombus: {listen} can be reached from other machines: add --tls, or listen on loopback", err=True)
         return Exit.USAGE
+    proof = Proof.JWT if jwt else Proof.NKEYS if nkeys else Proof.PASSWORDS
+    folder, lines = out.absolute(), SiteLines(sites_listen, join or (), join_login, join_ca)
     try:
-        found = accounts(config)
-    except AccountsError as error:
+        found = accounts(config, site or (), tell or ())
+        write_broker(folder, found, proof, listen=listen, store=store or folder / "jetstream", tls=tls, lines=lines)
+    except (AccountsError, OSError) as error:
         typer.echo(f"mombus: {error}", err=True)
         return Exit.USAGE
-    proof = Proof.JWT if jwt else Proof.NKEYS if nkeys else Proof.PASSWORDS
-    folder = out.absolute()
-    write_broker(folder, found, proof, listen=listen, store=store or folder / "jetstream", tls=tls)
     if tls:
         from mombus.bus.certificates import write_certificates  # noqa: PLC0415
 

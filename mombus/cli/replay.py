@@ -103,27 +103,43 @@ def replay(
         since=since, until=until, time=moment,
     )  # fmt: skip
     if other:
-        if to:
-            raise typer.BadParameter("--what-if compares all targets and sends nothing: leave out --to")
-        code, read = what_if(other, config, selection, folder=folder, as_json=as_json)
-        return code if read or _selected(folder, selection) else Exit.FINDINGS
+        return _compared(other, config, selection, to=to, folder=folder, as_json=as_json)
+    deed = _deed(who, why, yes=yes, no_input=no_input)
     if from_raw or kept:
         corrections = Corrections(folder, selection, kept=kept, as_json=as_json)
-        return corrections.shown() if dry_run else corrections.published(_deed(who, why, yes=yes, no_input=no_input))
+        return corrections.shown() if dry_run else corrections.published(deed)
+    wish = _wish(selection, to, again=again, restored=restored)
+    if not _selected(folder, selection):
+        return Exit.FINDINGS
+    if dry_run:
+        return _previewed(folder, wish, as_json=as_json)
+    wish |= deed(f"Send this to {', '.join(wish['to'])} again{MANNERS[wish['manner']]}?")
+    return _sent(folder, wish, no_wait=no_wait, as_json=as_json)
+
+
+def _compared(
+    other: list[Path], config: list[Path] | None, selection: Mapping[str, Any], *, to: Many, folder: Path | None,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Show what other routes would have made of it."""
+    if to:
+        raise typer.BadParameter("--what-if compares all targets and sends nothing: leave out --to")
+    code, read = what_if(other, config, selection, folder=folder, as_json=as_json)
+    return code if read or _selected(folder, selection) else Exit.FINDINGS
+
+
+def _wish(selection: Mapping[str, Any], to: Many, *, again: bool, restored: bool) -> dict[str, Any]:
+    """What the hub is asked for."""
     targets = [name for one in to or () for name in one.split(",") if name]
     if not targets:
         raise typer.BadParameter("say where it goes, as in `--to mes`; a replay never chooses by itself")
     if again and restored:
         raise typer.BadParameter("--again and --restored contradict each other")
-    manner = "again" if again else "restored" if restored else "missing"
-    wish = {"selection": selection, "to": targets, "manner": manner}
-    if not _selected(folder, selection):
-        return Exit.FINDINGS
-    if dry_run:
-        return _previewed(folder, wish, as_json=as_json)
-    deed = _deed(who, why, yes=yes, no_input=no_input)
-    wish |= deed(f"Send this to {', '.join(targets)} again{MANNERS[manner]}?")
-    return _sent(folder, wish, no_wait=no_wait, as_json=as_json)
+    return {"selection": selection, "to": targets, "manner": _manner(again=again, restored=restored)}
+
+
+def _manner(*, again: bool, restored: bool) -> str:
+    return "again" if again else "restored" if restored else "missing"
 
 
 def _sent(folder: Path | None, wish: Mapping[str, Any], *, no_wait: bool, as_json: bool) -> int:
@@ -185,21 +201,11 @@ def _previewed(folder: Path | None, wish: Mapping[str, Any], *, as_json: bool) -
     if as_json:
         print_json(rows)
     else:
-        shown = (
-            (
-                row["target"],
-                row["object"],
-                row["key"],
-                row["revision"],
-                _local(row["occurred"]),
-                row["fate"],
-                row["reason"],
-            )
-            for row in rows
-        )
-        print_table(("to", "object", "key", "revision", "occurred", "would be", "because"), shown, empty="Nothing.")
+        shown = ((row["target"], row["object"], row["key"], row["revision"], _local(row["occurred"]), row["fate"],
+                  row["reason"]) for row in rows)  # fmt: skip
+        print_table(("to", "object", "key", "revision", "occurred", "becomes", "because"), shown, empty="Nothing.")
     for target, fates in _counted(rows).items():
-        typer.echo(f"{target}: {_listed(fates)}. Nothing was sent.", err=True)
+        typer.echo(f"Without --dry-run, {target}: {_listed(fates)}. Nothing was sent now.", err=True)
     return Exit.OK
 
 

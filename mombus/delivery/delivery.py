@@ -183,6 +183,18 @@ class Delivery:
         """The replays of an inbox. Raises UnknownTargetError."""
         return self._inbox(inbox).replaying
 
+    async def looked_at(self, inbox: str) -> Replaying:
+        """The replays of an inbox, to judge by and for nothing else: of one that another hub has, as its journal says.
+
+        Raises UnknownTargetError.
+        """
+        if inbox in self._inboxes:
+            return self._inboxes[inbox].replaying
+        self.inboxes(system_of(inbox))
+        still = self._inbox_for(self._targets[inbox], self._journal)
+        await still.look()
+        return still.replaying
+
     def pause(self, target: str, reason: str) -> None:
         """Write nothing to a target until `resume`. Raises UnknownTargetError."""
         for inbox in self._all_here(target):

@@ -31,7 +31,7 @@ from mombus.delivery.target import Condition, Hop, State, Status
 from mombus.delivery.turns import Turns
 from mombus.delivery.waking import Waking
 from mombus.delivery.writing import Writing
-from mombus.journal import replays, waiting
+from mombus.journal import deliveries, replays, waiting
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
@@ -110,6 +110,14 @@ class Inbox:
         finally:
             await break_off(*tasks)
 
+    async def look(self) -> None:
+        """Know what waits and how far is read, of an inbox that another hub has; it is never run."""
+        settled = await self.journal.read(partial(deliveries.position, inbox=self.target.inbox))
+        self.hand.read = settled or 0
+        await self._remember()
+        self.hand.catch_up()
+        self.opened.set()
+
     def drain(self) -> None:
         """Read no more; finish what is being written."""
         self._reading.drain()
@@ -154,6 +162,10 @@ class Inbox:
         mine = self.target
         self._calm.begin()
         await self.settling.commit(partial(replays.withdraw_cancelled, inbox=mine.inbox, has=mine.has))
+        await self._remember()
+
+    async def _remember(self) -> None:
+        mine = self.target
         entries, intents = await waiting_entries(self.journal, mine, self.clock())
         self._arrivals.intents = intents
         for entry in entries:

@@ -79,8 +79,8 @@ class Handovers:
         """What else runs for ever, by name."""
         requests, housekeeping = self.housework()
         return {
-            **self.watching(), "requests": requests, "housekeeping": housekeeping, "replays": self.replays.run(),
-            "bulk actions": self.bulk.run(),
+            **self.watching(), "requests": requests, "housekeeping": housekeeping,
+            "replays": self.replays.feeding.run(), "bulk actions": self.bulk.run(),
         }  # fmt: skip
 
     def watching(self) -> Mapping[str, Coroutine[None, None, None]]:

@@ -17,6 +17,8 @@ from mombus.journal import bulk, deliveries, disagreements, parked, replays, req
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nats.js.api import StreamInfo
+
     from mombus.bus.connection import Bus
     from mombus.bus.intake import Intake
     from mombus.journal.journal import Journal
@@ -74,8 +76,8 @@ class Housekeeping:
     async def _forget_streamed(self) -> None:
         """Outcomes of messages that can't be delivered again, and what the index says of messages that are gone."""
         stream = await self._bus.js.stream_info(MOM)
-        if stream.config.max_age:
-            before = self._clock() - timedelta(seconds=stream.config.max_age) - MARGIN
+        before = await self._gone(stream)
+        if before is not None:
             await self._forget_outcomes(before)
             await claims.sweep(
                 self._bus.js, before=before, waiting=await self._journal.read(waiting.claims)
@@ -83,6 +85,18 @@ class Housekeeping:
         more = True
         while more:
             more = await self._index.write(partial(forget, first=stream.state.first_seq, limit=AT_ONCE))
+
+    async def _gone(self, stream: StreamInfo) -> datetime | None:
+        """Since when nothing older is in MOM: by its age limit, without one by its first message; None if unknown."""
+        from nats.js.errors import NotFoundError  # noqa: PLC0415 - imported where it is used
+
+        if stream.config.max_age:
+            return self._clock() - timedelta(seconds=stream.config.max_age) - MARGIN
+        try:
+            first = await self._bus.js.get_msg(MOM, seq=stream.state.first_seq) if stream.state.messages else None
+        except NotFoundError:
+            return None
+        return first.time - MARGIN if first is not None and first.time is not None else None
 
     async def _forget_outcomes(self, before: datetime) -> None:
         for target in await self._journal.read(deliveries.targets):

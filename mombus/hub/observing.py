@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from canonical.message import Action
-from canonical.objects import Kind, data_object, id_of
+from canonical.objects import CATALOGUE, Kind, data_object, id_of
 from mombus.delivery.target import State
 from mombus.index.flows import Flows
 from mombus.journal.aliases import Numbered
@@ -81,7 +81,7 @@ class Observing:
         while True:
             await asyncio.sleep(1.0)
             for (system, name, what), count in list(self._intake.counts.items()):
-                if what == "published" and data_object(name).kind is Kind.SIGNAL:
+                if what == "published" and name in CATALOGUE and data_object(name).kind is Kind.SIGNAL:
                     self.flows.counted(name, system, count - before.get((name, system), 0))
                     before[name, system] = count
 

@@ -155,13 +155,12 @@ def reach(connection: Connection) -> tuple[datetime | None, int]:
     return oldest, last or 0
 
 
-def why_nothing(connection: Connection, selection: Selection, *, systems: Iterable[str], now: datetime) -> list[str]:
-    """Why nothing is selected, one sentence each, with what may have been meant."""
+def why_nothing(connection: Connection, selection: Selection, *, now: datetime) -> list[str]:
+    """Why nothing is selected by names that there are, one sentence each, with what may have been meant."""
     oldest, _ = reach(connection)
     if oldest is None:
         return ["nothing was ever said on this bus, or the index is being built: try again in a moment"]
     reasons = [
-        *_unknown_words(selection, systems),
         *_unknown_ids(connection, selection),
         *_times(selection, oldest, now),
     ]
@@ -198,16 +197,6 @@ def _fits(selection: Selection) -> ColumnElement[bool]:
 
 def _split(ref: str) -> tuple[str, str, str]:
     return ref.partition("=")
-
-
-def _unknown_words(selection: Selection, systems: Iterable[str]) -> list[str]:
-    known: dict[str, Iterable[str]] = {"object": CATALOGUE, "source": systems}
-    return [
-        f"there is no {'system' if name == 'source' else 'data object'} '{word}'{_meant(word, words)}"
-        for name, words in known.items()
-        for word in getattr(selection, name)
-        if word not in set(words)
-    ]
 
 
 def _unknown_ids(connection: Connection, selection: Selection) -> list[str]:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mombus.journal.databases import alone, in_words, open_engines, passes, to_mend
 from mombus.journal.side import Side
 from mombus.journal.tables import metadata
+from mombus.journal.versions import OtherVersionError, check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,11 +65,15 @@ class Journal:
     async def open(cls, url: str, schema: MetaData = metadata) -> Journal:
         """Open the journal at a database URL and make its missing tables, those of `schema`.
 
-        Raises ConnectionError when the database can't be used: at once when only a person can mend that.
+        Raises ConnectionError when the database can't be used: at once when only a person can mend that, as
+        OtherVersionError when another version of mombus wrote it.
         """
         journal = cls(*open_engines(url))
         try:
             await journal._patiently(journal._writing, journal._make_tables, schema)
+        except OtherVersionError:
+            await journal.close()
+            raise
         except SQLAlchemyError as error:
             await journal.close()
             text = f"the journal's database can't be used: {in_words(error)}"
@@ -160,6 +165,7 @@ class Journal:
     def _make_tables(self, schema: MetaData) -> None:
         with self._writing.engine.begin() as connection:
             alone(connection)
+            check(connection, schema)
             schema.create_all(connection)
 
     async def _patiently(self, side: Side, call: Callable[..., T], *args: Any) -> T:

@@ -133,6 +133,12 @@ def glimpses(connection: Connection, *, limit: int, start_bytes: int) -> list[Gl
     return [Glimpse(**{**row, "kind": Parked(row["kind"]), "start": bytes(row["start"] or b"")}) for row in found]
 
 
+def systems(connection: Connection) -> set[str]:
+    """The systems of which something is kept."""
+    p = parked.c
+    return set(connection.execute(select(p.system).where(p.closed.is_(None)).distinct()).scalars())
+
+
 def count(connection: Connection) -> int:
     """How much is kept."""
     return connection.execute(select(func.count()).where(parked.c.closed.is_(None))).scalar_one()

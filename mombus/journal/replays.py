@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Column, String, Table, Text, func, select, update
 
 from mombus.journal.deliveries import IS_INTENT, deliveries
-from mombus.journal.inboxes import system_of
+from mombus.journal.inboxes import inbox_of, shard_of, system_of
 from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
 from mombus.journal.waiting import Wait, take, waiting
@@ -152,6 +152,14 @@ def left(connection: Connection, id: str, target: str) -> dict[Wait, int]:
     w = waiting.c
     statement = select(w.kind, func.count()).where(w.replay == id, w.target == target).group_by(w.kind)
     return {Wait(row[0]): row[1] for row in connection.execute(statement)}
+
+
+def unbegun(connection: Connection, id: str, inbox: str) -> int:
+    """How many messages that a replay brought to one inbox wait for their turn."""
+    w, target = waiting.c, system_of(inbox)
+    kinds = w.kind.in_([Wait.REPLAYED, Wait.BEHIND])
+    lanes = connection.execute(select(w.lanes).where(w.replay == id, w.target == target, kinds)).scalars()
+    return sum(inbox in {target, inbox_of(target, shard_of(json.loads(text)[0]))} for text in lanes)
 
 
 def prune(connection: Connection, before: datetime) -> int:

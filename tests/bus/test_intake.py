@@ -482,3 +482,12 @@ async def spool(folder, accept):
         running.cancel()
         await asyncio.wait({running})
         await kept.close()
+
+
+async def test_names_that_another_process_claims_are_counted_as_one(intake):
+    """A part that was broken into may claim any: neither counts nor metrics grow by it."""
+    for number in range(20):
+        (outcome,) = await say(intake, "erp", replace(order(), object=f"object{number}"))
+        assert not outcome.accepted
+    assert {name for _, name, _ in intake.counts} == {"unknown"}
+    assert intake.counts["erp", "unknown", "received"] == 20

@@ -7,6 +7,7 @@ import re
 import resource
 from collections.abc import Callable
 from importlib.util import find_spec
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,11 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def _timed(call: Callable[[], Result]) -> tuple[Result, float]:
-    """The result, and the processor time it took: how busy the machine is doesn't matter."""
+    """The result, and the processor time it took, the least of three: how busy the machine is hardly matters."""
+    return min((_timed_once(call) for _ in range(3)), key=itemgetter(1))
+
+
+def _timed_once(call: Callable[[], Result]) -> tuple[Result, float]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = call()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -307,3 +307,13 @@ def test_good_expressions(folder: Folder, expression: str) -> None:
     old = "  - {object: downtime, to: cmms, when: \"body.reason.category = 'mechanical'\"}\n"
     folder.change(old, f"  - object: downtime\n    to: cmms\n    when: |\n      {expression}\n")
     assert folder.findings() == []
+
+
+def test_a_request_about_what_another_site_owns_is_told(folder: Folder, place_of: Callable[[str], str]) -> None:
+    folder.change("  cmms:", '  hq: {connector: site, url: "nats://hq", site: hq, objects: [material]}\n  cmms:')
+    folder.change("takes: [production_order]}", "takes: [production_order], asks: [material]}")
+    folder.change("objects:\n", "objects:\n  material: {owner: hq}\n")
+    (finding,) = [line for line in folder.findings() if "between sites" in line]
+    assert finding.startswith(
+        f"{place_of('>mes: {connector')}: warning: systems.mes: it may ask for material, which site 'hq'"
+    )

@@ -9,6 +9,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import load
 from factory import HubProcess, configuration, counted, findable, keyed
 from patience import until
 from ports import free_port
@@ -48,9 +49,13 @@ async def broker(folder: Path) -> AsyncIterator[str]:
 
 
 class Plant:
-    """Hubs as processes, and their targets. `alive` are the hubs that the load may post to."""
+    """Hubs as processes, and their targets. `alive` are the hubs that the load may post to, if not to a `source`."""
 
-    def __init__(self, folder: Path, bus: dict[str, str], targets: dict[str, CountingTarget]) -> None:
+    def __init__(
+        self, folder: Path, bus: dict[str, str], targets: dict[str, CountingTarget],
+        source: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self._source = source or load.SYSTEM
         self._folder = folder
         self._bus = bus
         self.targets = targets
@@ -67,7 +72,11 @@ class Plant:
         folder, port = self._folder / f"hub{len(self.hubs)}", free_port()
         folder.mkdir()
         usual = {name: (keyed if name == "wms" else findable)(target.port) for name, target in self.targets.items()}
-        file = configuration(folder, port, declared or usual, bus={"folder": str(folder / "hub"), **self._bus})
+        systems = declared or usual
+        file = configuration(
+            folder, port, systems, bus={"folder": str(folder / "hub"), **self._bus},
+            systems={"mes": self._source, **systems},
+        )  # fmt: skip
         hub = HubProcess(file, port)
         await hub.start()
         await hub.ready()

@@ -77,7 +77,7 @@ async def test_a_killed_hub_is_taken_over_and_a_frozen_one_is_fenced(plant: Plan
     await work
     seen = await plant.all_right(sending.sent)
     print(f"taken over after {frozen:.1f} s frozen, {killed:.1f} s killed")  # noqa: T201 - a measured figure
-    assert max(frozen, killed) < TAKEOVER_S
+    assert proof.in_time(max(frozen, killed), TAKEOVER_S)
     proof(
         Part.HUB,
         fault="of three hubs on one journal one is frozen longer than its leases, one killed, one stopped, one added",

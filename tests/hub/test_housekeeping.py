@@ -21,7 +21,7 @@ from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.hub import open_hub
 from mombus.index.feeder import Feeder
 from mombus.index.tables import index_metadata, messages, refs
-from mombus.journal import deliveries, disagreements, parked, requests
+from mombus.journal import bulk, deliveries, disagreements, parked, replays, requests
 from mombus.journal.journal import Journal
 from mombus.journal.parked import Parked, ParkedItem
 from mombus.journal.requests import OpenRequest
@@ -94,6 +94,52 @@ async def test_outcomes_are_kept_as_long_as_their_messages_can_come_again(house,
     house.now += timedelta(days=10)
     await house.keeper.tidy()
     assert await house.ids(deliveries.deliveries, "message_id") == {"young", "in flight", "not told"}
+
+
+async def test_without_an_age_limit_the_first_message_says_what_is_gone(house):
+    """Somebody else's broker may have a MOM without one, that makes room by its size."""
+    stream = await house.bus.js.stream_info(MOM)
+    await house.bus.js.update_stream(stream.config.evolve(max_age=0))
+    await house.bus.publish(order("PO-1", "x" * 1_500_000, revision=1))
+    await house.bus.publish(order("PO-1", "y" * 1_500_000, revision=2))
+
+    async def said() -> bool:
+        found = await house.bus.latest("production_order", "PO-1", site="lyon")
+        return found is not None and found.revision == 2
+
+    await until(said)
+    now = datetime.now(UTC)
+    rows = [outcome("gone", days=0, at=now - timedelta(days=8)), outcome("near", days=0, at=now - timedelta(days=6))]
+    await house.journal.write(lambda c: deliveries.settle(c, "mes", 1))
+    await house.journal.write(lambda c: deliveries.record(c, rows))
+    house.now = now + timedelta(days=900)
+    await house.keeper.tidy()
+    assert await house.ids(deliveries.deliveries, "message_id") == {"near"}
+    assert (await house.bus.js.stream_info(CLAIMS)).state.messages == 4, "the stream has both messages"
+
+
+async def test_ended_replays_and_bulk_actions_are_kept_for_a_year(house):
+    old, young = NOW - YEAR - timedelta(days=1), NOW - timedelta(days=364)
+
+    def work(connection) -> None:
+        for name, ended in (("old", old), ("young", young), ("running", None)):
+            action = bulk.Action(
+                id=name, command="skip", who="ann", why="a test", selection="all", state=bulk.Bulk.RUNNING, begun=old
+            )
+            bulk.begin(connection, action, [("mes", f"of {name}")])
+            replays.begin(connection, replays.Replay(
+                id=name, inbox="mes", selection="{}", manner=replays.Manner.MISSING, who="ann", why="a test",
+                begun=old, total=1, upto=1, position=0, fates={}, progress=replays.Progress.RUNNING,
+            ))  # fmt: skip
+            if ended is not None:
+                bulk.end(connection, name, bulk.Bulk.DONE, ended)
+                connection.execute(replays.replays.update().where(replays.replays.c.id == name).values(ended=ended))
+
+    await house.journal.write(work)
+    await house.keeper.tidy()
+    assert await house.ids(bulk.actions) == {"young", "running"}
+    assert await house.ids(bulk.chosen, "subject") == {"of young", "of running"}
+    assert await house.ids(replays.replays) == {"young", "running"}
 
 
 async def test_a_stream_without_an_age_limit_keeps_all_outcomes(house):

@@ -216,8 +216,8 @@ async def test_what_is_still_being_written_is_neither_there_nor_absent(tmp_path,
 
 
 async def test_a_part_that_ends_while_it_writes_leaves_the_outcome_unknown(tmp_path, monkeypatch):
-    monkeypatch.setattr("mombus.bus.calls.caller.LOOK_S", 0.1)
-    monkeypatch.setattr("mombus.bus.calls.caller.LOST_S", 0.3)
+    monkeypatch.setattr("mombus.bus.calls.caller.LOOK_S", 0.2)
+    monkeypatch.setattr("mombus.bus.calls.caller.LOST_S", 2.0)
     monkeypatch.setattr("mombus.hub.hub.DRAIN_S", 0.0)
     mes = Findable()
     mes.go_on.clear()
@@ -226,7 +226,7 @@ async def test_a_part_that_ends_while_it_writes_leaves_the_outcome_unknown(tmp_p
         async with open_hub(plant.config, parts=connectors("mes")):
             writing = asyncio.create_task(far.write([order("PO-1", revision=1)]))
             await mes.begun.wait()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(2.5)
             assert not writing.done(), "who still works on it isn't given up"
         with pytest.raises(OutcomeUnknown):
             await writing

@@ -60,7 +60,7 @@ async def test_a_board_that_came_later_gets_what_it_missed_and_nobody_gets_it_tw
             previewed = [(row["key"], row["fate"]) for row in json.loads(out)]
             assert (code, previewed[-1]) == (0, ("UD-live", "already there"))
             assert "7 messages: object release_decision" in err
-            assert "board: 6 sent, 1 already there. Nothing was sent." in err
+            assert "Without --dry-run, board: 6 sent, 1 already there. Nothing was sent now." in err
             assert one.ids == ["UD-live"]
 
             code, out, err = await mombus(*select, "--why", "the board is new", "--yes", cwd=tmp_path)
@@ -103,10 +103,19 @@ async def test_what_selects_nothing_says_what_was_meant(tmp_path: Path) -> None:
             return found["reasons"]
 
         assert await reasons(key=["UD-4712"]) == ["nothing names the key 'UD-4712': did you mean 'UD-4711'?"]
-        assert await reasons(object=["release_decison"]) == [
-            "there is no data object 'release_decison': did you mean 'release_decision'?"
-        ]
-        assert await reasons(source=["legder"]) == ["there is no system 'legder': did you mean 'ledger'?"]
+        for option, name, meant in (
+            ("--object", "release_decison", "data object 'release_decison'; did you mean 'release_decision'?"),
+            ("--source", "legder", "system 'legder'; did you mean 'ledger'?"),
+            ("--to", "borad", "target 'borad'; did you mean 'board'?"),
+        ):
+            asked = ["--key", "UD-4711"] if option == "--to" else ["--to", "board"]
+            code, out, err = await mombus("replay", option, name, *asked, "--yes", "--why", "x", cwd=tmp_path)
+            assert (code, out, err.splitlines()[-1]) == (64, "", f"there is no {meant}")
+        code, _, err = await mombus("replay", "--kept", "--source", "bord", "--dry-run", cwd=tmp_path)
+        assert (code, err) == (64, "there is no system 'bord'; did you mean 'board'?\n")
+        code, _, err = await mombus("replay", "cancel", "nosuch", "--why", "x", cwd=tmp_path)
+        assert code == 64
+        assert "there is no running replay 'nosuch'; `mombus replay status` lists them" in err
         assert "isn't kept any more" in (await reasons(until="2020-01-01", time="stored"))[0]
         assert "in the future" in (await reasons(since="2999-01-01"))[0]
         assert await reasons(key=["UD-4711"], source=["board"]) == [
@@ -116,7 +125,7 @@ async def test_what_selects_nothing_says_what_was_meant(tmp_path: Path) -> None:
         assert (code, out) == (1, "")
         assert "did you mean 'UD-4711'?" in err
         for question, words in (
-            (wish(key=["UD-4711"]) | {"to": ["borad"]}, "'borad' is no target; the targets are board"),
+            (wish(key=["UD-4711"]) | {"to": ["borad"]}, "there is no target 'borad'; did you mean 'board'?"),
             (wish(key=["UD-4711"], since="yesterday"), "'yesterday' is no time"),
             (wish(key=["UD-4711"], since="0001-01-01"), "'0001-01-01' is too far away"),
             (wish(key=["UD-4711"], until="9999-12-31T23:59:59-14:00"), "is too far away"),

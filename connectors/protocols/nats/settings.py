@@ -13,7 +13,7 @@ from connectors.connector import ConnectorConfig, Effect, Offer
 
 _SAID = frozenset({Verb.SYNC, Verb.GET, Verb.PROCESS, Verb.CHANGE, Verb.CANCEL})
 _TAKEN = frozenset(Verb) - {Verb.GET}
-_HUBS_OWN = frozenset({ROOT, SIGNAL_ROOT, LATEST_ROOT, "raw", "dead", "claims", "mombus"})
+_HUBS_OWN = frozenset({ROOT, SIGNAL_ROOT, LATEST_ROOT, "raw", "dead", "claim", "mombus", "site"})
 
 
 def offer_of(text: str) -> Offer:

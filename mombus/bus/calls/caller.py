@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 2.0
 LOST_S = 6.0
-"""After so long without a sign of work the answer won't come."""
+"""After so many seconds' looks without a sign of work the answer won't come; a process that stood still missed one."""
 LONGEST_S = 86_400.0
 
 
@@ -69,13 +69,11 @@ class Caller:
     async def _send_last(self, where: str, subject: str, id: str, content: bytes, frames: int) -> Msg:
         headers = {ID: id, FRAME: f"{frames}/{frames}"}
         asked = asyncio.ensure_future(self._ask(subject, self._frame(content, frames), headers, LONGEST_S))
-        loop = asyncio.get_running_loop()
-        sign = loop.time()
+        missed = 0
         try:
             while not (await asyncio.wait({asked}, timeout=LOOK_S))[0]:
-                if await self._is_working(where, id):
-                    sign = loop.time()
-                elif loop.time() - sign > LOST_S:
+                missed = 0 if await self._is_working(where, id) else missed + 1
+                if missed * LOOK_S >= LOST_S:
                     raise AnswerLost(f"nobody works on it any more: {self._nobody}")
             return asked.result()
         finally:

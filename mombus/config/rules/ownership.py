@@ -80,6 +80,17 @@ def statements_are_the_owners(draft: Draft, findings: Findings) -> None:
                 findings.warning(draft.key("systems", name), f"systems.{name}", message)
 
 
+def requests_stay_at_their_site(draft: Draft, findings: Findings) -> None:
+    """Another site is read, never asked: what needs its owner's answer is answered Rejected."""
+    for name in draft.connectors:
+        for offered in sorted({offer.object for offer in draft.offers(name) if offer.verb.asks}):
+            there = [owner for owner in draft.owners(offered) if _is_site(draft, owner)]
+            if there and there == draft.owners(offered):
+                message = f"it may ask for {offered}, which site '{there[0]}' owns: requests don't cross between sites"
+                hint = "ask at that site; such a request is answered Rejected here"
+                findings.warning(draft.key("systems", name), f"systems.{name}", message, hint)
+
+
 def what_others_could_use_is_owned(draft: Draft, findings: Findings) -> None:
     """What nobody owns is refused: a handover that both ends are ready for was probably forgotten."""
     for name in draft.connectors if draft.complete else ():
@@ -107,7 +118,7 @@ def somebody_consumes_it(draft: Draft, findings: Findings) -> None:
 
 RULES = (
     owner_is_declared, scope_is_known, scopes_are_disjoint, owner_does_its_own_job, owner_can_say_it,
-    statements_are_the_owners, what_others_could_use_is_owned, somebody_consumes_it,
+    statements_are_the_owners, requests_stay_at_their_site, what_others_could_use_is_owned, somebody_consumes_it,
 )  # fmt: skip
 
 
@@ -120,6 +131,11 @@ def _overlap(one: Ownership, two: Ownership, above: dict[str, tuple[str, ...]]) 
 def _where(one: Ownership, two: Ownership) -> str:
     scopes = [scope for scope in (one.scope, two.scope) if scope]
     return f"it in {scopes[-1]}" if scopes else "it"
+
+
+def _is_site(draft: Draft, system: str) -> bool:
+    known = draft.systems.get(system)
+    return known is not None and known.kind == "site"
 
 
 def _takes(draft: Draft, system: str, object: str) -> bool:

@@ -2,93 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter, OrderedDict
-from contextlib import suppress
+from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from canonical.objects import shown_key
+from canonical.objects import CATALOGUE, shown_key
 from canonical.subjects import PARTITIONS
-from mombus.bus.errors import BusError
+from mombus.bus.commands import UnknownNameError
 from mombus.delivery.delivery import BetweenHubsError
-from mombus.delivery.replaying import Terms
+from mombus.hub.replay.feeding import Feeding
 from mombus.hub.replay.history import History
+from mombus.hub.replay.looking import Looking, Previews
 from mombus.hub.replay.selecting import selection_of
+from mombus.hub.replay.wishes import ReplayError, correction_of, wish_of
 from mombus.index import selection as selecting
 from mombus.index.selection import Selection
-from mombus.journal import audit, replays
+from mombus.journal import audit, parked, replays
 from mombus.journal.audit import Deed
-from mombus.journal.replays import Manner, Progress, Replay
+from mombus.journal.replays import Progress, Replay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from mombus.bus.connection import Bus
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
-    from mombus.delivery.replaying import Judged, Replaying
     from mombus.hub.replay.translating import Translating
+    from mombus.hub.replay.wishes import Correction, Wish
     from mombus.index.selection import End
     from mombus.journal.journal import Journal
 
-MOST_IN_HAND = 400
-"""Replayed messages of one target that wait for their turn at most: what is live isn't crowded out."""
-LOOK_S = 0.1
-READY_S = 5.0
-AGAIN_S = 2.0
-PREVIEWS = 8
-"""Previews that are open at the same time; the oldest is forgotten."""
 PAGE = 2000
 MAX_SEQ = 2**63 - 1
 SHOWN = 200
-"""Rows of a preview in one answer, and replays in a list."""
-
-M = TypeVar("M", bound=BaseModel)
-
-log = structlog.get_logger()
-
-
-class ReplayError(ValueError):
-    """A replay that can't be asked for like that; the text says what was expected."""
-
-
-class Wish(BaseModel):
-    """What is to be replayed, to which targets and how; `who` and `why` are kept in the audit trail."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    selection: dict[str, Any]
-    to: tuple[str, ...]
-    manner: Manner = Manner.MISSING
-    who: str = ""
-    why: str = ""
-
-
-class Correction(BaseModel):
-    """Which documents are translated again: of what is selected, or of what is `kept` as a fault, from the selection's
-    sources. `publish`: what is said otherwise now is published."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    selection: dict[str, Any] = {}
-    kept: bool = False
-    publish: bool = False
-    who: str = ""
-    why: str = ""
+"""Replays in a list."""
 
 
 class Replays:
-    """The replays of a hub: each is fed to its target part by part, one after the other per target.
+    """The replays of a hub: `feeding` feeds each to its target part by part, one after the other per target.
 
-    `hub` is its name among those that share the journal.
+    Any of several hubs begins, shows and cancels them. `hub` is its name among those that share the journal.
     """
 
     def __init__(
@@ -101,27 +58,29 @@ class Replays:
         self._delivery = delivery
         self._translating = translating
         self._history = History(bus, index)
-        self._previews: OrderedDict[str, AsyncIterator[list[dict[str, Any]]]] = OrderedDict()
-        self._news = asyncio.Event()
+        self._looking = Looking(delivery, self._history)
+        self._previews = Previews()
+        self.feeding = Feeding(journal, index, delivery, self._history)
         self.hub: str | None = None
 
     async def answer(  # noqa: PLR0911 - one line per command
         self, name: str, question: Mapping[str, Any]
     ) -> Any:
-        """Answer a command about replays. Raises ReplayError, LookupError."""
+        """Answer a command about replays. Raises ReplayError, LookupError, and UnknownNameError where it names what
+        isn't there."""
         match name:
             case "replay_survey":
                 return await self.survey(dict(question))
             case "replay_page":
                 return await self.page(question)
             case "replay_preview":
-                return await self.preview(_wish(question))
+                return await self.preview(wish_of(question))
             case "replay_translate":
-                return await self.translate(_correction(question))
+                return await self.translate(correction_of(question))
             case "replay_rows":
-                return await self.rows(str(question.get("preview")))
+                return await self._previews.rows(str(question.get("preview")))
             case "replay_begin":
-                return await self.begin(_wish(question))
+                return await self.begin(wish_of(question))
             case "replay_list":
                 return await self.progress()
             case "replay_cancel":
@@ -132,9 +91,11 @@ class Replays:
         """How much a selection selects, its first and last, and if it is nothing, why."""
         selection = self._selection(question)
         found = await self._history.survey(selection)
-        reasons = [] if found.count else await self._index.read(partial(
-            selecting.why_nothing, selection=selection, systems=self._config.systems, now=datetime.now(UTC)
-        ))  # fmt: skip
+        reasons = []
+        if not found.count:
+            self._check_names(selection)
+            why = partial(selecting.why_nothing, selection=selection, now=datetime.now(UTC))
+            reasons = await self._index.read(why)
         return {
             "selection": str(selection), "count": found.count, "upto": found.upto, "first": _end(found.first),
             "last": _end(found.last), "behind": await self._history.behind(), "reasons": reasons,
@@ -149,14 +110,14 @@ class Replays:
 
     async def preview(self, wish: Wish) -> dict[str, str | None]:
         """Begin to look at what would be sent; `rows` with the answer tells it part by part. Writes nothing."""
-        for target in self._targets(wish):
-            for inbox in self._delivery.inboxes(target):
-                await self._ready(inbox)
-        return self._opened(self._judged(wish))
+        rows = await self._looking.judged(self._targets(wish), self._selection(wish.selection), wish.manner)
+        return self._opened(rows)
 
     async def translate(self, correction: Correction) -> dict[str, str | None]:
         """Begin to translate documents again; `rows` with the answer does it part by part. Audited if it publishes."""
         selection = self._selection(correction.selection)
+        if correction.kept:
+            self._check_names(selection, kept_of=await self._journal.read(parked.systems))
         if correction.publish:
             if not correction.who.strip() or not correction.why.strip():
                 raise ReplayError("say who decides and why: both are kept in the audit trail")
@@ -170,33 +131,6 @@ class Replays:
             ))  # fmt: skip
         return self._opened(self._translating.selected(selection, publish=correction.publish))
 
-    async def _ready(self, inbox: str) -> None:
-        try:
-            async with asyncio.timeout(READY_S):
-                await self._delivery.replaying(inbox).ready()
-        except TimeoutError:
-            text = f"{inbox} is still catching up with what came before the hub was started: try again in a moment"
-            raise ReplayError(text) from None
-
-    def _opened(self, rows: AsyncIterator[list[dict[str, Any]]]) -> dict[str, str | None]:
-        """What to ask for its rows by, and which hub."""
-        name = uuid4().hex
-        self._previews[name] = rows
-        while len(self._previews) > PREVIEWS:
-            self._previews.popitem(last=False)
-        return {"preview": name, "hub": self.hub}
-
-    async def rows(self, preview: str) -> list[dict[str, Any]]:
-        """The next rows of a preview, none at its end. Raises LookupError when it isn't open (any more)."""
-        found = self._previews.get(preview)
-        if found is None:
-            raise LookupError("this preview isn't open any more: ask again")
-        async for rows in found:
-            if rows:
-                return rows
-        self._previews.pop(preview, None)
-        return []
-
     async def begin(self, wish: Wish) -> dict[str, Any]:
         """Begin a replay to each target. Raises ReplayError when nothing is selected, or who and why aren't said."""
         if not wish.who.strip() or not wish.why.strip():
@@ -206,6 +140,7 @@ class Replays:
             raise ReplayError("say what is replayed: an order, a lot, an object, a time …")
         found = await self._history.survey(selection)
         if not found.count:
+            self._check_names(selection)
             raise ReplayError("nothing is selected")
         id, now = f"replay-{uuid4().hex[:12]}", datetime.now(UTC)
         begun = [
@@ -217,7 +152,7 @@ class Replays:
             for target in self._targets(wish) for inbox in self._delivery.inboxes(target)
         ]  # fmt: skip
         await self._journal.write(partial(_begin, begun, str(selection)))
-        self._news.set()
+        self.feeding.begun()
         return {"id": id, "count": found.count, "targets": self._targets(wish)}
 
     async def progress(self) -> list[dict[str, Any]]:
@@ -225,130 +160,49 @@ class Replays:
         return await self._journal.read(_listed)
 
     async def cancel(self, id: str, who: str, why: str) -> dict[str, Any]:
-        """End a replay: what wasn't begun isn't sent. Raises LookupError when none of that id runs."""
+        """End a replay: what wasn't begun isn't sent. Raises UnknownNameError when none of that id runs."""
         if not who.strip() or not why.strip():
             raise ReplayError("say who decides and why: both are kept in the audit trail")
         running = await self._journal.read(partial(replays.rows, progress=Progress.RUNNING))
         mine = [replay for replay in running if replay.id.startswith(id)]
         if not id or not mine or len({replay.id for replay in mine}) > 1:
-            raise LookupError(f"no running replay is called '{id}': `mombus replay status` lists them")
+            raise UnknownNameError("running replay", id, hint="`mombus replay status` lists them")
         withdrawn = 0
         await self._journal.write(partial(_cancel, mine, who, why))
         for replay in mine:
-            with suppress(BetweenHubsError):
+            try:
                 withdrawn += await self._delivery.replaying(replay.inbox).withdraw(replay.id)
+            except BetweenHubsError:
+                # its hub sees in the journal that it is cancelled, and takes them out
+                withdrawn += await self._journal.read(partial(replays.unbegun, id=replay.id, inbox=replay.inbox))
         return {"id": mine[0].id, "withdrawn": withdrawn}
 
-    async def run(self) -> None:
-        """Feed what is to be replayed, for ever; what a stop interrupted goes on."""
-        async with asyncio.TaskGroup() as tasks:
-            feeding: dict[str, asyncio.Task[None]] = {}
-            while True:
-                self._news.clear()
-                for replay in await self._journal.read(partial(replays.rows, progress=Progress.RUNNING)):
-                    if replay.inbox not in feeding or feeding[replay.inbox].done():
-                        feeding[replay.inbox] = tasks.create_task(self._feed(replay.inbox))
-                await self._news.wait()
+    def _opened(self, rows: AsyncIterator[list[dict[str, Any]]]) -> dict[str, str | None]:
+        """What to ask for its rows by, and which hub."""
+        return {"preview": self._previews.add(rows), "hub": self.hub}
 
-    async def feed(self, inbox: str) -> None:
-        """Feed one inbox, for ever: by the hub that has it, where hubs share the journal and others begin replays."""
-        while True:
-            await self._feed(inbox)
-            await asyncio.sleep(AGAIN_S)
+    def _check_names(self, selection: Selection, *, kept_of: Collection[str] = ()) -> None:
+        """Where nothing is found: does it name what isn't there? Raises UnknownNameError."""
+        systems = {*self._config.systems, *kept_of}
+        for what, names, known in (
+            ("data object", selection.object, CATALOGUE), ("system", selection.source, systems),
+        ):  # fmt: skip
+            for name in names:
+                if name not in known:
+                    raise UnknownNameError(what, name, known)
 
     def _targets(self, wish: Wish) -> list[str]:
-        """Its targets, each once. Raises ReplayError."""
+        """Its targets, each once. Raises ReplayError, UnknownNameError."""
         known = self._delivery.targets
         for target in wish.to:
             if target not in known:
-                raise ReplayError(f"'{target}' is no target; the targets are {', '.join(sorted(known))}")
+                raise UnknownNameError("target", target, known)
         if not wish.to:
             raise ReplayError("say which targets it goes to")
         return list(dict.fromkeys(wish.to))
 
     def _selection(self, said: Mapping[str, Any]) -> Selection:
         return selection_of(said, self._config.plant.timezone, datetime.now(UTC))
-
-    async def _feed(self, inbox: str) -> None:
-        """Feed one inbox's replays, the oldest first."""
-        while mine := await self._running(inbox):
-            try:
-                await self._feed_one(mine[-1], self._delivery.replaying(inbox))
-            except BusError as error:
-                log.warning("replay paused", inbox=inbox, reason=str(error))
-                await asyncio.sleep(AGAIN_S)
-            except BetweenHubsError as error:
-                log.debug("a replay waits for another hub", inbox=inbox, reason=str(error))
-                return
-            except LookupError as error:
-                log.error("a replay waits for its target to be declared again", inbox=inbox, reason=str(error))
-                return
-            except Exception:
-                log.exception("a replay failed; it is tried again", inbox=inbox)
-                await asyncio.sleep(AGAIN_S)
-
-    async def _running(self, inbox: str) -> Sequence[Replay]:
-        rows = await self._journal.read(partial(replays.rows, progress=Progress.RUNNING))
-        return [replay for replay in rows if replay.inbox == inbox]
-
-    async def _feed_one(self, replay: Replay, replaying: Replaying) -> None:
-        await self._until_indexed(replay.upto)
-        await replaying.ready()
-        terms = Terms(replay.id, replay.manner)
-        selection = Selection.model_validate_json(replay.selection)
-        async for position, part in self._history.parts(selection, after=replay.position, upto=replay.upto):
-            if not await self._room(replay, replaying, MOST_IN_HAND - len(part)):
-                return
-            if not await replaying.put(await replaying.judge(part, terms), terms, position):
-                return
-        if not await self._room(replay, replaying, 0):
-            return
-        await self._journal.write(partial(
-            replays.end, id=replay.id, inbox=replay.inbox, progress=Progress.DONE, now=datetime.now(UTC)
-        ))  # fmt: skip
-
-    async def _room(self, replay: Replay, replaying: Replaying, most: int) -> bool:
-        """Return once at most so many are in hand; False when it was cancelled, here or by another hub."""
-        while replaying.in_hand > most:
-            found = await self._journal.read(partial(replays.find, id=replay.id, inbox=replay.inbox))
-            if found is None or not found.runs:
-                await replaying.withdraw(replay.id)
-                return False
-            await asyncio.sleep(LOOK_S)
-        return True
-
-    async def _until_indexed(self, seq: int) -> None:
-        """An index that is being built again doesn't know yet what is selected."""
-        while (await self._index.read(selecting.reach))[1] < seq:  # noqa: ASYNC110 - fed by a task of its own
-            await asyncio.sleep(AGAIN_S)
-
-    async def _judged(self, wish: Wish) -> AsyncIterator[list[dict[str, Any]]]:
-        selection = self._selection(wish.selection)
-        found = await self._history.survey(selection)
-        for target in self._targets(wish):
-            for inbox in self._delivery.inboxes(target):
-                terms = Terms("a new id", wish.manner)
-                replaying = self._delivery.replaying(inbox)
-                async for _, part in self._history.parts(selection, after=0, upto=found.upto, size=SHOWN):
-                    judged = await replaying.judge(part, terms)
-                    if judged:
-                        yield [_row(target, one) for one in judged]
-
-
-def _wish(question: Mapping[str, Any]) -> Wish:
-    return _read(Wish, question)
-
-
-def _correction(question: Mapping[str, Any]) -> Correction:
-    return _read(Correction, question)
-
-
-def _read(model: type[M], question: Mapping[str, Any]) -> M:
-    try:
-        return model.model_validate(question)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ReplayError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def _begin(begun: Sequence[Replay], selection: str, connection: Connection) -> None:
@@ -393,15 +247,6 @@ def _progress(shards: Sequence[Replay]) -> Progress:
     """A replay runs until its last shard is done."""
     return next((how for how in (Progress.RUNNING, Progress.CANCELLED) if how in {one.progress for one in shards}),
                 Progress.DONE)  # fmt: skip
-
-
-def _row(target: str, one: Judged) -> dict[str, Any]:
-    message = one.message
-    return {
-        "target": target, "fate": one.fate.value, "reason": one.reason, "seq": one.seq, "id": message.id,
-        "object": message.object, "key": shown_key(message.object, message.key), "revision": message.revision,
-        "source": message.source, "occurred": message.occurred.isoformat(), "lane": message.lane,
-    }  # fmt: skip
 
 
 def _end(end: End | None) -> dict[str, Any] | None:

@@ -110,7 +110,7 @@ class Sharing:
         """Read a system, deliver from an inbox, or both. Reading stops first; the connection is closed last."""
         async with self._at_work(system):
             delivering = asyncio.create_task(self._deliver(inbox, lease))
-            works = [self._handovers.replays.feed(inbox)] if inbox is not None else []
+            works = [self._handovers.replays.feeding.feed(inbox)] if inbox is not None else []
             if self._connecting.reaches(system):
                 works.append(self._connecting.serve(system, lease) if reads else self._connecting.connect(system))
             try:
