@@ -12,6 +12,7 @@ from canonical.subjects import token
 from canonical.wire import MESSAGE_ID
 from mombus.bus.errors import BusError
 from mombus.bus.publishing import Letter
+from mombus.bus.repeated import is_uncounted
 from mombus.bus.streams import DEAD_ROOT
 from mombus.journal import disagreements, parked
 from mombus.journal.parked import Parked, ParkedItem
@@ -144,7 +145,9 @@ class Custody:
 
     async def _park(self, item: ParkedItem) -> None:
         item = replace(item, place=_short(item.place, MOST_PLACE), reason=_short(item.reason, MOST_REASON))
-        if await self._journal.write(lambda c: parked.keep(c, item)) and item.kind not in _WAITING:
+        waits = item.kind in _WAITING
+        anew = waits and item.message is not None and is_uncounted(item.message)
+        if await self._journal.write(lambda c: parked.keep(c, item, anew=anew)) and not waits:
             await self._notify(item)
 
     async def _notify(self, item: ParkedItem) -> None:

@@ -21,6 +21,7 @@ from mombus.bus.custody import Custody
 from mombus.bus.errors import Conflict, TooLarge
 from mombus.bus.judgement import Given, Judgement, Kept, Ready, contradiction, in_time
 from mombus.bus.raw import store_raw
+from mombus.bus.repeated import past
 from mombus.bus.revisions import REMEMBERED, Revisions
 from mombus.journal import bookmarks
 from mombus.journal.leaseholder import clock
@@ -166,11 +167,15 @@ class Intake:
             await self._custody.park_fault(system, fault, item.document, raw)
             self.counts[system, "-", "fault"] += 1
         await self._revisions.look_ahead(_states(item))
+        passed = await past(system, item.messages, self._aliases, self._revisions)
         outcomes: dict[int, Outcome] = {}
         group: list[Ready] = []
         for place, one in enumerate(item.messages):
             given = Given(place, self._from_gap(system, one) if isinstance(one, Gap) else one, raw, late)
             self._count(system, given.message, "received")
+            if place in passed:
+                outcomes[place] = self._kept(system, given, Kept("echo", "said before, or what it became after is"))
+                continue
             if _apart(group, given.message):
                 await self._publish(system, group, outcomes)
                 group = []

@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from canonical.message import Message
 from canonical.objects import CATALOGUE, Kind
 from connectors.connector import Fault, Gap, Item, Outcome, RetryableError
+from mombus.bus.calls.framing import Failure
 from mombus.bus.errors import BusError
 from mombus.bus.items import ItemError, pack, unpack
 from mombus.bus.losses import Losses
@@ -46,8 +47,10 @@ FIRST_S, MOST_S = 0.2, 5.0
 AT_ONCE, AT_ONCE_BYTES = 64, 8 * 1024**2
 """What is read from the disk in one go."""
 KEPT = "kept on disk until the bus stores again"
-CANNOT = (BusError, RetryableError, SQLAlchemyError, TimeoutError)
-"""How an intake says that it can't take anything now."""
+CANNOT = (BusError, RetryableError, SQLAlchemyError, TimeoutError, Failure)
+"""How an intake says that it can't take anything now. A Failure is told by another process: nobody knows more here."""
+GIVE_UP = 10
+"""How often an item fails in another process until it is kept for a person, so that what is behind it goes on."""
 
 log = structlog.get_logger()
 
@@ -102,6 +105,7 @@ class Spool:
         self._losses: Losses | None = None
         self._term: Term | None = None
         self._reason = ""
+        self._failures = (0, 0)
         self._turn = asyncio.Lock()
         self._empty = asyncio.Event()
         self._filled = asyncio.Event()
@@ -241,13 +245,25 @@ class Spool:
         try:
             for row in rows:
                 item = self._item(row)
-                await self._accept(item, self._term_of(row))
+                try:
+                    await self._accept(item, self._term_of(row))
+                except Failure as failed:
+                    await self._failed(row, item, failed)
                 taken += 1
                 if _is_counted(item):
                     await self._leave(rows[left:taken])
                     left = taken
         finally:
             await self._leave(rows[left:taken])
+
+    async def _failed(self, row: spooled.Kept, item: Item, failed: Failure) -> None:
+        """It failed again: it is kept as a fault when it has too often. Raises Failure until then."""
+        number, times = self._failures
+        self._failures = (row.number, times + 1 if number == row.number else 1)
+        if self._failures[1] < GIVE_UP:
+            raise failed
+        fault = Fault("spool", f"the hub failed to take it in {GIVE_UP} times: {failed.text}", row.content)
+        await self._accept(Item(faults=(fault,), bookmark=item.bookmark), self._term_of(row))
 
     def _term_of(self, row: spooled.Kept) -> Term:
         """The one in which it was read: it may go on, or be over."""

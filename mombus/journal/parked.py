@@ -78,20 +78,37 @@ class ParkedItem:
     raw: str | None = None
 
 
-def keep(connection: Connection, item: ParkedItem) -> bool:
-    """Keep it; False when it is kept already: an item that is read again changes nothing, not even once closed."""
+def keep(connection: Connection, item: ParkedItem, *, anew: bool = False) -> bool:
+    """Keep it; False when it is kept already: an item that is read again changes nothing, not even once closed.
+
+    `anew`: the same may be said again and mean something then, as a state that is what it was before. It is kept again
+    once closed, and comes after what else is kept from the same place.
+    """
     p = parked.c
     alone(connection)
-    if connection.execute(select(p.id).where(p.id == item.id)).first() is not None:
+    known = connection.execute(select(p.number, p.closed).where(p.id == item.id)).first()
+    if known is not None and (not anew or (known.closed is None and _is_last(connection, item, known.number))):
         return False
     number = (connection.execute(select(func.max(p.number))).scalar() or 0) + 1
     missing_object, missing_id = item.missing or (None, None)
+    values = {
+        "number": number, "kind": item.kind, "reason": item.reason, "missing_object": missing_object,
+        "missing_id": missing_id, "since": item.since, "closed": None, "how": None,
+    }  # fmt: skip
+    if known is not None:
+        connection.execute(update(parked).where(p.id == item.id).values(**values))
+        return known.closed is not None
     connection.execute(parked.insert().values(
-        id=item.id, number=number, system=item.system, kind=item.kind, place=item.place, reason=item.reason,
-        headers=json.dumps(to_headers(item.message)) if item.message else None, content=item.content,
-        raw=item.raw, missing_object=missing_object, missing_id=missing_id, since=item.since,
+        id=item.id, system=item.system, place=item.place, content=item.content, raw=item.raw,
+        headers=json.dumps(to_headers(item.message)) if item.message else None, **values,
     ))  # fmt: skip
     return True
+
+
+def _is_last(connection: Connection, item: ParkedItem, number: int) -> bool:
+    p = parked.c
+    later = (p.system == item.system, p.place == item.place, p.number > number, p.closed.is_(None))
+    return connection.execute(select(p.id).where(*later).limit(1)).first() is None
 
 
 def rows(

@@ -270,6 +270,34 @@ async def test_a_thing_its_owner_does_not_know_is_a_disagreement(journal, intake
     assert row.owner_says is None
 
 
+@pytest.mark.parametrize("stored", range(4))
+async def test_an_item_that_is_read_again_after_a_kill_adds_nothing(bus, journal, stored):
+    """There and back again in one item, without revisions; the hub was killed when so many were stored."""
+    texts = ("a", "b", "a")
+    for text in texts[:stored]:
+        await say(await an_intake(bus, journal), "erp", order(text=text))
+    for _ in range(3):
+        outcomes = await say(await an_intake(bus, journal), "erp", *(order(text=text) for text in texts))
+        assert all(outcome.accepted for outcome in outcomes)
+    was = [m.body.description for m in await said(bus)]
+    assert was[-1] == "a"
+    assert was == (["a"] if stored == 1 else ["a", "b", "a"])
+
+
+async def test_a_state_that_is_what_it_was_again_waits_behind_what_it_was_meanwhile(bus, journal):
+    texts = ("b", "c", "b")
+    for _ in range(3):
+        intake = await an_intake(bus, journal, {"erp": {"material": {"30001": "BOTTLE-05"}}})
+        await say(intake, "erp", *(material("30009", text) for text in texts))
+    declared = {"erp": {"material": {"30009": "CAP-28"}}}
+    await an_intake(bus, journal, declared)
+    assert [m.body.description for m in await said(bus)] == ["c", "b"]
+    waiting = await an_intake(bus, journal, {"erp": {"material": {"30001": "BOTTLE-05"}}})
+    await say(waiting, "erp", material("30009", "c"))
+    await an_intake(bus, journal, declared)
+    assert [m.body.description for m in await said(bus)] == ["c", "b", "c"], "it is said again, though it waited before"
+
+
 async def test_a_fact_by_another_system_is_compared_with_the_owners(bus, journal, intake):
     await say(intake, "mes", consumption("5"))
     (echo,) = await say(intake, "erp", consumption("5", source="erp"))

@@ -15,9 +15,10 @@ from canonical.isa95.signals import Count as CountBody
 from canonical.isa95.signals import CountReading
 from canonical.message import Message
 from connectors.connector import Gap, Item, Outcome, waits
+from mombus.bus.calls.framing import Failure
 from mombus.bus.errors import NotReachable
-from mombus.bus.items import pack
-from mombus.bus.spool import Lost, Spool
+from mombus.bus.items import pack, unpack
+from mombus.bus.spool import GIVE_UP, Lost, Spool
 from mombus.journal import spooled
 from mombus.journal.bookmarks import Term
 from mombus.journal.journal import Journal
@@ -106,6 +107,29 @@ async def test_what_the_bus_does_not_store_follows_in_order_and_news_go_behind_i
         await made.accept(count(7))
     assert bus.said == [f"C-{number}" for number in range(1, 8)]
     assert bus.got[0] == count(1)
+
+
+async def test_what_the_hub_fails_at_is_kept_for_a_person_at_last_and_what_follows_goes_on(tmp_path):
+    bus = Bus()
+    bus.up.set()
+    take = bus.accept
+
+    async def accept(item: Item, term: Term | None = None) -> list[Outcome]:
+        if item.document == "C-1":
+            bus.asked += 1
+            raise Failure("unexpected", "KeyError: 'unit'")
+        return await take(item, term)
+
+    bus.accept = accept  # type: ignore[method-assign]
+    async with spool(tmp_path, bus) as made:
+        (outcome,) = await made.accept(count(1))
+        assert outcome.accepted, "it is safe on disk"
+        await made.accept(count(2))
+        await emptied(made)
+    kept, behind = bus.got
+    assert kept.faults[0].reason == f"the hub failed to take it in {GIVE_UP} times: KeyError: 'unit'"
+    assert (unpack(kept.faults[0].raw or b""), kept.bookmark) == (count(1), "1")
+    assert behind == count(2)
 
 
 async def test_a_bus_that_is_silent_is_not_waited_for(tmp_path):

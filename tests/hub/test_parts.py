@@ -125,6 +125,19 @@ async def test_what_one_part_says_is_delivered_by_another_to_a_third(tmp_path, m
         )
 
 
+async def test_an_item_of_another_release_is_kept_with_its_reason(tmp_path, monkeypatch):
+    pack = far_intake.pack
+    monkeypatch.setattr(far_intake, "pack", lambda item: pack(item).replace(b'"version": 1', b'"version": 99'))
+    async with apart(tmp_path, monkeypatch, Asker(), Asker()) as plant, open_hub(plant.config, parts=DELIVERY) as hub:
+        item = Item(messages=(order("PO-1"),))
+        for _ in range(2):
+            (outcome,) = await plant.intake.accept("erp", item)
+            assert (outcome.accepted, outcome.key) == (False, "PO-1")
+            assert "has kept it" in outcome.reason
+        (row,) = await hub.desk.kept()
+        assert "an item of version 99; this is version 1: do all parts run the same release?" in row["reason"]
+
+
 async def _is(hub: Any, system: str, health: str, words: str) -> bool:
     rows = {row["name"]: row for row in (await hub.desk.status())["systems"]}
     return rows[system]["health"] == health and words in rows[system]["reason"]

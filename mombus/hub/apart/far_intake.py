@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from canonical.message import Message, message_id
+from connectors.connector import Fault, Item, Outcome
 from mombus.bus.calls.answerer import Answerer
 from mombus.bus.calls.caller import Caller
 from mombus.bus.calls.framing import Failure, intake_base
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
-    from connectors.connector import Item, Outcome
+    from connectors.connector import Gap
     from mombus.bus.calls.framing import Call
     from mombus.hub.connecting import TakesIn
     from mombus.journal.bookmarks import Term
@@ -59,6 +60,8 @@ class FarIntake:
             if failed.kind == NOT_STORED:
                 raise NotReachable(failed.text) from failed
             raise
+        if not outcomes:
+            outcomes = [_unread(one) for one in item.messages]
         if item.settle is not None:
             await item.settle(outcomes)
         return outcomes
@@ -104,12 +107,12 @@ class IntakeDoor:
         try:
             match call.name:
                 case "item":
-                    return pack_outcomes(await self._accept(call.system, unpack(call.content, most=MOST_SAID)))
+                    return pack_outcomes(await self._accept(call.system, _item(call.content)))
                 case "ready":
                     return b""
                 case "bookmark":
                     return json.dumps(await self._intake.bookmark(call.system)).encode()
-        except (BusError, SQLAlchemyError, ItemError) as error:
+        except (BusError, SQLAlchemyError) as error:
             raise Failure(NOT_STORED, str(error).splitlines()[0]) from error
         raise Failure("unexpected", f"the intake knows no call '{call.name}'")
 
@@ -120,6 +123,20 @@ class IntakeDoor:
             replace(outcome, message_id=one.id) if isinstance(one, Message) else outcome
             for one, outcome in zip(item.messages, outcomes, strict=True)
         ]
+
+
+def _item(content: bytes) -> Item:
+    """The item that a part said; what can't be read, as between two releases, is kept with its reason as a fault."""
+    try:
+        return unpack(content, most=MOST_SAID)
+    except ItemError as error:
+        return Item(faults=(Fault("item", f"{error}: do all parts run the same release?", content),))
+
+
+def _unread(said: Message | Gap) -> Outcome:
+    """What became of a message of an item that the hub couldn't read."""
+    id, key = (said.id, said.key) if isinstance(said, Message) else ("", said.what)
+    return Outcome(id, key, accepted=False, reason="the hub can't read it and has kept it: `mombus kept` shows why")
 
 
 def _under_own_id(system: str, message: Message) -> Message:
