@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from hub_plant import Asker, config, order, wire
-from own_broker import broker
+from hub_plant import Asker, order
 from patience import until
-from test_sharing import Strict, asked, skip
+from two_hubs import Strict, asked, skip, two_hubs
 
 from canonical.subjects import PARTITIONS
-from mombus.bus.connection import connect
-from mombus.config.model import Bus, Route
-from mombus.hub.hub import Hub, open_hub
+from mombus.hub.hub import Hub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,19 +35,7 @@ def shards(hub: Hub) -> int:
 
 async def test_any_hub_answers_for_all_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: str) -> None:
     erp, mes = Asker(), Mended()
-    wire(monkeypatch, {"erp": erp, "mes": mes})
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(broker(tmp_path / "nats"))
-        bus = await stack.enter_async_context(connect(url))
-        hubs = []
-        for name in ("a", "b"):
-            settings = config(
-                tmp_path, "erp", "mes", owns={"production_order": "erp"},
-                bus=Bus(broker=url, store=postgresql, folder=tmp_path / name),
-                routes=(Route(object="production_order", to=("mes",), start="snapshot"),),
-            )  # fmt: skip
-            systems = {**settings.systems, "mes": settings.systems["mes"].model_copy(update={"shards": PARTITIONS})}
-            hubs.append(await stack.enter_async_context(open_hub(settings.model_copy(update={"systems": systems}))))
+    async with two_hubs(tmp_path, monkeypatch, postgresql, erp, mes, shards=PARTITIONS) as (hubs, bus, _):
         await until(lambda: all(map(shards, hubs)) and sum(map(shards, hubs)) == PARTITIONS, 60)
         for number in range(ORDERS):
             await erp.say(order(f"PO-{number}"))

@@ -11,7 +11,7 @@ import pytest
 from hub_plant import Asker, config, order, until, wire
 from own_broker import broker
 from sqlalchemy import text
-from test_sharing import held
+from two_hubs import held
 
 from connectors.connector import Item
 from mombus.bus.connection import connect
