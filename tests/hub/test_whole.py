@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 import pytest
-from hub_plant import Asker, config, order, until, wire
-from own_broker import broker
+from hub_plant import Asker, order
+from patience import until
 from sqlalchemy import text
-from two_hubs import held
+from two_hubs import held, two_hubs
 
 from connectors.connector import Item
-from mombus.bus.connection import connect
 from mombus.bus.errors import NotReachable
-from mombus.config.model import Bus, Http, Route
 from mombus.hub.apart.far_desk import FarDesk
-from mombus.hub.hub import Hub, open_hub
+from mombus.hub.hub import Hub
 from mombus.hub.several import neighbours, whole
 from mombus.hub.several.sharing import HOUSE
+from mombus.journal import leaseholder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,18 +48,7 @@ async def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: str
 @asynccontextmanager
 async def opened(folder: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> AsyncIterator[Plant]:
     erp, mes = Asker(), Asker()
-    wire(monkeypatch, {"erp": erp, "mes": mes})
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(broker(folder / "nats"))
-        bus = await stack.enter_async_context(connect(url))
-        hubs = []
-        for name in ("a", "b"):
-            settings = config(
-                folder, "erp", "mes", owns={"production_order": "erp"}, http=Http(port=0),
-                bus=Bus(broker=url, store=store, folder=folder / name),
-                routes=(Route(object="production_order", to=("mes",), start="snapshot"),),
-            )  # fmt: skip
-            hubs.append(await stack.enter_async_context(open_hub(settings)))
+    async with two_hubs(folder, monkeypatch, store, erp, mes, lasting_s=leaseholder.TTL_S) as (hubs, bus, stack):
         await until(lambda: sorted(len(held(hub)) for hub in hubs) == [1, 2], 30)
         here, other = sorted(hubs, key=lambda hub: "mes" not in held(hub))
         yield Plant(stack, bus, erp, mes, here, other)

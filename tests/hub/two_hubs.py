@@ -1,4 +1,4 @@
-"""Two hubs that share a broker and a journal: `erp` owns orders, `mes` gets them. Nobody's lease runs out meanwhile."""
+"""Two hubs that share a broker and a journal: `erp` owns orders, `mes` gets them."""
 
 from __future__ import annotations
 
@@ -45,11 +45,18 @@ class Both(NamedTuple):
 
 @asynccontextmanager
 async def two_hubs(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, store: str, erp: Asker, mes: Asker, *, shards: int = 1
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store: str,
+    erp: Asker,
+    mes: Asker,
+    *,
+    shards: int = 1,
+    lasting_s: float = LASTING_S,
 ) -> AsyncIterator[Both]:
     """Both, with `mes` in so many shards."""
     wire(monkeypatch, {"erp": erp, "mes": mes})
-    monkeypatch.setattr(leaseholder, "TTL_S", LASTING_S)
+    monkeypatch.setattr(leaseholder, "TTL_S", lasting_s)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(broker(folder / "nats"))
         bus = await stack.enter_async_context(connect(url))
