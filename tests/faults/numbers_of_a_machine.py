@@ -65,6 +65,15 @@ async def seen(url: str, wanted: Callable[[Any], Any]) -> Any:
             await asyncio.sleep(0.1)
 
 
+async def heard(url: str, *systems: str) -> None:
+    """Return once the hub listens to these: from then on a broker keeps for it what it doesn't hear."""
+
+    def listens(status: Any) -> bool:
+        return all(row["health"] == "ok" for row in status["systems"] if row["name"] in systems)
+
+    await seen(url, listens)
+
+
 async def numbered(url: str, last: int) -> None:
     """Return once that number is on the bus."""
     client = await nats.connect(url)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from books import Books
 from broker_process import BrokerProcess
 from database_server import DatabaseServer
-from factory import HubProcess, configuration, counted, findable, keyed
+from factory import HubProcess, configuration, findable, keyed, until
 from line import Line
 from load import Load
 from mes_behind_mqtt import Mes
-from numbers_of_a_machine import PLANT, describe, stored
+from numbers_of_a_machine import PLANT, describe, heard, stored
 from ports import free_port
 from target_process import TargetProcess
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     Strike = tuple[str, Callable[[], Awaitable[None]]]
 
 LANES = 20
-SETTLE_S = 120.0
+STILL_S = 60.0
+"""A target that got nothing new for so long gets nothing more."""
 PER_S = 50
 """Values that the machine says in a second."""
 SERVER = Path(__file__).with_name("opcua_flood.py")
@@ -127,7 +128,7 @@ class Whole:
 
     async def count(self, name: str, sent: list[str]) -> Count:
         books = Books(self.folder / f"{name}.db")
-        count = await counted(books, sent, SETTLE_S)
+        count = await settled(books, sent)
         books.close()
         return count
 
@@ -195,6 +196,7 @@ class Several(Apart):
             bus = {**self.bus, **shared, "folder": str(self.folder / name)}
             await self.start_hub(name, {}, plant=PLANT, **{**sections, "bus": bus})
         await self.all_ready()
+        await heard(self.hubs["hub1"].url, "mes", "line1")
 
     def work(self, over: asyncio.Event) -> list[Coroutine[None, None, None]]:
         return [*super().work(over), self.mes.confirm_until(over, 0.4)]
@@ -219,7 +221,7 @@ class Several(Apart):
     async def counts(self) -> dict[str, Count]:
         return {
             "erp, from the MES": await self.count("erp", self.mes.sent),
-            "MES, from the WMS": await counted(self.mes.books, self.load.sent, SETTLE_S),
+            "MES, from the WMS": await settled(self.mes.books, self.load.sent),
         }
 
     async def differences(self) -> list[str]:
@@ -263,6 +265,16 @@ class MachineProcess:
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+
+
+async def settled(books: Books, sent: list[str]) -> Count:
+    """The count once everything that was sent is there, or nothing more comes."""
+    size = -1
+    while books.size() > size and size < len(sent):
+        size = books.size()
+        with suppress(TimeoutError):
+            await until(lambda: books.size() >= len(sent), STILL_S)
+    return books.count(sent)
 
 
 async def _send(load: Load, over: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ from counting_target import CountingTarget
 from factory import counted, findable, running, until
 from load import Load
 from mes_behind_mqtt import LANES, Mes
+from numbers_of_a_machine import heard
 from proof import Part, Proof
 from several_hubs import send_until
 
@@ -53,6 +54,7 @@ async def test_an_mqtt_broker_that_restarts_loses_and_repeats_nothing(tmp_path: 
     erp = CountingTarget(Books(tmp_path / "books.db"))
     await erp.start()
     async with mes(tmp_path / "mes") as plant, running(tmp_path, {}, **plant.sections(findable(erp.port))) as hub:
+        await heard(hub.url, "mes")
         enough, moving = asyncio.Event(), Load(lambda: hub.url, lanes=len(LANES), pause_s=0.1, system="wms")
         work = [asyncio.create_task(one) for one in (plant.confirm_until(enough), send_until(enough, moving))]
         for _ in range(restarts):
