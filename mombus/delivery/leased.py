@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors.connector import NotConnected
+from connectors.sending import only_while
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 class LeasedSink:
     """A sink for the holder of a lease.
 
-    The check is the last thing before the call. A hub that stands still between the two, or whose bytes are still on
-    their way, is why its successor waits: it takes over when the lease has run out, and reads back when it is calm.
+    The lease is looked at before the call, and by a connector over HTTP once more when it has a connection, right
+    before the bytes go out. A hub that stands still between the two, or whose bytes are still on their way, is why its
+    successor waits: it takes over when the lease has run out, and reads back when it is calm.
     """
 
     def __init__(self, sink: Sink, lease: Lease) -> None:
@@ -30,7 +32,8 @@ class LeasedSink:
         """As Sink.write. Raises NotConnected, nothing sent, when the lease is over."""
         if not self._lease.holds:
             raise NotConnected("its lease is over: another hub delivers to it")
-        return await self._sink.write(messages)
+        with only_while(lambda: self._lease.holds):
+            return await self._sink.write(messages)
 
     async def find(self, message: Message) -> Receipt | Absent:
         """As Sink.find, once it is calm."""

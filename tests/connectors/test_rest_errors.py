@@ -34,6 +34,7 @@ from connectors.connector import (
 )
 from connectors.protocols.rest import Rest, RestConfig
 from connectors.protocols.rest.answers import Reply, translated
+from connectors.sending import only_while
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -433,4 +434,15 @@ async def test_certificate_files_that_are_none_are_named(ledger: Ledger) -> None
     with pytest.raises(ConfigError) as refused:
         await connector.connect()
     assert refused.value.field == "ca_file"
+    await connector.close()
+
+
+async def test_what_may_not_be_sent_any_more_when_there_is_a_connection_is_not_sent(ledger: Ledger) -> None:
+    connector, looks = rest(ledger), []
+    with only_while(lambda: bool(looks.append(len(ledger.seen)))):
+        failed = await asyncio.gather(written(connector), return_exceptions=True)
+    assert isinstance(failed[0], NotConnected)
+    assert (looks, ledger.seen) == ([0], []), "it was looked once, and nothing went out"
+    with only_while(lambda: True):
+        assert isinstance(await written(connector), Receipt)
     await connector.close()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from connectors import sending
 from connectors.answer_body import ACCEPTED, read_answer
 from connectors.connector import ConfigError, ConnectorError, MappingError, OutcomeUnknown, RetryableError
 from connectors.protocols.rest.answers import ForeignHostError, Reply, translated
@@ -134,7 +135,10 @@ class Exchange:
             target = target.copy_merge_params(dict(call.query))
         for _ in range(MAX_REDIRECTS + 1):
             self._at_home(target)
-            async with client.stream(call.method, target, content=call.content, headers=dict(call.headers)) as response:
+            async with client.stream(
+                call.method, target, content=call.content, headers=dict(call.headers),
+                extensions={"trace": _look_first} if sending.is_watched() else None,
+            ) as response:  # fmt: skip
                 content = await read_answer(response, self._endpoint.max_response_bytes)
             reply = Reply(response.status_code, response.headers, content, url=str(response.url))
             if call.method != "GET" or not response.has_redirect_location:
@@ -188,6 +192,12 @@ class Exchange:
             if secret is not None and len(value := secret.get_secret_value()) >= 4:
                 error.args = tuple(str(argument).replace(value, "***") for argument in error.args)
         return error
+
+
+async def _look_first(event: str, _info: Mapping[str, Any]) -> None:
+    """Look once more when there is a connection, before anything is sent over it."""
+    if event.endswith(".send_request_headers.started"):
+        sending.look()
 
 
 def readable(call: Call, reply: Reply) -> Any:
