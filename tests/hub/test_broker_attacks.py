@@ -105,7 +105,7 @@ async def test_what_others_own_is_kept_as_a_disagreement_whatever_the_headers_sa
     assert not any(b"vinegar" in got.content for got in plant.mes.got)
 
 
-async def test_nobodys_id_can_be_taken(plant):
+async def test_nobodys_id_can_be_taken(plant, proof):
     """What another will say next is stored, though somebody used its id before."""
     victim = order("PO-next", revision=1)
     stolen = {"Nats-Msg-Id": victim.id, "ce-id": victim.id, "ce-subject": "CAP-thief"}
@@ -115,16 +115,31 @@ async def test_nobodys_id_can_be_taken(plant):
         assert json.loads(said.data)["id"] != victim.id
     assert (await plant.erp.say(victim)).accepted
     await until(lambda: any(got.id == victim.id for got in plant.mes.got))
+    delivered = sum(got.id == victim.id for got in plant.mes.got)
+    proof(
+        Part.ATTACK,
+        fault="id theft: a system that speaks NATS itself says something under the id of the ERP's next order",
+        load=RUNNING,
+        expected="it gets an id of its own; the order is stored and delivered",
+        seen=f"stored under another id; the order delivered {delivered} time",
+    )
 
 
 @pytest.mark.parametrize("account", [OTHER, WEB, "erp"])
-async def test_nobody_else_speaks_or_answers_for_a_system_that_speaks_nats(plant, account):
+async def test_nobody_else_speaks_or_answers_for_a_system_that_speaks_nats(plant, account, proof):
     before = await plant.store()
     async with plant.client(account) as attacker:
         for place in ("say.material.sync", "take.production_order.sync", "find", "get.material"):
             assert await asked(attacker, f"wms.{place}", b'{"id": "CAP-666"}') is None
     assert await plant.store() == before
-    await plant.audited(account, "publish on wms.say.material.sync")
+    deed = await plant.audited(account, "publish on wms.say.material.sync")
+    proof(
+        Part.ATTACK,
+        fault="an account speaks for a system that speaks NATS itself, and answers for it",
+        load=RUNNING,
+        expected="no answer, nothing stored, in the audit trail",
+        seen=f"4 calls unanswered; in the audit trail: {deed['result']}",
+    )
 
 
 async def test_an_answer_that_is_to_go_elsewhere_is_not_given_and_what_was_said_is_kept(plant):

@@ -16,6 +16,7 @@ from hub_plant import Asker, config, until, wire
 from nats.errors import Error
 from nats_server import nats_server
 from ports import free_port
+from proof import Part
 
 from canonical.isa95.resources import MaterialDefinition
 from canonical.message import Message
@@ -167,7 +168,7 @@ async def test_what_one_site_tells_reaches_the_other_over_the_joined_brokers(tmp
     assert {got.source for got in mes.got} == {"nantes"}
 
 
-async def test_a_hostile_site_that_joins_reads_and_changes_nothing(tmp_path, monkeypatch):
+async def test_a_hostile_site_that_joins_reads_and_changes_nothing(tmp_path, monkeypatch, proof):
     """Lyon tells Nantes nothing: over the line it is asked by a broker that keeps no rules."""
     monkeypatch.setattr(refusals, "EVERY_S", 0.02)
     mes = Asker()
@@ -202,6 +203,13 @@ async def test_a_hostile_site_that_joins_reads_and_changes_nothing(tmp_path, mon
             return any("mom.lyon.material" in str(deed["action"]) for deed in deeds)
 
         await until(noted, 30)
+    proof(
+        Part.ATTACK,
+        fault="a hostile site joins as a leaf node: it listens, publishes, commands, reads, purges and deletes streams",
+        load="a broker as `mombus broker-config --site` writes it, a hub running",
+        expected="no answer, nothing changed, no inbox heard, in the audit trail",
+        seen=f"{4 * len(CALLS) + 5} calls unanswered, streams as before",
+    )
 
 
 async def joined(attacker: Client) -> bool:
@@ -215,7 +223,7 @@ async def joined(attacker: Client) -> bool:
     return True
 
 
-async def test_a_hostile_site_that_is_told_reads_that_and_changes_nothing(tmp_path):
+async def test_a_hostile_site_that_is_told_reads_that_and_changes_nothing(tmp_path, proof):
     """Nantes tells Lyon: what listens in Lyon's place keeps no rules."""
     leaf = free_port()
     shown = write_lyon(tmp_path, leaf)
@@ -252,6 +260,13 @@ async def test_a_hostile_site_that_is_told_reads_that_and_changes_nothing(tmp_pa
     inboxes = {subject.rpartition(".")[0] for subject in heard if subject.startswith("_INBOX.")}
     assert len(inboxes) == 1, "its own is the only one that it hears"
     assert not [subject for subject in heard if "M-2" in subject]
+    proof(
+        Part.ATTACK,
+        fault="a hostile site that is told what is stated: other calls and streams, a reply_to of its own",
+        load="a broker as `mombus broker-config --site --tell` writes it",
+        expected="it reads what it is told; everything else is unanswered, no answer reaches an owner's subject",
+        seen=f"{len(TOLD)} calls answered, {4 * len(CALLS) - len(TOLD)} not; 3 answers sent astray, 0 stored",
+    )
 
 
 @pytest.mark.parametrize(
