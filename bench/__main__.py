@@ -1,8 +1,9 @@
-"""Measure and print: `python -m bench [NAME …] [--quick] [--json]`."""
+"""What the bus costs, beside the bare library under it, measured now on this machine."""
 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ import platform
 import sys
 import time
 from importlib import import_module
+from pathlib import Path
 
 import structlog
 
@@ -24,13 +26,11 @@ LONG = ("many", "large")
 
 def main() -> int:
     """Run the benches named, by default all but the long ones. Exit code 0, whatever the figures say."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "names",
-        nargs="*",
-        metavar="NAME",
-        help=f"one of {', '.join(NAMES + LONG)}; by default all but the last {len(LONG)}",
-    )
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, epilog=_menu(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure, of the list below")
     parser.add_argument("--quick", action="store_true", help="fewer rounds of less: rough figures in under a minute")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     asked = parser.parse_args()
@@ -45,6 +45,22 @@ def main() -> int:
     else:
         print(f"{table(figures)}\n\n{_machine()}")
     return 0
+
+
+def _menu() -> str:
+    """What each measures: the first sentence of its own words, read without importing it."""
+    lines = [f"  {name:<10}  {_says(name)}" for name in NAMES]
+    lines += [
+        "",
+        "only when named, because they take many minutes:",
+        *(f"  {name:<10}  {_says(name)}" for name in LONG),
+    ]
+    return "\n".join(["measured by default:", *lines])
+
+
+def _says(name: str) -> str:
+    text = ast.get_docstring(ast.parse((Path(__file__).parent / f"{name}.py").read_text("utf-8"))) or ""
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def _run(name: str, *, quick: bool) -> list[Figure]:
