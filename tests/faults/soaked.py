@@ -226,6 +226,7 @@ class Several(Apart):
 
     async def differences(self) -> list[str]:
         """The machine's numbers are in order, and a gap tells wherever some are missing."""
+        await self.machine.kill()
         numbers, gaps = await stored(self.broker.url)
         jumps = sum(two > one + 1 for one, two in pairwise(numbers))
         told = sum(gap["system"] == "line1" for gap in gaps)
