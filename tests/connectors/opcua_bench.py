@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from asyncua import Client, ua
+from patience import PATIENCE_S
 
 from canonical.isa95.work import JobOrder
 from canonical.message import Message
@@ -131,7 +132,7 @@ class Wire:
 @asynccontextmanager
 async def machine(url: str) -> AsyncIterator[Machine]:
     """A client of its own on the server, as the machine's program would write its nodes."""
-    async with Client(url) as client:
+    async with Client(url, timeout=PATIENCE_S, watchdog_intervall=PATIENCE_S) as client:
         yield Machine(client, await client.get_namespace_index(BENCH))
 
 

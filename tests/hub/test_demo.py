@@ -27,7 +27,7 @@ NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 
 def mombus(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mombus", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
 
 
 def test_once_plays_the_scenario_and_proves_it(tmp_path: Path) -> None:
