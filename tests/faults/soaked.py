@@ -54,6 +54,7 @@ class Whole:
         self.targets: dict[str, TargetProcess] = {}
         self.hubs: dict[str, HubProcess] = {}
         self.load = Load(lambda: next(iter(self.hubs.values())).url, lanes=LANES, pause_s=0.1)
+        self.wrong: list[str] = []
         self.bus = {"folder": str(folder / "hub")}
 
     async def start(self) -> None:
@@ -101,7 +102,7 @@ class Whole:
         line, target = self.lines[name], self.targets[name]
         return [
             (f"kill {hub_name}", lambda: _again(hub, hub.kill)),
-            (f"end {hub_name}", lambda: _again(hub, hub.stop)),
+            (f"end {hub_name}", lambda: _again(hub, lambda: self.end(hub_name, hub))),
             (f"freeze {hub_name}", lambda: _frozen(hub)),
             ("kill broker", self.kill_broker),
             (f"kill {name}", lambda: _again(target, target.kill)),
@@ -111,6 +112,17 @@ class Whole:
             (f"slow line to {name}", lambda: _while(line, lambda: setattr(line, "delay_s", 0.05))),
             (f"no connection to {name}", lambda: _while(line, line.refuse)),
         ]
+
+    async def end(self, name: str, hub: HubProcess) -> None:
+        """Ask it to end; one that doesn't is killed, and that is wrong."""
+        try:
+            code = await hub.stop()
+        except TimeoutError:
+            self.wrong.append(f"{name} was asked to end and didn't")
+            await hub.kill()
+        else:
+            if code:
+                self.wrong.append(f"{name} was asked to end and did so with exit code {code}")
 
     async def kill_broker(self) -> None:
         with suppress(FileNotFoundError, ProcessLookupError, ValueError):
@@ -134,7 +146,8 @@ class Whole:
 
     async def differences(self) -> list[str]:
         """What else isn't as it must be."""
-        return [f"the hub refused {len(self.load.refused)} posts: {self.load.refused[0]}"] if self.load.refused else []
+        refused = len(self.load.refused)
+        return self.wrong + ([f"the hub refused {refused} posts: {self.load.refused[0]}"] if refused else [])
 
 
 class Apart(Whole):
