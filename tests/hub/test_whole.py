@@ -19,7 +19,6 @@ from mombus.hub.apart.far_desk import FarDesk
 from mombus.hub.hub import Hub
 from mombus.hub.several import neighbours, whole
 from mombus.hub.several.sharing import HOUSE
-from mombus.journal import leaseholder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,15 +47,11 @@ async def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: str
 @asynccontextmanager
 async def opened(folder: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> AsyncIterator[Plant]:
     erp, mes = Asker(), Asker()
-    async with two_hubs(folder, monkeypatch, store, erp, mes, lasting_s=leaseholder.TTL_S) as (hubs, bus, stack):
+    monkeypatch.setattr(neighbours, "STATUS_S", 8.0)
+    async with two_hubs(folder, monkeypatch, store, erp, mes) as (hubs, bus, stack):
         await until(lambda: sorted(len(held(hub)) for hub in hubs) == [1, 2], 30)
         here, other = sorted(hubs, key=lambda hub: "mes" not in held(hub))
         yield Plant(stack, bus, erp, mes, here, other)
-
-
-def by_name(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    (found,) = [row for row in rows if row["name"] == name]
-    return found
 
 
 async def test_any_hub_and_the_pages_apart_show_the_whole(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,8 +125,8 @@ async def test_what_only_a_person_can_mend_is_said_at_once_and_without_the_passw
 
 
 async def test_a_line_that_swallows_what_is_asked_is_cut_and_the_next_is_used(postgresql, monkeypatch):
-    monkeypatch.setattr(side, "HANGS_S", 1.0)
     monkeypatch.setattr(side, "LOOK_S", 0.1)
+    monkeypatch.setattr(module, "AWAY_S", 60.0)
     monkeypatch.setattr(module, "SILENT_S", 0.2)
     flows, opened = asyncio.Event(), []
     flows.set()
@@ -147,6 +147,7 @@ async def test_a_line_that_swallows_what_is_asked_is_cut_and_the_next_is_used(po
         url = make_url(postgresql).set(host="127.0.0.1", port=port, query={}, password="x")
         journal = await Journal.open(url.render_as_string(hide_password=False))
         await journal.write(lambda c: c.execute(text("CREATE TABLE notes(name TEXT PRIMARY KEY)")) and None)
+        monkeypatch.setattr(side, "HANGS_S", 2.0)
         flows.clear()
         writing, reading = (
             asyncio.create_task(work) for work in (journal.write(partial(note, name="a")), names(journal))
