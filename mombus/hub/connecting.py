@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -86,9 +85,7 @@ class Connecting:
         session = self._sessions[system]
         session.left = session.opened
         session.mark(Condition.ELSEWHERE, ANOTHER)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GOODBYE_S):
-                await session.connector.close()
+        await _say_goodbye([session], GOODBYE_S)
 
     def doors(self) -> Mapping[str, ASGIApp]:
         """The applications of the hosted connectors, by their path, each behind its doorkeeper."""
@@ -104,12 +101,7 @@ class Connecting:
 
     async def close(self, within_s: float) -> None:
         """Say goodbye to every system; one that clings isn't waited for."""
-        closing = [asyncio.create_task(s.connector.close(), name=s.system) for s in self._sessions.values()]
-        if closing:
-            _, late = await asyncio.wait(closing, timeout=within_s)
-            for task in late:
-                log.warning("a system wasn't left in time", system=task.get_name(), seconds=within_s)
-                task.cancel()
+        await _say_goodbye(list(self._sessions.values()), within_s)
 
     async def _deliver(self, session: Session, item: Item) -> Sequence[Outcome]:
         session.heard()
@@ -117,6 +109,19 @@ class Connecting:
             return await self._intake.accept(session.system, item)
         except (BusError, SQLAlchemyError) as error:
             raise RetryableError(f"it can't be stored now: {str(error).splitlines()[0]}") from error
+
+
+async def _say_goodbye(sessions: Sequence[Session], within_s: float) -> None:
+    """Close connections, each for itself: one that hangs, even when it is broken off, keeps nobody."""
+    closing = [asyncio.create_task(session.connector.close(), name=session.system) for session in sessions]
+    try:
+        if closing:
+            await asyncio.wait(closing, timeout=within_s)
+    finally:
+        for task in closing:
+            if not task.done():
+                log.warning("a system wasn't left in time", system=task.get_name(), seconds=within_s)
+                task.cancel()
 
 
 def _mark_starting(session: Session) -> None:

@@ -33,6 +33,8 @@ CALM_S = 4.0
 """How long after a takeover nothing is read back: a call that the other hub had begun may still take effect."""
 END_S = 30.0
 """How long what is in hand may take when a lease is handed over; what isn't finished then is broken off."""
+AGAIN_S = 10.0
+"""How long what is broken off may take to clear up; then it is told again, in case it didn't notice."""
 
 log = structlog.get_logger()
 
@@ -274,7 +276,8 @@ class Leaseholder:
         if lease.task is not None and (await asyncio.wait({lease.task}, timeout=END_S))[1]:
             log.warning("broken off to hand it over", lease=lease.name, seconds=END_S)
             lease.task.cancel()
-            await asyncio.wait({lease.task})
+            while (await asyncio.wait({lease.task}, timeout=AGAIN_S))[1]:
+                lease.task.cancel()
 
     async def _guard(self) -> None:
         """Give up when renewing doesn't work in time: from then on another hub may take over."""

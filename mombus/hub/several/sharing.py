@@ -117,8 +117,7 @@ class Sharing:
                 await _until_ending(lease, works, delivering)
                 await delivering
             finally:
-                delivering.cancel()
-                await asyncio.gather(delivering, return_exceptions=True)
+                await break_off(delivering)
 
     async def _deliver(self, inbox: str | None, lease: Lease) -> None:
         """Deliver from an inbox, but not while hubs disagree about what its target gets."""
