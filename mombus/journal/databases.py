@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
 POSTGRESQL = "postgresql"
+APPLICATION = "mombus"
+"""What a hub's connections are called at the server."""
 _ALONE = text("SELECT pg_advisory_xact_lock(:key)")
 _ALONE_KEY = 0x6D6F6D627573
 _NUL = "\x00"
@@ -86,7 +88,7 @@ def _postgresql(url: URL, isolation: Any) -> Engine:
         url, isolation_level=isolation, pool_size=1, max_overflow=0, pool_pre_ping=True,
         connect_args={
             "options": SESSION, "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2,
-            "keepalives_count": 3, "tcp_user_timeout": 10_000, "application_name": "mombus",
+            "keepalives_count": 3, "tcp_user_timeout": 10_000, "application_name": APPLICATION,
         },
     )  # fmt: skip
     event.listen(engine, "connect", _take_any_text)

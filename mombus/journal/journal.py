@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from mombus.journal.databases import alone, in_words, open_engines, passes, to_mend
 from mombus.journal.side import Side
+from mombus.journal.stalled import end_stalled
 from mombus.journal.tables import metadata
 from mombus.journal.versions import OtherVersionError, check
 
@@ -26,6 +28,8 @@ SILENT_S = 3.0
 """How long a question to the database may take until people are told."""
 _FIRST_S, _MOST_S = 0.1, 1.0
 
+log = structlog.get_logger()
+
 
 class JournalClosed(RuntimeError):  # noqa: N818 - a fact, not a fault
     """The journal was closed: what was asked for now is not done."""
@@ -40,7 +44,7 @@ class Journal:
     """
 
     def __init__(self, writing: Engine, reading: Engine, surveying: Engine) -> None:
-        self._writing = Side(writing, "journal")
+        self._writing = Side(writing, "journal", self._free)
         self._reading = Side(reading, "journal-read")
         self._surveying = Side(surveying, "journal-survey")
         self._pending: list[tuple[Callable[[Connection], Any], asyncio.Future[Any]]] = []
@@ -161,6 +165,20 @@ class Journal:
                         raise
                     results.append(error)
         return results
+
+    async def _free(self) -> None:
+        """Free what a hub holds that stands still inside a transaction, while a write waits."""
+        try:
+            ended = await self._reading.call(self._end_stalled)
+        except SQLAlchemyError as error:
+            log.debug("can't look who holds up the journal", reason=in_words(error))
+        else:
+            if ended:
+                log.warning("a hub stood still inside a transaction: it was undone", sessions=ended)
+
+    def _end_stalled(self) -> int:
+        with self._reading.engine.connect() as connection:
+            return end_stalled(connection)
 
     def _make_tables(self, schema: MetaData) -> None:
         with self._writing.engine.begin() as connection:

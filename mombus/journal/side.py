@@ -17,7 +17,7 @@ from sqlalchemy import event
 from mombus.journal.databases import POSTGRESQL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from sqlalchemy import Engine
 
@@ -34,14 +34,16 @@ class Side:
 
     Keepalives tell when the server or the network is gone, but not when something between them has swallowed a
     question and keeps the line open, as a proxy does. So a server's connection that says nothing for HANGS_S is cut:
-    who waits for it hears that it is lost, and may ask again.
+    who waits for it hears that it is lost, and may ask again. `held_up` is called meanwhile, every LOOK_S: it may free
+    what others hold.
     """
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, held_up: Callable[[], Awaitable[None]] | None = None) -> None:
         self.engine = engine
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._wires: WeakSet[Any] = WeakSet()
         self._asked: float | None = None
+        self._held_up = held_up if engine.dialect.name == POSTGRESQL else None
         if engine.dialect.name == POSTGRESQL:
             event.listen(engine, "connect", lambda connection, _record: self._wires.add(connection))
             event.listen(engine, "before_cursor_execute", lambda *_: self._asks())
@@ -56,13 +58,18 @@ class Side:
     async def call(self, call: Callable[..., T], *args: Any) -> T:
         """Call in the thread and return the result, or raise the error."""
         future = asyncio.get_running_loop().run_in_executor(self._thread, self._called, call, *args)
+        freeing: asyncio.Future[None] | None = None
         try:
             while not (await asyncio.wait({future}, timeout=LOOK_S))[0]:
                 if self.unanswered_s > HANGS_S:
                     self._cut()
+                elif self._held_up is not None and (freeing is None or freeing.done()):
+                    freeing = asyncio.ensure_future(self._held_up())
             return future.result()
         finally:
             future.cancel()
+            if freeing is not None:
+                freeing.cancel()
 
     async def close(self) -> None:
         """Finish what was asked for and close."""

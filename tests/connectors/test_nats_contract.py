@@ -252,7 +252,7 @@ async def test_headers_say_more_and_take_no_id(plant: NatsHarness) -> None:
         ({}, b'{"id": "A", "id": "B"}', "there twice"),
         ({}, b"[1]", "a JSON object"),
         ({}, b'{"id": NaN}', "NaN"),
-        ({}, b'{"a":' * 5000, "nested deeper"),
+        ({}, b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested deeper"),
     ],
 )
 async def test_what_makes_no_sense_is_kept_and_the_next_is_taken(

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from patience import until
 from sqlalchemy import literal, text
 
-from mombus.journal import leaseholder, leases
+from mombus.journal import databases, leaseholder, leases
 from mombus.journal.journal import Journal
 from mombus.journal.leaseholder import FencedJournal, Lease, Leaseholder
 from mombus.journal.leases import LeaseLost, Presence
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
+    from psycopg.pq.abc import PGconn
     from sqlalchemy import Connection
 
 NAMES = ("erp", "mes", "wms", "cmms")
@@ -85,6 +87,31 @@ async def several(url: str, count: int) -> AsyncIterator[list[Hub]]:
 
 def expiries(connection: Connection) -> dict[str, float]:
     return dict(connection.execute(text("SELECT name, expires FROM leases")).all())
+
+
+class Stopped:
+    """A connection whose client has sent some statements of a pipeline, and stands still before the rest."""
+
+    def __init__(self, wire: PGconn) -> None:
+        self._wire = wire
+
+    def was_ended(self) -> bool:
+        with pytest.raises(psycopg.OperationalError):
+            while True:
+                self._wire.consume_input()
+        return True
+
+
+@contextmanager
+def stopped_inside(url: str, statement: str) -> Iterator[Stopped]:
+    with psycopg.connect(url, application_name=databases.APPLICATION) as connection:
+        wire = connection.pgconn
+        wire.enter_pipeline_mode()
+        for one in ("BEGIN", statement):
+            wire.send_query_params(one.encode(), None)
+        wire.send_flush_request()
+        wire.flush()
+        yield Stopped(wire)
 
 
 def done_once(hubs: list[Hub]) -> bool:
@@ -208,6 +235,18 @@ def wait_until(look: Callable[[], object]) -> None:
     while not look():
         assert time.monotonic() < ends
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("statement", ["SELECT pg_advisory_xact_lock(:key)", "UPDATE leases SET epoch = epoch"])
+async def test_a_hub_that_stops_between_two_statements_sent_at_once_holds_up_nobody(postgresql, statement):
+    async with several(postgresql, 1) as hubs:
+        await until(lambda: done_once(hubs))
+        epochs = {name: lease.epoch for name, lease in hubs[0].doing.items()}
+        with stopped_inside(postgresql, statement.replace(":key", str(databases._ALONE_KEY))) as other:
+            hubs.append(Hub(await Journal.open(postgresql)))
+            await until(lambda: done_once(hubs) and len(hubs[1].doing) == 2)
+            assert other.was_ended()
+        assert {name: lease.epoch for name, lease in hubs[0].doing.items()}.items() <= epochs.items(), "none was lost"
 
 
 async def test_hubs_with_another_configuration_are_named(postgresql):
