@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import nats
+from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -47,11 +48,11 @@ async def stored(url: str) -> tuple[list[int], list[dict[str, Any]]]:
 
 
 async def everything(js: Any, stream: str, subject: str) -> list[bytes]:
-    subscription = await js.pull_subscribe(subject, stream=stream)
+    subscription = await js.pull_subscribe(subject, stream=stream, config=ConsumerConfig(ack_policy=AckPolicy.NONE))
+    left = (await subscription.consumer_info()).num_pending or 0
     found: list[bytes] = []
-    with suppress(TimeoutError):
-        while True:
-            found += [message.data for message in await subscription.fetch(500, timeout=1)]
+    while len(found) < left:
+        found += [message.data for message in await subscription.fetch(min(500, left - len(found)), timeout=30)]
     return found
 
 
