@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
+KEEP_ALIVE_S = 30
+"""Longer than a client keeps an idle connection: who calls again doesn't meet its end."""
+
 
 class _Server(uvicorn.Server):
     """A uvicorn server that leaves the process's signals alone, says when it listens, and stops at once when told."""
@@ -81,7 +84,9 @@ class Served:
             listener.close()
             raise
         self.port = listener.getsockname()[1]
-        config = uvicorn.Config(self._app, log_config=None, access_log=False, lifespan="off", ws="none")
+        config = uvicorn.Config(
+            self._app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_keep_alive=KEEP_ALIVE_S
+        )
         server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         self._running = server, task

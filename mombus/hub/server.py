@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 DRAIN_S = 5
 HANDSHAKE_S = 10.0
 """Longest time for who connects to agree on TLS."""
+KEEP_ALIVE_S = 30
+"""How long a connection may idle between two requests: longer than clients keep one, so that they end it, not we just
+when the next request is on its way."""
 RENEW_EVERY_S = 60.0
 """How often it is looked whether the certificate's files have changed."""
 
@@ -82,7 +85,8 @@ class Server:
         self._server = Quiet(uvicorn.Config(
             app, http=Listener, ws="none", log_config=None, log_level="warning", access_log=False, lifespan="off",
             server_header=False, proxy_headers=bool(self._http.proxies), forwarded_allow_ips=list(self._http.proxies),
-            timeout_graceful_shutdown=DRAIN_S, h11_max_incomplete_event_size=HEAD_BYTES,
+            timeout_graceful_shutdown=DRAIN_S, timeout_keep_alive=KEEP_ALIVE_S,
+            h11_max_incomplete_event_size=HEAD_BYTES,
             ssl_context_factory=(lambda _config, _default: certificate.context) if certificate else None,
         ))  # fmt: skip
         self._running = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="http")
