@@ -10,8 +10,11 @@ from typing import Any
 PATIENCE_S = 45.0
 
 
-async def until(look: Callable[[], Any], timeout_s: float = PATIENCE_S, *, good: Callable[[Any], Any] = bool) -> None:
-    """Look until it is good: for what others do in their own time. Raises TimeoutError with what was seen last."""
+async def until(look: Callable[[], Any], timeout_s: float = PATIENCE_S, *, good: Callable[[Any], Any] = bool) -> Any:
+    """Look until it is good, and return what is seen then: for what others do in their own time.
+
+    Raises TimeoutError with what was seen last.
+    """
     found: Any = None
     try:
         async with asyncio.timeout(timeout_s):
@@ -20,7 +23,7 @@ async def until(look: Callable[[], Any], timeout_s: float = PATIENCE_S, *, good:
                 if inspect.isawaitable(found):
                     found = await found
                 if good(found):
-                    return
+                    return found
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise TimeoutError(f"it didn't happen within {timeout_s:g} s; seen last: {found!r}") from None

@@ -135,7 +135,7 @@ async def test_a_frozen_reader_changes_nothing_back_and_a_rolling_restart_is_har
         watch = Watch(postgresql, plant.targets)
         looking = asyncio.create_task(watch.look())
 
-        first = await reader(plant)
+        first = await until(lambda: reader(plant))
         (frozen,) = [hub for hub in plant.hubs if hub.url == first]
         plant.remove(frozen)
         frozen.signal(signal.SIGSTOP)
