@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from canonical.message import Verb
 from canonical.objects import Kind, data_object
@@ -30,6 +30,7 @@ from connectors.connector import (
     Surroundings,
     waits,
 )
+from connectors.protocols.nats.login import BrokerConfig
 from connectors.site.line import Line
 from connectors.site.said import said_here
 
@@ -57,7 +58,7 @@ def _stated(name: str) -> str:
     return name
 
 
-class SiteConfig(ConnectorConfig):
+class SiteConfig(BrokerConfig):
     """Where the other site's mombus is, and what it tells us."""
 
     url: str = Field(
@@ -78,11 +79,6 @@ class SiteConfig(ConnectorConfig):
     objects: tuple[Annotated[str, AfterValidator(_stated)], ...] = Field(
         min_length=1, description="What it tells us: data objects that it owns, also for us."
     )
-    token: SecretStr | None = Field(default=None, description="NATS token of the broker at `url`.")
-    credentials: str | None = Field(
-        default=None, description="Credentials file for `url`: .creds, an nkey's seed, or a line `user:password`."
-    )
-    ca: str | None = Field(default=None, description="PEM file of the authority that signed the broker's certificate.")
 
     @model_validator(mode="after")
     def _joined_one_way(self) -> Self:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from canonical.subjects import token
 from connectors.connector import ConnectorError, Halted, NotConnected
-from connectors.protocols.nats.login import login
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -66,7 +65,7 @@ class Line:
                 self._client = await nats.connect(
                     self._config.url.split(","), allow_reconnect=False, connect_timeout=ANSWER_S, ping_interval=2,
                     max_reconnect_attempts=1, reconnect_time_wait=0,
-                    error_cb=_quietly, **self._login(),
+                    error_cb=_quietly, **self._config.login(self._folder),
                 )  # fmt: skip
         except Exception as error:
             raise meaning(error, self._config.site) from error
@@ -161,14 +160,6 @@ class Line:
         if self._client is None or not self._client.is_connected:
             raise NotConnected(f"the line to site {self._config.site} is down")
         return self._client
-
-    def _login(self) -> dict[str, Any]:
-        config = self._config
-        return login(
-            config.token.get_secret_value() if config.token else None,
-            self._folder / config.credentials if config.credentials else None,
-            self._folder / config.ca if config.ca else None,
-        )
 
 
 def meaning(error: Exception, site: str) -> ConnectorError:

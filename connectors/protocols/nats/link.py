@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.connector import ConnectorError, Halted, NotConnected, OutcomeUnknown, PermanentError
-from connectors.protocols.nats.login import login
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,11 +50,7 @@ class Link:
         import nats  # noqa: PLC0415 - heavy, only where such a system is met
 
         config = self._config
-        shown = login(
-            config.token.get_secret_value() if config.token else None,
-            self._folder / config.credentials if config.credentials else None,
-            self._folder / config.ca if config.ca else None,
-        )
+        shown = config.login(self._folder)
         try:
             async with asyncio.timeout(2 * CONNECT_S):
                 self._client = await nats.connect(

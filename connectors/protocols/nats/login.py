@@ -9,12 +9,34 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from connectors.connector import ConfigError
+from pydantic import Field, SecretStr
+
+from connectors.connector import ConfigError, ConnectorConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 JWT, SEED = "-----BEGIN NATS USER JWT-----", "SU"
+
+
+class BrokerConfig(ConnectorConfig):
+    """What a connector needs to be let in at a NATS broker; where the broker is its own configuration says."""
+
+    credentials: str | None = Field(
+        default=None,
+        description="Credentials file for the broker at `url`: .creds, an nkey's seed, or a line `user:password`.",
+    )
+    token: SecretStr | None = Field(
+        default=None, description="NATS token of the broker at `url`, instead of credentials."
+    )
+    ca: str | None = Field(default=None, description="PEM file of the authority that signed the broker's certificate.")
+
+    def login(self, folder: Path) -> dict[str, Any]:
+        """As `login` below; relative paths start at `folder`."""
+        return login(
+            self.token.get_secret_value() if self.token else None,
+            folder / self.credentials if self.credentials else None, folder / self.ca if self.ca else None,
+        )  # fmt: skip
 
 
 def login(token: str | None, credentials: Path | None, ca: Path | None = None) -> dict[str, Any]:

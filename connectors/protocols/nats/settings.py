@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field
 
 from canonical.message import Verb
 from canonical.objects import data_object
 from canonical.subjects import LATEST_ROOT, ROOT, SIGNAL_ROOT, token
-from connectors.connector import ConnectorConfig, Effect, Offer
+from connectors.connector import Effect, Offer
+from connectors.protocols.nats.login import BrokerConfig
 
 _SAID = frozenset({Verb.SYNC, Verb.GET, Verb.PROCESS, Verb.CHANGE, Verb.CANCEL})
 _TAKEN = frozenset(Verb) - {Verb.GET}
@@ -51,18 +52,13 @@ def _free(subject: str) -> str:
     return subject
 
 
-class NatsConfig(ConnectorConfig):
+class NatsConfig(BrokerConfig):
     """A system that speaks NATS itself."""
 
     url: str = Field(
         pattern=r"^(nats|tls)://",
         description="Broker where it is met, or several with commas: mombus's own broker or the system's.",
     )
-    credentials: str | None = Field(
-        default=None, description="Credentials file for the broker: .creds, an nkey's seed, or a line `user:password`."
-    )
-    token: SecretStr | None = Field(default=None, description="NATS token of the broker, instead of credentials.")
-    ca: str | None = Field(default=None, description="PEM file of the authority that signed the broker's certificate.")
     subject: Annotated[str, AfterValidator(_free)] | None = Field(
         default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$", max_length=200,
         description="What all its subjects begin with; the system's name if not given.",
