@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from contract import ConnectorContract, Harness, SourceContract
+from patience import until
 
 from canonical.isa95.resources import MaterialDefinition
 from canonical.message import Message
@@ -17,6 +18,7 @@ from connectors.connector import Gap, Halted, Surroundings
 from connectors.site import Site, SiteConfig
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
+from mombus.bus.errors import BrokerError
 from mombus.bus.streams import Limits, ensure_streams
 
 if TYPE_CHECKING:
@@ -48,7 +50,14 @@ class SiteHarness(Harness):
         await self.broker.stop()
 
     async def restart(self) -> None:
-        await self.broker.start()
+        await until(self._is_back)
+
+    async def _is_back(self) -> bool:
+        try:
+            await self.broker.start()
+        except BrokerError:
+            return False  # a connection of somebody else's has its port for a moment
+        return True
 
     def connector(self, **more: object) -> Site:
         config = SiteConfig.model_validate(
