@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,6 +11,7 @@ from functools import partial
 import pytest
 from patience import until
 from sayings import NOW, consumption, material, order
+from working_spool import working_spool
 
 from canonical.message import Action, Message, Verb
 from connectors.connector import Fault, Gap, Item
@@ -21,7 +21,6 @@ from mombus.bus.intake import Intake
 from mombus.bus.known import Known
 from mombus.bus.raw import read_raw
 from mombus.bus.requests import Requests
-from mombus.bus.spool import Spool
 from mombus.bus.streams import DEAD, MOM, RAW, Limits
 from mombus.config.model import Ownership, References
 from mombus.journal import disagreements, parked
@@ -29,7 +28,6 @@ from mombus.journal import requests as request_rows
 from mombus.journal.journal import Journal
 from mombus.journal.parked import Parked
 from mombus.journal.requests import Asked
-from mombus.journal.spooled import spool_metadata
 from mombus.ownership.aliases import Aliases
 from mombus.ownership.owners import Owners
 
@@ -497,19 +495,11 @@ async def test_what_was_spooled_is_said_once_though_the_hub_is_killed_while_it_i
     assert [(m.revision, m.body.description) for m in await said(bus)] == [(1, "a"), (2, "b"), (3, "c")]
 
 
-@asynccontextmanager
-async def spool(folder, accept):
+def spool(folder, accept):
     """The spool of erp, at work, with what that folder holds."""
-    kept = await Journal.open(f"sqlite:///{folder / 'spool.sqlite'}", schema=spool_metadata)
-    made = Spool("erp", kept, accept=accept, bookmark=lambda _term: None, limit=1024**2)
-    await made.open()
-    running = asyncio.create_task(made.run())
-    try:
-        yield made
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
-        await kept.close()
+    return working_spool(
+        folder / "spool.sqlite", "erp", accept=accept, bookmark=lambda _term: None, limit=1024**2
+    )  # fmt: skip
 
 
 async def test_names_that_another_process_claims_are_counted_as_one(intake):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import pytest
 from patience import until
 from sayings import NOW, order
 from test_intake import OWNERS, said
+from working_spool import working_spool
 
 from connectors.connector import Item, waits
 from mombus.bus import intake as taking
@@ -24,11 +24,11 @@ from mombus.journal.bookmarks import Term
 from mombus.journal.journal import Journal
 from mombus.journal.leaseholder import Lease, clock
 from mombus.journal.leases import LeaseLost
-from mombus.journal.spooled import spool_metadata
 from mombus.ownership.aliases import Aliases
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from canonical.message import Message
@@ -62,19 +62,11 @@ class Hub:
     async def bookmark(self, term: Term | None) -> str | None:
         return await self.intake.bookmark("erp", term)
 
-    @asynccontextmanager
-    async def spool(self, folder: Path) -> AsyncIterator[Spool]:
+    def spool(self, folder: Path) -> AbstractAsyncContextManager[Spool]:
         """Its spool for erp; each time as after a start."""
-        kept = await Journal.open(f"sqlite:///{folder / self.name}", schema=spool_metadata)
-        made = Spool("erp", kept, accept=self.accept, bookmark=self.bookmark, limit=1024**2)
-        await made.open()
-        running = asyncio.create_task(made.run())
-        try:
-            yield made
-        finally:
-            running.cancel()
-            await asyncio.wait({running})
-            await kept.close()
+        return working_spool(
+            folder / self.name, "erp", accept=self.accept, bookmark=self.bookmark, limit=1024**2
+        )  # fmt: skip
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from patience import until
 from sayings import order
+from working_spool import working_spool
 
 from canonical.isa95.signals import Count as CountBody
 from canonical.isa95.signals import CountReading
@@ -21,7 +21,6 @@ from mombus.bus.items import pack, unpack
 from mombus.bus.spool import GIVE_UP, Lost, Spool
 from mombus.journal import spooled
 from mombus.journal.bookmarks import Term
-from mombus.journal.journal import Journal
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 ROOMY = 1024**2
@@ -62,18 +61,10 @@ def count(number: int, *, readings: int = 1, equipment: str = "FILLER1") -> Item
     return Item(messages=(message,), document=f"C-{number}", bookmark=str(number))
 
 
-@contextlib.asynccontextmanager
-async def spool(folder, bus: Bus, limit: int = ROOMY, **more):
-    journal = await Journal.open(f"sqlite:///{folder / 'spool.sqlite'}", schema=spooled.spool_metadata)
-    made = Spool("line", journal, accept=bus.accept, bookmark=bus.bookmark, limit=limit, **more)
-    await made.open()
-    running = asyncio.create_task(made.run())
-    try:
-        yield made
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
-        await journal.close()
+def spool(folder, bus: Bus, limit: int = ROOMY, **more):
+    return working_spool(
+        folder / "spool.sqlite", "line", accept=bus.accept, bookmark=bus.bookmark, limit=limit, **more
+    )  # fmt: skip
 
 
 async def emptied(made: Spool) -> None:
