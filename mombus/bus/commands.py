@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from canonical.subjects import token
+from connectors.protocols.nats.arrival import arrived
 from connectors.strict_json import read_json
 from mombus.bus.calls.framing import INBOXES
 from mombus.config.finding import did_you_mean
@@ -88,7 +89,7 @@ async def listen(
     )
     subscriber(handle)
     await subscriber.start()
-    await bus.client.flush()
+    await arrived(bus.client)
 
 
 async def _whole(message: NatsMessage) -> NatsMessage:

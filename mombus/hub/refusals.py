@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from connectors.protocols.nats.arrival import arrived
 from mombus.bus.accounts import REFUSED, tried
 from mombus.journal import audit
 from mombus.journal.audit import Deed
@@ -64,7 +65,7 @@ class Refusals:
     async def listen(self, bus: Bus) -> None:
         """Hear what the broker leads here, until the bus is closed; of several hubs one hears each."""
         await bus.client.subscribe(f"{REFUSED}.>", queue="hub", cb=self._heard)
-        await bus.client.flush()
+        await arrived(bus.client)
 
     def tell(self, account: str, what: str, why: str) -> None:
         """An account tried `what`. Returns at once; what is the same within a while becomes one entry."""

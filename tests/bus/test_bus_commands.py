@@ -6,6 +6,7 @@ import json
 import pytest
 from patience import until
 
+from connectors.protocols.nats.arrival import arrived
 from mombus.bus.advisories import watch_advisories
 from mombus.bus.commands import command_subject, listen
 from mombus.bus.streams import MOM
@@ -84,7 +85,7 @@ async def test_nobody_makes_the_hub_publish_on_the_bus(bus, asked):
     await bus.client.publish(command_subject("lyon", "status"), b"{}", reply=owners)
     await bus.client.publish(command_subject("lyon", "status"), b"{}")
     await until(lambda: len(asked) == 2)
-    await bus.client.flush()
+    await arrived(bus.client)
     assert (await bus.js.stream_info(MOM)).state.messages == 0
 
 

@@ -40,6 +40,7 @@ from connectors.connector import (
     Surroundings,
 )
 from connectors.protocols.nats import Nats, NatsConfig
+from connectors.protocols.nats.arrival import arrived
 from mombus.bus.embedded import EmbeddedBroker
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class System:
         self.client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=_quiet)
         await self.client.subscribe("wms.take.>", cb=self._take)
         await self.client.subscribe("wms.find", cb=self._find)
-        await self.client.flush()
+        await arrived(self.client)
 
     async def say(self, subject: str, content: bytes, headers: dict[str, str] | None = None) -> dict[str, Any]:
         """As long as nobody takes it, it is said again."""
@@ -331,7 +332,7 @@ async def test_a_get_is_answered_with_what_it_has(plant: NatsHarness) -> None:
         await message.respond(answers.pop(0))
 
     await plant.system.client.subscribe("wms.get.material", cb=has)
-    await plant.system.client.flush()
+    await arrived(plant.system.client)
     await connector.connect()
     get = material("A", verb=Verb.GET)
     found = [[show.key async for show in connector.answer(get)] for _ in range(3)]

@@ -111,9 +111,20 @@ class HubProcess:
         await self.ended()
 
     async def stop(self) -> int:
-        """Ask it to end and return its exit code."""
+        """Ask it to end, as soon as it hears that, and return its exit code."""
+        await until(self._hears_or_ended)
         self.signal(signal.SIGTERM)
         return await self.ended()
+
+    def _hears_or_ended(self) -> bool:
+        """Whether it would notice SIGTERM, as the kernel knows it: before that it just dies of it."""
+        assert self.process
+        try:
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+        except OSError:
+            return True
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
     async def ended(self) -> int:
         """Wait for its end; its exit code."""

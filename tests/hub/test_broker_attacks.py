@@ -20,6 +20,7 @@ from proof import Part
 
 from canonical.wire import to_headers
 from connectors.connector import Item
+from connectors.protocols.nats.arrival import arrived
 from mombus.bus.accounts import HUB, WEB
 from mombus.bus.broker_files import Proof
 from mombus.bus.commands import command_subject
@@ -221,7 +222,7 @@ async def test_a_reply_subject_is_no_way_to_an_owners_subject(plant, proof):
         for number, reply in enumerate(INJECTED):
             own = material(f"CAP-inject-{number}")
             await wms.publish("wms.say.material.sync", own.content, reply=reply)
-        await wms.flush()
+        await arrived(wms)
     await until(lambda: _has(plant, f"CAP-inject-{len(INJECTED) - 1}"))
     changed = _changed(before, await plant.store())
     assert not changed
@@ -279,7 +280,7 @@ async def test_nobody_overhears_another(plant, account, proof):
     async with plant.client(account) as spy:
         for subject in (">", "_INBOX.>", "mom.>", "$JS.>", "mombus.>", "$SYS.>", "wms.>"):
             await spy.subscribe(subject, cb=hear)
-        await spy.flush()
+        await arrived(spy)
         key = f"PO-heard-by-{account}"
         assert (await plant.erp.say(order(key))).accepted
         await until(lambda: any(got.key == key for got in plant.mes.got))

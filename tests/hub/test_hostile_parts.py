@@ -17,6 +17,7 @@ from canonical.isa95.gap import Gap
 from canonical.message import Message, Verb
 from canonical.wire import to_headers
 from connectors.connector import Item, Level, OutcomeUnknown, Receipt
+from connectors.protocols.nats.arrival import arrived
 from mombus.bus.broker_files import Proof
 from mombus.bus.calls import answerer, framing
 from mombus.bus.items import pack
@@ -118,7 +119,7 @@ async def test_a_reply_in_anothers_name_or_to_what_nobody_asked_is_never_publish
 
         await crm.subscribe("mombus.connector.lyon.crm.write", cb=answer)
         await crm.subscribe("mombus.connector.lyon.crm.write.me", cb=answer)
-        await crm.flush()
+        await arrived(crm)
         for _ in forged:
             (told,) = await far.write([said])
             assert isinstance(told, OutcomeUnknown)
@@ -188,7 +189,7 @@ async def test_attempts_of_ever_new_kinds_fill_no_disk(plant):
     async with plant.client(OTHER) as crm:
         for number in range(3000):
             await crm.publish(f"mom.lyon.x{number}.sync.erp.0.l.k", b"")
-        await crm.flush()
+        await arrived(crm)
         await plant.audited(OTHER, "mom.lyon.x0.")
 
         async def all_noted() -> bool:

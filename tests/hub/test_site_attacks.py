@@ -21,6 +21,7 @@ from proof import Part
 from canonical.isa95.resources import MaterialDefinition
 from canonical.message import Message
 from connectors.connector import Accept, Effect, Offer
+from connectors.protocols.nats.arrival import arrived
 from connectors.site import SiteConfig
 from mombus.bus.accounts import HUB, AccountsError, accounts
 from mombus.bus.broker_files import Proof, credentials_file, write_broker
@@ -144,7 +145,7 @@ async def listen(attacker: Client, heard: list[str]) -> None:
 
     for subject in (">", "_INBOX.>", "mom.>", "$JS.>", "mombus.>"):
         await attacker.subscribe(subject, cb=hear)
-    await attacker.flush()
+    await arrived(attacker)
 
 
 async def test_what_one_site_tells_reaches_the_other_over_the_joined_brokers(tmp_path, monkeypatch):
@@ -251,7 +252,7 @@ async def test_a_hostile_site_that_is_told_reads_that_and_changes_nothing(tmp_pa
         question = json.dumps({"seq": 1, "batch": 10}).encode()
         for reply in (REPLY, "$JS.API.STREAM.DELETE.MOM", "mombus.command.nantes.status"):
             await attacker.publish("site.nantes.DIRECT.GET.MOM", question, reply=reply)
-        await attacker.flush()
+        await arrived(attacker)
         heard.clear()
         await bus.publish(material("M-2"))
         assert await answered(attacker, "site.nantes.STREAM.INFO.MOM", 30)

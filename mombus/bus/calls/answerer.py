@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from connectors.protocols.nats.arrival import arrived
 from mombus.bus.calls import framing
 from mombus.bus.calls.framing import AT, DROP, ERROR, FRAME, ID, INBOXES, MORE, WORKING, Call, Failure
 from mombus.journal.leaseholder import clock
@@ -86,7 +87,7 @@ class Answerer:
             await subscribe(f"{base}.{WORKING}", cb=self._is_working),
             await subscribe(f"{base}.{DROP}", cb=self._drop),
         ]
-        await self._client.flush()
+        await arrived(self._client)
 
     async def stop(self, within_s: float) -> None:
         """Answer nothing new; finish what is being worked on, in time."""
