@@ -38,6 +38,13 @@ class UnknownNameError(ValueError):
         hint = hint or did_you_mean(name, known)
         super().__init__(f"there is no {what} '{name}'{f'; {hint}' if hint else ''}")
 
+    @classmethod
+    def told(cls, text: str) -> UnknownNameError:
+        """As another process said it."""
+        error = cls.__new__(cls)
+        ValueError.__init__(error, text)
+        return error
+
 
 def command_subject(site: str, name: str, hub: str | None = None) -> str:
     """Where a command is asked, of whichever hub or of one by its name; `*` for every command."""

@@ -87,7 +87,7 @@ def _summary(verdict: Mapping[str, Any]) -> str:
 
 
 def _read(journal: str, wanted: Mapping[str, str | None]) -> Any:
-    from mombus.hub.auditing import SHOWN, shown  # noqa: PLC0415 - heavy, only who reads a journal needs it
+    from mombus.hub.desk.auditing import SHOWN, shown  # noqa: PLC0415 - heavy, only who reads a journal needs it
     from mombus.journal import audit  # noqa: PLC0415
 
     with _opened(journal) as connection:
@@ -95,7 +95,7 @@ def _read(journal: str, wanted: Mapping[str, str | None]) -> Any:
 
 
 def _verified(journal: str, head: str | None) -> Any:
-    from mombus.hub.auditing import plain  # noqa: PLC0415 - see _read
+    from mombus.hub.desk.auditing import plain  # noqa: PLC0415 - see _read
     from mombus.journal import chain  # noqa: PLC0415
 
     with _opened(journal) as connection:

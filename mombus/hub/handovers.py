@@ -16,8 +16,8 @@ from mombus.bus.requests import Requests
 from mombus.config.database import database_url
 from mombus.delivery.delivery import Delivery
 from mombus.hub.building import make_prepare, make_targets
-from mombus.hub.bulk import BulkActions
-from mombus.hub.frontdesk import FrontDesk
+from mombus.hub.desk.bulk import BulkActions
+from mombus.hub.desk.frontdesk import FrontDesk
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
 from mombus.hub.refusals import Refusals

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from mombus.delivery.delivery import Delivery
     from mombus.delivery.target import Hop
     from mombus.hub.connecting import TakesIn
-    from mombus.hub.frontdesk import FrontDesk
+    from mombus.hub.desk.frontdesk import FrontDesk
     from mombus.hub.session import Session
     from mombus.hub.spooling import Spooling
 

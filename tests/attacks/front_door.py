@@ -97,7 +97,7 @@ class Desk:
     async def ready(self) -> dict[str, str]:
         return {}
 
-    async def waiting(self) -> list[dict[str, Any]]:
+    async def ask(self, _question: Any, _asked: Any) -> list[dict[str, Any]]:
         return []
 
 

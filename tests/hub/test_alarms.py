@@ -13,7 +13,7 @@ from hub_plant import Asker, config, wire
 from patience import until
 
 from mombus.bus.link import Link
-from mombus.hub import reporting
+from mombus.hub.desk import reporting
 from mombus.hub.hub import open_hub
 
 

@@ -25,9 +25,9 @@ from proof import Part
 from connectors.connector import Accept, Effect, Item, Offer, PermanentError, Receipt
 from mombus.bus.commands import UnknownNameError
 from mombus.config.model import Route
-from mombus.hub import bulk as module
-from mombus.hub.bulk import BulkActions
-from mombus.hub.choice import BulkError
+from mombus.hub.desk import bulk as module
+from mombus.hub.desk.bulk import BulkActions
+from mombus.hub.desk.choice import BulkError
 from mombus.hub.hub import open_hub
 from mombus.journal import audit, selection
 from mombus.journal import bulk as rows
@@ -269,7 +269,7 @@ sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}
 from pathlib import Path
 import pytest
 import test_bulk
-from mombus.hub import bulk
+from mombus.hub.desk import bulk
 
 bulk.AT_ONCE = 5
 

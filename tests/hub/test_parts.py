@@ -17,6 +17,8 @@ from canonical.message import Verb
 from connectors.connector import Accept, Effect, Item, Level, NotConnected, Offer, OutcomeUnknown, Receipt, Rejected
 from mombus.bus.connection import connect
 from mombus.config.model import Bus, Route
+from mombus.desk.question import Nothing
+from mombus.desk.status import STATUS
 from mombus.hub.apart import far_intake, remote
 from mombus.hub.apart.far_intake import FarIntake
 from mombus.hub.apart.remote import remote as make_remote
@@ -112,7 +114,7 @@ async def test_what_one_part_says_is_delivered_by_another_to_a_third(tmp_path, m
             assert (outcome.accepted, outcome.key) == (True, "PO-1")
             (got,) = await plant.mes.answers(1)
             assert (got.id, got.content, got.source) == (said.with_revision(got.revision).id, said.content, "erp")
-            status = await web.desk.status()
+            status = await web.desk.ask(STATUS, Nothing())
             assert {row["name"]: row["health"] for row in status["systems"]} == {"erp": "ok", "mes": "ok"}
             async with httpx.AsyncClient() as client:
                 page = await client.get(web.url)

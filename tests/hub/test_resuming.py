@@ -8,7 +8,7 @@ from patience import until
 
 from connectors.connector import Halted
 from mombus.bus.commands import UnknownNameError
-from mombus.hub.frontdesk import QuestionError
+from mombus.desk.question import QuestionError
 from mombus.hub.hub import open_hub
 from mombus.journal import audit
 from mombus.journal.journal import Journal

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mombus.hub import waits
+from mombus.hub.desk import waits
 from mombus.journal import waiting
 from mombus.journal.causes import causes
 from mombus.journal.journal import Journal

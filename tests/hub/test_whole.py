@@ -15,6 +15,8 @@ from two_hubs import held, two_hubs
 
 from connectors.connector import Item
 from mombus.bus.errors import NotReachable
+from mombus.desk.question import Nothing
+from mombus.desk.status import STATUS
 from mombus.hub.apart.far_desk import FarDesk
 from mombus.hub.hub import Hub
 from mombus.hub.several import neighbours, whole
@@ -62,11 +64,11 @@ async def test_any_hub_and_the_pages_apart_show_the_whole(plant: Plant, monkeypa
     for desk in (plant.here.desk, plant.other.desk, far):
 
         async def counted(desk: Any = desk) -> bool:
-            (flow,) = (await desk.status())["flows"]
+            (flow,) = (await desk.ask(STATUS, Nothing()))["flows"]
             return (flow["total"], flow["state"]) == (3, "delivered")
 
         await until(counted, 30)
-        status = await desk.status()
+        status = await desk.ask(STATUS, Nothing())
         assert {row["address"] for row in status["hubs"]} == {plant.here.url, plant.other.url}
         assert sorted(name for row in status["hubs"] for name in row["leases"]) == sorted(["erp", "mes", HOUSE])
         assert all(row["answers"] and row["disk"]["free"] > 0 and row["since"] for row in status["hubs"])
@@ -88,7 +90,7 @@ async def what_is_on_the_disk_of_one_hub_is_told_by_all(plant: Plant, monkeypatc
 
     await until(told, 30)
     for desk in (plant.here.desk, plant.other.desk):
-        assert sum(len(row["spools"]) for row in (await desk.status())["hubs"]) == 1
+        assert sum(len(row["spools"]) for row in (await desk.ask(STATUS, Nothing()))["hubs"]) == 1
 
 
 async def test_a_hub_that_does_not_answer_is_named_with_since_when(

@@ -24,14 +24,11 @@ GUARDED = ("/", "/live", "/metrics", "/api/status", "/api/waiting", "/api/journe
 class Desk:
     """A hub whose broker is away."""
 
-    async def status(self) -> dict[str, Any]:
-        return {"at": "2026-03-02T06:00:00+00:00"}
+    async def ask(self, question: Any, _asked: Any) -> Any:
+        return {"at": "2026-03-02T06:00:00+00:00"} if question.name == "status" else []
 
     async def ready(self) -> dict[str, str]:
         return {"broker": "10.0.0.5 doesn't answer"}
-
-    async def waiting(self) -> list[dict[str, Any]]:
-        return []
 
     async def metrics(self) -> str:
         return "mombus_up 1\n"

@@ -5,58 +5,44 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from mombus.bus.commands import command_subject
-from mombus.web.desk import NoAnswerError
+from mombus.bus.commands import UnknownNameError, command_subject
+from mombus.desk.question import NoAnswerError, QuestionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from nats.aio.client import Client
+
+    from mombus.desk.question import Asked, Question
 
 ANSWER_S = 10.0
 
 
 class FarDesk:
-    """As `mombus.web.desk.Desk`. Raises NoAnswerError."""
+    """As `mombus.desk.question.Desk`, over the bus."""
 
     def __init__(self, client: Client, site: str) -> None:
         self._client = client
         self._site = site
 
-    async def status(self) -> Mapping[str, Any]:
+    async def ask(self, question: Question, asked: Asked) -> Any:
         """As the hub says."""
-        found: dict[str, Any] = await self._ask("status")
-        return found
+        return await self._ask(question.name, asked.model_dump(mode="json", exclude_none=True))
 
     async def ready(self) -> Mapping[str, str]:
         """What keeps the hub from its work; that it doesn't answer, too."""
         try:
-            found: dict[str, str] = await self._ask("ready")
+            found: dict[str, str] = await self._ask("ready", {})
         except NoAnswerError as error:
             return {"hub": str(error)}
         return found
 
-    async def journey(self, number: str) -> Sequence[Mapping[str, Any]]:
-        """As the hub says."""
-        found: list[dict[str, Any]] = await self._ask("journey", number=number)
-        return found
-
-    async def waiting(self) -> Sequence[Mapping[str, Any]]:
-        """As the hub says."""
-        found: list[dict[str, Any]] = await self._ask("waiting")
-        return found
-
-    async def disagreements(self) -> Sequence[Mapping[str, Any]]:
-        """As the hub says."""
-        found: list[dict[str, Any]] = await self._ask("disagreements")
-        return found
-
     async def metrics(self) -> str:
         """As the hub says."""
-        text: str = await self._ask("metrics")
+        text: str = await self._ask("metrics", {})
         return text
 
-    async def _ask(self, name: str, **question: Any) -> Any:
+    async def _ask(self, name: str, question: Mapping[str, Any]) -> Any:
         from nats.errors import Error, NoRespondersError  # noqa: PLC0415 - heavy
 
         subject = command_subject(self._site, name)
@@ -68,5 +54,11 @@ class FarDesk:
             raise NoAnswerError(f"the hub doesn't answer: {str(error) or type(error).__name__}") from error
         answer = json.loads(reply.data)
         if "error" in answer:
-            raise NoAnswerError(answer["error"])
+            raise _refusal(answer)
         return answer["result"]
+
+
+def _refusal(answer: Mapping[str, Any]) -> Exception:
+    if answer.get("unknown"):
+        return UnknownNameError.told(answer["error"])
+    return QuestionError(answer["error"])

@@ -52,8 +52,23 @@ class Neighbours:
         """Answer the commands that this hub gets, for it or for the plant, by `answer` or by the hub they are for."""
         observe = partial(log.error, "command failed")
         listening = partial(listen, self._bus, site=self._site, observe=lambda text: observe(reason=text))
-        await listening(answer=partial(self._answer, answer))
+        await listening(answer=partial(self.answered, answer))
         await listening(answer=answer, hub=self.hub)
+
+    async def answered(self, here: Answer, name: str, question: Mapping[str, Any]) -> Any:
+        """The answer, of `here` or of the hub it is for. Raises ValueError with the other hub's refusal."""
+        about = _about(question)
+        names: Sequence[str] = ()
+        if about is not None and name not in READ_ANYWHERE:
+            names = await self._sharing.leases_for(name, about, question.get("id"))
+        far = await self._holder.holders([one for one in names if not self._holder.has(one)])
+        others = [peer.hub for peer in far if peer.hub != self._holder.hub]
+        answers = [
+            await pass_on(self._bus, site=self._site, name=name, question=question, hub=other) for other in others
+        ]
+        if not others or any(map(self._holder.has, names)):
+            return await here(name, question)
+        return answers[-1]
 
     @property
     def leases(self) -> Sequence[str]:
@@ -83,21 +98,6 @@ class Neighbours:
             f"the hub at {said.address} runs mombus {said.version}, this one {mine.version}: bring all to one release"
             for said in others if said.version != mine.version
         ]  # fmt: skip
-
-    async def _answer(self, here: Answer, name: str, question: Mapping[str, Any]) -> Any:
-        """Answer, or pass it on. Raises ValueError with the other hub's refusal."""
-        about = _about(question)
-        names: Sequence[str] = ()
-        if about is not None and name not in READ_ANYWHERE:
-            names = await self._sharing.leases_for(name, about, question.get("id"))
-        far = await self._holder.holders([one for one in names if not self._holder.has(one)])
-        others = [peer.hub for peer in far if peer.hub != self._holder.hub]
-        answers = [
-            await pass_on(self._bus, site=self._site, name=name, question=question, hub=other) for other in others
-        ]
-        if not others or any(map(self._holder.has, names)):
-            return await here(name, question)
-        return answers[-1]
 
     async def _overview(self, peer: Peer) -> dict[str, Any]:
         try:

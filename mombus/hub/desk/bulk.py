@@ -17,8 +17,8 @@ from mombus.bus.commands import UnknownNameError
 from mombus.bus.errors import BusError
 from mombus.delivery.commands import NOT_DONE, Command
 from mombus.delivery.delivery import BetweenHubsError, UnknownTargetError
-from mombus.hub.auditing import Auditing
-from mombus.hub.choice import KEPT, BulkError, Choice, choice_of, kept_choice, things, waiting_choice
+from mombus.hub.desk.auditing import Auditing
+from mombus.hub.desk.choice import KEPT, BulkError, Choice, choice_of, kept_choice, things, waiting_choice
 from mombus.journal import audit, bulk, parked, selection
 from mombus.journal.audit import Deed
 from mombus.journal.bulk import Action, Bulk, Chosen

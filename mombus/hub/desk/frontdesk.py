@@ -16,10 +16,13 @@ from connectors.connector import ConnectorError
 from mombus.bus.commands import UnknownNameError, listen
 from mombus.delivery.commands import Command
 from mombus.delivery.delivery import UnknownTargetError
-from mombus.hub import reporting, waits
-from mombus.hub.auditing import Auditing
-from mombus.hub.measuring import measure
-from mombus.hub.overview import Overview
+from mombus.desk.question import Deed as DeedAsked
+from mombus.desk.question import QuestionError
+from mombus.hub.desk import reporting, waits
+from mombus.hub.desk.auditing import Auditing
+from mombus.hub.desk.measuring import measure
+from mombus.hub.desk.overview import Overview
+from mombus.hub.desk.topic import understood
 from mombus.hub.several import whole
 from mombus.hub.several.shards import by_target
 from mombus.index.journey import journey
@@ -34,7 +37,9 @@ if TYPE_CHECKING:
     from mombus.bus.intake import Intake
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
-    from mombus.hub.bulk import BulkActions
+    from mombus.desk.question import Asked, Question
+    from mombus.hub.desk.bulk import BulkActions
+    from mombus.hub.desk.topic import Answer, Topic
     from mombus.hub.observing import Observing
     from mombus.hub.replay.replays import Replays
     from mombus.hub.session import Session
@@ -49,10 +54,6 @@ LISTED_MOST, START_BYTES = 500, 300
 """How many waiting messages or kept items are shown, and how much of each: they must fit into one answer."""
 
 log = structlog.get_logger()
-
-
-class QuestionError(ValueError):
-    """A command can't be understood; the text says what was expected."""
 
 
 class FrontDesk:
@@ -79,6 +80,7 @@ class FrontDesk:
             config=config, sessions=sessions, delivery=delivery, observing=observing, storage=storage
         )  # fmt: skip
         self.neighbours: Neighbours | None = None
+        self._topics: dict[str, tuple[Question, Answer]] = {}
 
     async def listen(self, bus: Bus) -> None:
         """Answer commands that come over the bus."""
@@ -89,6 +91,25 @@ class FrontDesk:
             bus, site=self._config.plant.site, answer=self._answered,
             observe=lambda text: log.error("command failed", reason=text),
         )  # fmt: skip
+
+    async def ask(self, question: Question, asked: Asked) -> Any:
+        """As `mombus.desk.question.Desk`, of whichever hub has what it is about."""
+        said = asked.model_dump(mode="json", exclude_none=True)
+        try:
+            if self.neighbours is not None:
+                return await self.neighbours.answered(self._answered, question.name, said)
+            return await self._answered(question.name, said)
+        except (UnknownNameError, QuestionError):
+            raise
+        except (ValueError, LookupError) as error:
+            raise QuestionError(str(error)) from error
+
+    def take(self, topic: Topic) -> None:
+        """Answer the questions of one more topic. Raises ValueError for one that is answered already."""
+        for question, answer in topic.answers().items():
+            if question.name in self._topics:
+                raise ValueError(f"'{question.name}' has two answers")
+            self._topics[question.name] = question, answer
 
     def meet(self, neighbours: Neighbours) -> None:
         """There are other hubs: ask them when what is asked is about all of them, or about what they have."""
@@ -268,12 +289,22 @@ class FrontDesk:
         )
 
     async def _answered(self, name: str, question: Mapping[str, Any]) -> Any:
+        if name in self._topics:
+            return await self._of_topic(*self._topics[name], question)
         rooms = {"replay": self.replays.answer, "bulk": self.bulk.answer}
         which = rooms.get(name.partition("_")[0], self._answer)
         if name not in {"replay_begin", "replay_cancel", "replay_translate"}:
             return await which(name, question)
         async with self.audit.refusals(name, question):
             return await which(name, question)
+
+    async def _of_topic(self, question: Question, answer: Answer, said: Mapping[str, Any]) -> Any:
+        if not issubclass(question.asked, DeedAsked):
+            return await answer(understood(question, said))
+        async with self.audit.refusals(question.name, said):
+            asked: Any = understood(question, said)
+            _check_deed(asked.who, asked.why)
+            return await answer(asked)
 
     async def _answer(self, name: str, question: Mapping[str, Any]) -> Any:
         match name:

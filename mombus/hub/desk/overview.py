@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mombus import __version__
-from mombus.hub import reporting
+from mombus.hub.desk import reporting
 from mombus.hub.several.shards import by_target
 
 if TYPE_CHECKING:

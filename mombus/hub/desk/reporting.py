@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from canonical.objects import shown_key
 from mombus import __version__
-from mombus.hub import waits
+from mombus.hub.desk import waits
 from mombus.hub.session import Condition
 
 if TYPE_CHECKING:

@@ -1,0 +1,18 @@
+"""The HTTP API: everything that the pages show and do. One router for each topic; OpenAPI at `/openapi.json`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mombus.web.api import disagreements, journey, metrics, status, waiting
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+ROUTERS = (status.router, journey.router, waiting.router, disagreements.router, metrics.router)
+
+
+def add_api(app: FastAPI) -> None:
+    """Add every topic's paths."""
+    for router in ROUTERS:
+        app.include_router(router)

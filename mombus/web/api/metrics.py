@@ -1,0 +1,14 @@
+"""Metrics for Prometheus."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+router = APIRouter(tags=["probes"])
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Prometheus metrics."""
+    text: str = await request.app.state.desk.metrics()
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

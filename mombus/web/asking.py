@@ -1,0 +1,51 @@
+"""The desk, as the person of a request may use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from fastapi import Depends, Request
+
+from mombus.desk.question import Deed, Person, Role
+
+if TYPE_CHECKING:
+    from mombus.desk.question import Asked, Desk, Question
+
+EVERYTHING = Person("local", frozenset(Role))
+"""Who asks where nobody has to sign in: whoever can reach the page on this machine."""
+
+
+class NotAllowedError(Exception):
+    """The person's roles don't let them; the text says which would."""
+
+
+class Asking:
+    """Asks in a person's name. `person` is who is signed in."""
+
+    def __init__(self, desk: Desk, person: Person) -> None:
+        self.person = person
+        self._desk = desk
+
+    def may(self, question: Question) -> bool:
+        """Whether the person may ask that: what they may not isn't offered to them."""
+        return bool(self.person.roles & question.roles)
+
+    async def __call__(self, question: Question, asked: Asked) -> Any:
+        """The answer, as plain data; a deed is done in the person's name.
+
+        Raises NotAllowedError, QuestionError, UnknownNameError, NoAnswerError: all become answers of their own.
+        """
+        if not self.may(question):
+            roles = " or ".join(sorted(question.roles))
+            raise NotAllowedError(f"{self.person.name} may not do that: it is for {roles}")
+        if isinstance(asked, Deed):
+            asked = asked.model_copy(update={"who": self.person.name})
+        return await self._desk.ask(question, asked)
+
+
+def _asking(request: Request) -> Asking:
+    return Asking(request.app.state.desk, getattr(request.state, "person", EVERYTHING))
+
+
+Ask: TypeAlias = Annotated[Asking, Depends(_asking)]
+"""What an endpoint takes to ask the hub."""

@@ -1,0 +1,18 @@
+"""The pages: each shows what the API answers, rendered here. One router for each page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mombus.web.pages import night
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+ROUTERS = (night.router,)
+
+
+def add_pages(app: FastAPI) -> None:
+    """Add every page."""
+    for router in ROUTERS:
+        app.include_router(router, include_in_schema=False)
