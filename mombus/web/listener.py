@@ -35,7 +35,7 @@ class Listener(H11Protocol):
         """Somebody has connected, TLS is agreed on."""
         super().connection_made(transport)
         self._head_timer: asyncio.TimerHandle | None = None
-        self._since, self._known = self.loop.time(), False
+        self._since, self._known, self._served = self.loop.time(), False, False
         self.app_state = {**self.app_state, "let_in": self._is_known}
         if not self._make_room():
             transport.abort()
@@ -52,6 +52,7 @@ class Listener(H11Protocol):
 
     def on_response_complete(self) -> None:
         """The answer was said: maybe before all of the question came, which nobody listens to any more."""
+        self._served = True
         super().on_response_complete()
         self._await_head()
 
@@ -63,12 +64,15 @@ class Listener(H11Protocol):
     def _await_head(self) -> None:
         """Begin to count when a head is awaited, stop when it is here; a single byte more doesn't begin anew.
 
-        Between two requests it is uvicorn that counts, and hangs up without a word.
+        Between two requests, until the next one's first byte, it is uvicorn that counts.
         """
-        if self.transport.is_closing() or not (self.conn.their_state is h11.IDLE or self._is_answered_early()):
+        if self.transport.is_closing() or not (self._is_head_awaited() or self._is_answered_early()):
             self._stop_timer()
         elif self._head_timer is None:
             self._head_timer = self.loop.call_later(HEAD_S, self._too_slow)
+
+    def _is_head_awaited(self) -> bool:
+        return self.conn.their_state is h11.IDLE and (not self._served or bool(self.conn.trailing_data[0]))
 
     def _too_slow(self) -> None:
         self._head_timer = None

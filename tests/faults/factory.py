@@ -90,14 +90,18 @@ class HubProcess:
 
     async def ready(self) -> None:
         """Return once it says that it is ready."""
-        async with httpx.AsyncClient(trust_env=False, timeout=2) as http, asyncio.timeout(READY_S):
-            while True:
-                with suppress(httpx.HTTPError):
-                    if (await http.get(f"{self.url}/readyz")).status_code == httpx.codes.OK:
-                        return
+        async with asyncio.timeout(READY_S):
+            while not await self.is_ready():
                 assert self.process
                 assert self.process.returncode is None, (self._file.parent / "hub.log").read_text()[-3000:]
                 await asyncio.sleep(0.02)
+
+    async def is_ready(self) -> bool:
+        """Whether it says so now."""
+        async with httpx.AsyncClient(trust_env=False, timeout=2) as http:
+            with suppress(httpx.HTTPError):
+                return (await http.get(f"{self.url}/readyz")).status_code == httpx.codes.OK
+        return False
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

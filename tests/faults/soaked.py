@@ -85,7 +85,7 @@ class Whole:
 
     async def all_ready(self) -> None:
         for hub in self.hubs.values():
-            await hub.ready()
+            await _supervised(hub)
 
     def work(self, over: asyncio.Event) -> list[Coroutine[None, None, None]]:
         """What goes through it until it is over."""
@@ -114,14 +114,18 @@ class Whole:
         ]
 
     async def end(self, name: str, hub: HubProcess) -> None:
-        """Ask it to end; one that doesn't is killed, and that is wrong."""
+        """Ask it to end; one that doesn't is killed, and that is wrong.
+
+        One that has just begun may have failed at that already, if its broker was taken away from under it.
+        """
+        began = await hub.is_ready()
         try:
             code = await hub.stop()
         except TimeoutError:
             self.wrong.append(f"{name} was asked to end and didn't")
             await hub.kill()
         else:
-            if code:
+            if code and began:
                 self.wrong.append(f"{name} was asked to end and did so with exit code {code}")
 
     async def kill_broker(self) -> None:
@@ -304,6 +308,13 @@ async def _send(load: Load, over: asyncio.Event) -> None:
 async def _again(part: Any, end: Callable[[], Awaitable[object]]) -> None:
     await end()
     await part.start()
+
+
+async def _supervised(hub: HubProcess) -> None:
+    """Have it ready; started again, as a supervisor does it, if it ended while it began, without its broker."""
+    if hub.process is not None and hub.process.returncode is not None:
+        await hub.start()
+    await hub.ready()
 
 
 async def _away(broker: BrokerProcess, seconds: float) -> None:

@@ -84,6 +84,7 @@ async def plant(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
     await broker.start()
     mes = Mes(broker.url, line.url, pace=0)
     await mes.start()
+    await mes.host.all_sent()
     async with aiomqtt.Client("127.0.0.1", broker.port, identifier="host") as client:
         host = Host(client, line)
         await host.subscribe()
