@@ -231,7 +231,9 @@ def _app(config: Config, parts: Parts, opened: _Opened, notices: Callable[[], Se
     token = config.http.token.get_secret_value() if config.http.token else None
     if not parts.web:
         return make_part_app(opened.ready, doors, open_to_all=token is None, notices=notices)
-    return make_app(opened.desk, doors, token, names=config.http.names, notices=notices)
+    return make_app(
+        opened.desk, doors, token, names=config.http.names, notices=notices, site=config.plant.site
+    )  # fmt: skip
 
 
 def folder_of(config: Config) -> Path:

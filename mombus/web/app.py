@@ -47,13 +47,14 @@ def make_part_app(
 
 def make_app(
     desk: Desk, doors: Mapping[str, ASGIApp], token: str | None = None, *, names: Sequence[str] = (),
-    notices: Notices = tuple,
+    notices: Notices = tuple, site: str = "",
 ) -> FastAPI:  # fmt: skip
     """The application; `doors` are the hosted connectors' applications by path, which ask for their own credentials.
 
     With a `token` everything else but the plain probes asks for it. Without one it answers to who calls it by a name
     of this machine's own, or by one of `names`: a page from elsewhere that a browser here was lured to can't read it.
-    `notices` gives what doesn't keep the hub from its work, but will: a certificate that ends soon.
+    `notices` gives what doesn't keep the hub from its work, but will: a certificate that ends soon. `site` is what the
+    pages are about.
     """
     app = FastAPI(title="mombus", version=__version__, docs_url=None, redoc_url=None)
     if token:
@@ -62,7 +63,7 @@ def make_app(
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *names], www_redirect=False)
     app.add_middleware(Secured)
     add_probes(app, desk.ready, notices, open_to_all=not token)
-    app.state.desk = desk
+    app.state.desk, app.state.site = desk, site
     add_refusals(app)
     add_api(app)
     add_pages(app)

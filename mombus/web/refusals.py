@@ -1,14 +1,17 @@
-"""What isn't answered, as HTTP says it."""
+"""What isn't answered, as HTTP says it: to programs as JSON, to people as a page."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from mombus.bus.commands import UnknownNameError
 from mombus.desk.question import NoAnswerError, QuestionError
 from mombus.web.asking import NotAllowedError
+from mombus.web.pages import rendering
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request, Response
@@ -16,14 +19,33 @@ if TYPE_CHECKING:
 CODES: dict[type[Exception], int] = {
     UnknownNameError: 404, QuestionError: 422, NotAllowedError: 403, NoAnswerError: 503,
 }  # fmt: skip
+TITLES = {403: "That isn't for you", 404: "Not found", 422: "That can't be done", 503: "The hub doesn't answer"}
 
 
 def add_refusals(app: FastAPI) -> None:
-    """Answer each kind with its code and `{"detail": text}`."""
+    """Answer each kind with its code and `{"detail": text}`, a browser that looks at a page with a page."""
     for kind in CODES:
         app.add_exception_handler(kind, _refused)
+    app.add_exception_handler(HTTPException, _not_served)
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     code = next(code for kind, code in CODES.items() if isinstance(error, kind))
-    return JSONResponse({"detail": str(error)}, code)
+    return _answer(request, code, str(error))
+
+
+async def _not_served(request: Request, error: Exception) -> Response:
+    """No such path, or not asked like that."""
+    if not isinstance(error, HTTPException):
+        raise error
+    said = f"There is nothing at {request.url.path}." if error.status_code == HTTPStatus.NOT_FOUND else error.detail
+    answer = _answer(request, error.status_code, said)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _answer(request: Request, code: int, said: str) -> Response:
+    if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
+        return JSONResponse({"detail": said}, code)
+    title = TITLES.get(code, HTTPStatus(code).phrase)
+    return rendering.page(request, "refused.html", status_code=code, code=code, said=said, title=title)

@@ -26,6 +26,13 @@ def clock(at: str | datetime | None) -> str:
     return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone().strftime("%H:%M:%S")
 
 
+def day(at: str | datetime | None) -> str:
+    """Date and time of day to the second by this machine's clock, `-` for none."""
+    if at is None:
+        return "-"
+    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
 def words(name: str) -> str:
     """A data object's name as people say it: `production order`."""
     return name.replace("_", " ")

@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 ROUTERS = (night.router,)
+ENTRIES = (night.ENTRY,)
+"""The navigation: those pages that people begin at."""
 
 
 def add_pages(app: FastAPI) -> None:
     """Add every page."""
+    app.state.menu = sorted(ENTRIES, key=lambda entry: entry.order)
     for router in ROUTERS:
         app.include_router(router, include_in_schema=False)

@@ -9,25 +9,39 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import HTMLResponse, StreamingResponse
 from jinja2 import Environment, PackageLoader
 
-from mombus.web.words import age, clock, words
+from mombus import __version__
+from mombus.desk.question import NoAnswerError
+from mombus.web.asking import EVERYTHING
+from mombus.web.words import age, clock, day, words
 
 if TYPE_CHECKING:
     from fastapi import Request
 
 REFRESH_S = 1.0
 
-_templates = Environment(loader=PackageLoader("mombus.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-_templates.filters.update(age=age, clock=clock, words=words)
+_templates = Environment(
+    loader=PackageLoader("mombus.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)  # fmt: skip
+_templates.filters.update(age=age, clock=clock, day=day, words=words)
 
 
-def text(template: str, **shown: Any) -> str:
+def text(request: Request, template: str, **shown: Any) -> str:
     """A template with what it shows, as HTML text."""
-    return _templates.get_template(template).render(**shown)
+    return _templates.get_template(template).render(**_around(request), **shown)
 
 
-def page(template: str, **shown: Any) -> HTMLResponse:
+def page(request: Request, template: str, *, status_code: int = 200, **shown: Any) -> HTMLResponse:
     """A whole page."""
-    return HTMLResponse(text(template, **shown))
+    return HTMLResponse(text(request, template, **shown), status_code)
+
+
+def _around(request: Request) -> dict[str, Any]:
+    """What every page shows: where it is, of which site, and who looks at it."""
+    state, person = request.app.state, getattr(request.state, "person", EVERYTHING)
+    entries = [entry for entry in state.menu if entry.open_to(person)]
+    return {
+        "menu": entries, "here": request.url.path, "site": state.site, "version": __version__, "person": person,
+    }  # fmt: skip
 
 
 def live(request: Request, render: Callable[[], Awaitable[str]]) -> StreamingResponse:
@@ -36,12 +50,19 @@ def live(request: Request, render: Callable[[], Awaitable[str]]) -> StreamingRes
 
 
 async def _events(request: Request, render: Callable[[], Awaitable[str]]) -> AsyncIterator[str]:
+    """What is rendered, as it changes; an event `away` with the reason each time the hub has no answer."""
     before = ""
     while not await request.is_disconnected():
-        now = await render()
-        if now != before:
-            before = now
-            yield "".join(f"data: {line}\n" for line in now.splitlines()) + "\n"
+        try:
+            now = await render()
+        except NoAnswerError as error:
+            before = ""
+            yield _event(str(error), "away")
         else:
-            yield ": still here\n\n"
+            yield ": still here\n\n" if now == before else _event(now)
+            before = now
         await asyncio.sleep(REFRESH_S)
+
+
+def _event(data: str, kind: str = "message") -> str:
+    return f"event: {kind}\n" + "".join(f"data: {line}\n" for line in data.splitlines()) + "\n"

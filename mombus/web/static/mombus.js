@@ -1,0 +1,80 @@
+// Keeps live parts as the hub last rendered them, and says when it can't. Pages work without it.
+"use strict";
+
+const link = document.getElementById("link");
+
+function say(text, how) {
+  if (link.textContent !== text) { link.textContent = text; }
+  link.className = `link ${how}`;
+}
+
+// A live part isn't replaced under somebody's hands: what came meanwhile is shown once they are done.
+function isBusy(part) {
+  return part.querySelector("details.deed[open]") !== null
+    || (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"));
+}
+
+function replace(part, html) {
+  const open = new Set([...part.querySelectorAll("details[open][data-open]")].map((one) => one.dataset.open));
+  const at = document.activeElement;
+  const focus = part.contains(at) ? at.id || at.closest("[data-open]")?.dataset.open : null;
+  part.innerHTML = html;
+  for (const one of part.querySelectorAll("details[data-open]")) {
+    one.open = open.has(one.dataset.open);
+    if (focus && one.dataset.open === focus) { one.querySelector("summary").focus(); }
+  }
+  if (focus) { document.getElementById(focus)?.focus(); }
+}
+
+function keepLive(part) {
+  let pending = null;
+  const show = () => {
+    if (pending === null || isBusy(part)) { return; }
+    replace(part, pending);
+    pending = null;
+    say("live", "live");
+  };
+  const lost = (why) => {
+    const now = new Date().toLocaleTimeString("en-GB");
+    if (!link.classList.contains("lost")) { say(`${why}: this is what it said at ${now}; trying again`, "lost"); }
+    part.classList.add("stale");
+  };
+  const events = new EventSource(part.dataset.live);
+  events.onopen = () => { say("live", "live"); part.classList.remove("stale"); };
+  events.onerror = () => lost("no answer from the hub");
+  events.addEventListener("away", (event) => lost(event.data));
+  events.onmessage = (event) => {
+    part.classList.remove("stale");
+    pending = event.data;
+    if (isBusy(part)) { say("paused while you decide", "paused"); }
+    show();
+  };
+  part.addEventListener("toggle", () => setTimeout(show), true);
+  part.addEventListener("focusout", () => setTimeout(show));
+}
+
+for (const part of document.querySelectorAll("[data-live]")) { keepLive(part); }
+
+// One decision at a time is open; Escape closes it and gives the focus back.
+document.addEventListener("toggle", (event) => {
+  const deed = event.target;
+  if (!deed.matches?.("details.deed") || !deed.open) { return; }
+  for (const other of document.querySelectorAll("details.deed[open]")) { if (other !== deed) { other.open = false; } }
+  deed.querySelector("input:not([type=hidden]), textarea")?.focus();
+}, true);
+
+document.addEventListener("keydown", (event) => {
+  const deed = event.key === "Escape" && document.activeElement?.closest("details.deed[open]");
+  if (deed) { deed.open = false; deed.querySelector("summary").focus(); }
+});
+
+// What is sent is sent once.
+document.addEventListener("submit", (event) => {
+  if (event.target.dataset.sent) { event.preventDefault(); return; }
+  if (event.target.method === "post") { event.target.dataset.sent = "yes"; }
+});
+
+// A filter is applied as soon as something is chosen.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("form.filter select, form.filter input[type=checkbox]")) { event.target.form.requestSubmit(); }
+});
