@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test setup check docs bench reliability soak lock clean
+.PHONY: run test setup check docs screenshots bench reliability soak lock clean
 
 run: setup
 	$(BIN)/mombus demo
@@ -26,6 +26,10 @@ check: setup
 
 docs: setup
 	$(BIN)/mombus docs
+
+# The pictures of README and docs, taken in a real browser by the tests of the pages.
+screenshots: setup
+	$(BIN)/pytest tests/browser --screenshots
 
 bench: setup
 	$(BIN)/python -m bench

@@ -20,6 +20,7 @@ RAN = pytest.StashKey[set[str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--proof", action="store_true", help="run the tests of faults only, and write what they saw")
+    parser.addoption("--screenshots", action="store_true", help="write what the browser shows into docs/screenshots/")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -20,7 +20,7 @@ from mombus.cli.run import run_until, set_up_logging, when_asked_to_stop
 from mombus.config.scrubbing import Scrubber
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from mombus.config.model import Config
     from mombus.hub.hub import Hub
@@ -69,8 +69,8 @@ async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: b
     asked = when_asked_to_stop()
     table = LiveTable(quiet=as_json)
     port = _free_port()
-    async with _plant(f"http://127.0.0.1:{port}", pace, orders=1 if once else 0) as urls:
-        config = _config(path, folder, urls, port, poll_s=0.2 if once else 2.0)
+    async with simulated_plant(f"http://127.0.0.1:{port}", pace, orders=1 if once else 0) as urls:
+        config = demo_config([path], folder, urls, port, poll_s=0.2 if once else 2.0)
         set_up_logging(Scrubber.of(config), verbose=False)
         try:
             async with open_hub(config, on_hop=table.hop) as hub:
@@ -98,8 +98,8 @@ def _free_port() -> int:
     raise OSError("no port is free on 127.0.0.1")
 
 
-def _config(path: Path, folder: Path, urls: Mapping[str, str], port: int, poll_s: float) -> Config:
-    """The example's configuration with the addresses where the simulated systems really are, polled more often."""
+def demo_config(paths: Sequence[Path], folder: Path, urls: Mapping[str, str], port: int, poll_s: float) -> Config:
+    """The configuration in `paths` with the addresses where the simulated systems really are, polled more often."""
     systems: dict[str, dict[str, Any]] = {name: {"url": url} for name, url in urls.items()}
     for name in POLLED:
         systems[name]["poll_s"] = poll_s
@@ -107,11 +107,11 @@ def _config(path: Path, folder: Path, urls: Mapping[str, str], port: int, poll_s
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         json.dump(overlay, file)
         file.flush()
-        return load_or_exit([path, Path(file.name)])
+        return load_or_exit([*paths, Path(file.name)])
 
 
 @contextlib.asynccontextmanager
-async def _plant(hub: str, pace: float, orders: int) -> AsyncIterator[dict[str, str]]:
+async def simulated_plant(hub: str, pace: float, orders: int) -> AsyncIterator[dict[str, str]]:
     """The simulated plant in a process of its own; yields where its systems are. Ctrl-C is the hub's alone."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "plant", "--die-with-parent", "--ports", "ephemeral", "--hub", hub, "--pace", str(pace),

@@ -9,20 +9,14 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import psutil
 from patience import PATIENCE_S
-
-from canonical.b2mml import write
-from canonical.isa95.operations import MaterialRequirement, OperationsRequest, SegmentRequirement
-from canonical.message import Action, Message, Verb
-from canonical.quantity import Quantity
+from strange_order import strange_order
 
 ROOT = Path(__file__).parents[2]
-NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 
 
 def mombus(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -174,20 +168,3 @@ async def check_kept(folder: Path, url: str) -> None:
     done = await asyncio.to_thread(mombus, "dismiss", row["id"][:8], "--why", "a test", "--folder", str(folder))
     assert done.returncode == 0, done.stderr
     assert json.loads((await asyncio.to_thread(mombus, "kept", "--json", "--folder", str(folder))).stdout) == []
-
-
-def strange_order() -> bytes:
-    made = MaterialRequirement(
-        id="1", material_definition_id="FG-9999", material_use="Produced",
-        quantity=Quantity(value="5", unit_of_measure="H87"),  # type: ignore[arg-type]
-    )  # fmt: skip
-    body = OperationsRequest(
-        id="PO-9999", operations_type="Production", segment_requirement=(
-            SegmentRequirement(id="0010", process_segment_id="PACK", material_requirement=(made,)),
-        ),
-    )  # fmt: skip
-    order = Message.of(
-        "production_order", body, source="erp", site="lyon", verb=Verb.PROCESS, action=Action.ADD, occurred=NOW,
-        recorded=NOW,
-    )  # fmt: skip
-    return write([order], created=NOW, sender="ERP", bod_id="BOD-9999", confirmation="Always")

@@ -1,0 +1,66 @@
+"""One running hub and one browser for all tests of pages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+from demo_hub import DemoHub, demo_hub
+from ports import free_port
+from visiting import TIMEOUT_MS, Visitor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from playwright.async_api import Browser
+
+CHROMIUM = Path(os.environ.get("MOMBUS_CHROMIUM", "/usr/bin/chromium"))
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic",
+)  # fmt: skip
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser belongs to one event loop: the tests that use it run there."""
+    for item in items:
+        if HERE in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser's program."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no {CHROMIUM}: install Debian's package chromium, or name one in MOMBUS_CHROMIUM")
+    return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def demo(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHub]:
+    """The demo's hub, after one order: for all tests of a run, so each brings orders of its own to decide about."""
+    with demo_hub(tmp_path_factory.mktemp("demo"), free_port()) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(chromium: Path) -> AsyncIterator[Browser]:
+    """A running Chromium."""
+    from playwright.async_api import async_playwright  # noqa: PLC0415 - only where there is a browser
+
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=chromium, args=QUIET, timeout=TIMEOUT_MS)
+        yield launched
+        await launched.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(browser: Browser, demo: DemoHub, request: pytest.FixtureRequest) -> AsyncIterator[Visitor]:
+    """Visits the demo's pages; in the end nothing may have gone wrong on any."""
+    visitor = Visitor(browser, demo.url, pictures=request.config.getoption("--screenshots"))
+    yield visitor
+    await visitor.leave()
