@@ -1,7 +1,7 @@
 """The hub's HTTP application: pages, API, probes, metrics, and the doors of hosted connectors.
 
-A request passes doors.py (is it for a connector?), secured.py (headers of the answer), guard.py (who is it?), and then
-a page in `pages/` or a path of the API in `api/`, which ask the hub through asking.py.
+A request passes doors.py (is it for a connector?), secured.py (headers of the answer), `access/` (who is it, and did a
+page of ours send it?), and then a page in `pages/` or a path of the API in `api/`, which ask the hub through asking.py.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
 from mombus import __version__
+from mombus.web.access.forgery import Forgery
+from mombus.web.access.guard import Guard
+from mombus.web.access.visiting import Visiting
 from mombus.web.api import add_api
 from mombus.web.doors import Doors
-from mombus.web.guard import Guard
 from mombus.web.pages import add_pages
 from mombus.web.probes import add_probes
 from mombus.web.refusals import add_refusals
@@ -57,10 +59,12 @@ def make_app(
     pages are about.
     """
     app = FastAPI(title="mombus", version=__version__, docs_url=None, redoc_url=None)
+    app.add_middleware(Forgery)
     if token:
         app.add_middleware(Guard, token=token)
     else:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *names], www_redirect=False)
+    app.add_middleware(Visiting)
     app.add_middleware(Secured)
     add_probes(app, desk.ready, notices, open_to_all=not token)
     app.state.desk, app.state.site = desk, site

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from fastapi import Depends, Request
 
-from mombus.desk.question import Deed, Person, Role
+from mombus.desk.question import Deed
+from mombus.web.access.visiting import visit_of
 
 if TYPE_CHECKING:
-    from mombus.desk.question import Asked, Desk, Question
-
-EVERYTHING = Person("local", frozenset(Role))
-"""Who asks where nobody has to sign in: whoever can reach the page on this machine."""
+    from mombus.desk.question import Asked, Desk, Person, Question
 
 
 class NotAllowedError(Exception):
@@ -44,7 +42,7 @@ class Asking:
 
 
 def _asking(request: Request) -> Asking:
-    return Asking(request.app.state.desk, getattr(request.state, "person", EVERYTHING))
+    return Asking(request.app.state.desk, visit_of(request).person)
 
 
 Ask: TypeAlias = Annotated[Asking, Depends(_asking)]

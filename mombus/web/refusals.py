@@ -5,13 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from mombus.bus.commands import UnknownNameError
 from mombus.desk.question import NoAnswerError, QuestionError
+from mombus.web.access.refusing import refuse
 from mombus.web.asking import NotAllowedError
-from mombus.web.pages import rendering
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request, Response
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 CODES: dict[type[Exception], int] = {
     UnknownNameError: 404, QuestionError: 422, NotAllowedError: 403, NoAnswerError: 503,
 }  # fmt: skip
-TITLES = {403: "That isn't for you", 404: "Not found", 422: "That can't be done", 503: "The hub doesn't answer"}
 
 
 def add_refusals(app: FastAPI) -> None:
@@ -31,7 +29,7 @@ def add_refusals(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     code = next(code for kind, code in CODES.items() if isinstance(error, kind))
-    return _answer(request, code, str(error))
+    return refuse(request.scope, code, str(error))
 
 
 async def _not_served(request: Request, error: Exception) -> Response:
@@ -39,13 +37,4 @@ async def _not_served(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     said = f"There is nothing at {request.url.path}." if error.status_code == HTTPStatus.NOT_FOUND else error.detail
-    answer = _answer(request, error.status_code, said)
-    answer.headers.update(error.headers or {})
-    return answer
-
-
-def _answer(request: Request, code: int, said: str) -> Response:
-    if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
-        return JSONResponse({"detail": said}, code)
-    title = TITLES.get(code, HTTPStatus(code).phrase)
-    return rendering.page(request, "refused.html", status_code=code, code=code, said=said, title=title)
+    return refuse(request.scope, error.status_code, said, error.headers)

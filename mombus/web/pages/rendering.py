@@ -1,4 +1,13 @@
-"""Templates, and pages that renew a part of themselves."""
+"""Templates, and pages that renew a part of themselves.
+
+Every `<form method="post">` has the field `csrf_field()`, or what it sends is refused:
+
+    <form method="post" action="/waiting/retry">{{ csrf_field() }} … </form>
+
+A template of macros gets it by `{% import "parts.html" as parts with context %}`. A script sends the token of any such
+field as the header `X-CSRF-Token`. An endpoint reads a form as `fields: Form` (`mombus/web/forms.py`) and answers with
+`rendering.done(path)`. `person` is who looks at the page; `may(question)` says whether they may ask that.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +15,20 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
 from mombus import __version__
 from mombus.desk.question import NoAnswerError
-from mombus.web.asking import EVERYTHING
+from mombus.web.access.visiting import visit_of
 from mombus.web.words import age, clock, day, words
 
 if TYPE_CHECKING:
     from fastapi import Request
+
+    from mombus.desk.question import Question
+    from mombus.web.access.visiting import Visit
 
 REFRESH_S = 1.0
 
@@ -35,13 +48,29 @@ def page(request: Request, template: str, *, status_code: int = 200, **shown: An
     return HTMLResponse(text(request, template, **shown), status_code)
 
 
+def done(path: str) -> RedirectResponse:
+    """After a form: go and see the page at `path`, so that loading it again doesn't send the form again."""
+    return RedirectResponse(path, 303)
+
+
 def _around(request: Request) -> dict[str, Any]:
-    """What every page shows: where it is, of which site, and who looks at it."""
-    state, person = request.app.state, getattr(request.state, "person", EVERYTHING)
-    entries = [entry for entry in state.menu if entry.open_to(person)]
+    """What every page shows: where it is, of which site, who looks at it, and what belongs into its forms."""
+    state, visit = request.app.state, visit_of(request)
+    entries = [entry for entry in state.menu if entry.open_to(visit.person)]
+
+    def may(question: Question) -> bool:
+        """Whether the person may ask that."""
+        return bool(visit.person.roles & question.roles)
+
     return {
-        "menu": entries, "here": request.url.path, "site": state.site, "version": __version__, "person": person,
+        "menu": entries, "here": request.url.path, "site": state.site, "version": __version__, "person": visit.person,
+        "may": may, "csrf_field": lambda: _csrf_field(visit),
     }  # fmt: skip
+
+
+def _csrf_field(visit: Visit) -> Markup:
+    """The hidden field by which a form is known to be ours."""
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(visit.csrf)
 
 
 def live(request: Request, render: Callable[[], Awaitable[str]]) -> StreamingResponse:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 
+from mombus.desk.question import Person, Role
 from mombus.web.limits import WRONG_AT_ONCE, WRONG_EVERY_S, Failures, peer_of
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 PROBES = frozenset({"/livez", "/readyz", "/healthz"})
 """Open to everybody, without `verbose`: who asks is often a load balancer that has no secrets."""
+TOKEN = Person("token", frozenset(Role))
+"""Who shows the token, for the audit trail."""
 CHALLENGES = ('Basic realm="mombus", charset="UTF-8"', 'Bearer realm="mombus"')
 
 
@@ -45,7 +48,8 @@ class Guard:
             await PlainTextResponse("429\n", 429, {"retry-after": str(math.ceil(wait_s))})(scope, receive, send)
             return
         if self._may_pass(headers):
-            scope.get("state", {}).get("let_in", bool)()
+            scope["state"].get("let_in", bool)()
+            scope["state"]["visit"].person = TOKEN
             await self._app(scope, receive, send)
             return
         if "authorization" in headers:

@@ -1,0 +1,34 @@
+"""What somebody isn't given, in the words of who asked: a page for people, JSON for programs."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from mombus.web.pages import rendering
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Scope
+
+TITLES = {403: "That isn't for you", 404: "Not found", 422: "That can't be done", 503: "The hub doesn't answer"}
+
+
+def refuse(scope: Scope, code: int, said: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer with `code` and the reason: `{"detail": said}`, or a page for a browser that looks at one."""
+    request = Request(scope)
+    if not wants_page(request):
+        return JSONResponse({"detail": said}, code, headers)
+    title = TITLES.get(code, HTTPStatus(code).phrase)
+    page = rendering.page(request, "refused.html", status_code=code, code=code, said=said, title=title)
+    page.headers.update(headers or {})
+    return page
+
+
+def wants_page(request: Request) -> bool:
+    """True for a browser that shows a page, and not for what asks the API."""
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")

@@ -1,0 +1,111 @@
+"""The browser behind a request, known by its cookie: who visits, and the token that only pages made for it know."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import cookie_parser
+
+from mombus.desk.question import Person, Role
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+EVERYTHING = Person("local", frozenset(Role))
+"""Who asks where nobody has to sign in: whoever can reach the page on this machine."""
+_ID = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+class Visit:
+    """One request's browser. `person` is who is signed in, `local` where nobody has to be.
+
+    `id` is what its cookie holds: a new one for who shows none. It is set only if the answer needs it.
+    """
+
+    def __init__(self, shown: str | None, key: bytes, *, tls: bool) -> None:
+        self.person = EVERYTHING
+        self.tls = tls
+        self._key = key
+        self._shown = shown if shown and _ID.fullmatch(shown) else None
+        self.id = self._shown or secrets.token_urlsafe(32)
+        self._given = False
+
+    @property
+    def known(self) -> bool:
+        """True if the browser showed an id."""
+        return self._shown is not None
+
+    @property
+    def csrf(self) -> str:
+        """What a form or script of ours sends along: nobody who can't read our pages can know it."""
+        self._given = True
+        return self._token
+
+    def sent(self, token: str) -> bool:
+        """True if that is the token of this browser's pages."""
+        return self.known and hmac.compare_digest(token.encode("utf-8", "replace"), self._token.encode())
+
+    @property
+    def _token(self) -> str:
+        return hmac.new(self._key, f"csrf {self.id}".encode(), sha256).hexdigest()
+
+    @property
+    def cookie(self) -> str | None:
+        """The `Set-Cookie` that the answer needs, if any."""
+        if not self._given or self.known:
+            return None
+        return set_cookie(self.id, tls=self.tls)
+
+
+class Visiting:
+    """Gives every request its visit, as `request.state.visit`, and the answer the cookie it needs.
+
+    The tokens' key is made anew with each process: a page that was loaded before has to be loaded again.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._key = secrets.token_bytes(32)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        tls = scope.get("scheme") == "https"
+        visit = Visit(_cookies(scope).get(cookie_name(tls=tls)), self._key, tls=tls)
+        scope.setdefault("state", {})["visit"] = visit
+
+        async def answer(event: Message) -> None:
+            if event["type"] == "http.response.start" and visit.cookie:
+                MutableHeaders(scope=event).append("set-cookie", visit.cookie)
+            await send(event)
+
+        await self._app(scope, receive, answer)
+
+
+def visit_of(request: HTTPConnection) -> Visit:
+    """Who visits."""
+    visit: Visit = request.state.visit
+    return visit
+
+
+def cookie_name(*, tls: bool) -> str:
+    """With TLS a name that browsers take from this very host only (RFC 6265bis, 4.1.3.2)."""
+    return "__Host-mombus" if tls else "mombus"
+
+
+def set_cookie(id: str, *, tls: bool) -> str:
+    """A cookie for as long as the browser is open, that no script reads and no other site's form brings along."""
+    return f"{cookie_name(tls=tls)}={id}; Path=/; HttpOnly; SameSite=Lax{'; Secure' if tls else ''}"
+
+
+def _cookies(scope: Scope) -> dict[str, str]:
+    said = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
+    return cookie_parser("; ".join(said))
