@@ -29,6 +29,7 @@ COMMANDS: dict[str, Row] = {
     "run": Row("run", "run", "Run the hub until Ctrl-C."),
     "broker-config": Row("broker_config", "broker_config", "Write the configuration of a broker with accounts."),
     "check": Row("check", "check", "Check routes.yaml and every file it names."),
+    "plan": Row("plan", "plan", "Show what a configuration would change at the running hub."),
     "status": Row("status", "status", "Show the systems, the flows and what needs a person."),
     "journey": Row("journey", "journey", "Show every hop of an order or lot, with delays."),
     "waiting": Row("waiting", "waiting", "List what waits, why, and what may be done."),

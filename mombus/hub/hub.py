@@ -32,6 +32,7 @@ from mombus.hub.apart.far_intake import FarIntake, IntakeDoor
 from mombus.hub.apart.serving import Serving
 from mombus.hub.building import make_far_sessions, make_sessions
 from mombus.hub.connecting import Connecting
+from mombus.hub.desk.planning import Planning
 from mombus.hub.handovers import make_handovers, open_journals
 from mombus.hub.parts import EVERYTHING, Parts
 from mombus.hub.server import Server
@@ -44,6 +45,7 @@ from mombus.hub.store.gate import Gate
 from mombus.hub.store.mending import Mending
 from mombus.hub.store.storage import Storage
 from mombus.ownership.owners import Owners
+from mombus.plan.picture import contents
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -147,6 +149,10 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
         session.tell_refusals(handovers.refusals.tell)
     gate = Gate(handovers.intake, bus.link, storage.disk.stopped, handovers.refusals.tell)
     spooling = await _open_spooling(config, here, gate, storage.disk, stack)
+    digests = await asyncio.to_thread(contents, config)
+    handovers.desk.take(
+        Planning(config, digests, journal=journal, delivery=handovers.delivery, spooling=spooling)
+    )  # fmt: skip
     connecting = Connecting(here, spooling)
     stack.push_async_callback(lambda: connecting.close(CLOSE_S))
     sharing = None

@@ -1,0 +1,8 @@
+"""What a change of the configuration means, told before it is made: pure comparison, no file, no broker, no journal.
+
+picture      a configuration as plain data, secrets sealed
+comparing    what is added, changed and removed between two pictures
+consumers    what that is for the broker's consumers, and where each begins to read
+fates        what becomes of the messages that are on their way
+plan         all of it together, as people are told
+"""

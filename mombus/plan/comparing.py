@@ -1,0 +1,70 @@
+"""Two pictures of configurations compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from mombus.plan.consumers import consumers
+from mombus.plan.fates import fates, left_over
+from mombus.plan.picture import SECTIONS, fingerprint
+from mombus.plan.plan import Change, FieldChange, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mombus.plan.fates import Flow
+    from mombus.plan.picture import Picture
+
+KINDS: dict[str, Any] = dict(zip(SECTIONS, get_args(Change.model_fields["kind"].annotation), strict=True))
+_TAKEN_AT_START = "it is taken when the hub starts: stop it and start it again"
+RESTART = {
+    "bus": ("broker", "store", "folder"),
+    "http": ("host", "port", "certificate", "private_key", "client_ca", "proxies"),
+    "plant": ("site",),
+}
+"""What a running hub can't change: where it keeps its messages, where it listens, what its subjects are called."""
+
+
+def compare(before: Picture, after: Picture, flow: Flow) -> Plan:
+    """What `after` changes, and what that means for what is on its way."""
+    changes = tuple(change for section in SECTIONS for change in _section(section, before[section], after[section]))
+    return Plan(
+        base=fingerprint(before), to=fingerprint(after), changes=changes, consumers=tuple(consumers(before, after)),
+        in_flight=tuple(fates(before, after, flow)), left=tuple(left_over(before, after, flow)),
+        hints=tuple(_renamed(changes, before, after)),
+    )  # fmt: skip
+
+
+def _section(
+    section: str, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Change]:
+    for name in [*before, *(name for name in after if name not in before)]:
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        how = "added" if old is None else "removed" if new is None else "changed"
+        fields = _differing(old or {}, new or {})
+        reasons = [one.field for one in fields if one.field.split(".")[0] in RESTART.get(section, ())]
+        restart = f"{', '.join(reasons)}: {_TAKEN_AT_START}" if reasons else None
+        yield Change(kind=KINDS[section], what=name, how=how, fields=fields, restart=restart)
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    names = [*old, *(name for name in new if name not in old)]
+    return tuple(
+        FieldChange(field=name, before=old.get(name), after=new.get(name))
+        for name in names if old.get(name) != new.get(name)
+    )  # fmt: skip
+
+
+def _renamed(changes: tuple[Change, ...], before: Picture, after: Picture) -> Iterator[str]:
+    """A system that is gone and one that is new may be the same: then what waits is for the new one."""
+    systems = [change for change in changes if change.kind == "system"]
+    for gone in (change.what for change in systems if change.how == "removed"):
+        for new in (change.what for change in systems if change.how == "added"):
+            if before["systems"][gone].get("connector") == after["systems"][new].get("connector"):
+                yield (
+                    f"{gone} is removed and {new} added with the same connector. If {new} is {gone} by another name, "
+                    f"it begins anew all the same: it knows nothing of what {gone} got and doesn't get what waits for "
+                    f"it. Keep the name {gone}, or let it get what waits first"
+                )

@@ -1,0 +1,94 @@
+"""The plan: what a new configuration changes, as people and programs are told it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+How: TypeAlias = Literal["added", "changed", "removed"]
+
+
+class Told(BaseModel):
+    """A part of a plan."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class FieldChange(Told):
+    """One field, before and after; None where it has its default, or isn't there. Secrets are sealed."""
+
+    field: str
+    before: Any = None
+    after: Any = None
+
+
+class Change(Told):
+    """Something that is declared in one of the two configurations only, or differently in both."""
+
+    kind: Literal["system", "object", "route", "alias", "plant", "bus", "http"]
+    what: str = Field(description="Its name, such as `erp` or `production_order → mes`.")
+    how: How
+    fields: tuple[FieldChange, ...] = ()
+    restart: str | None = Field(default=None, description="Why it takes a restart of the hub, if it does.")
+
+
+class ConsumerChange(Told):
+    """What a change is for one target's consumers at the broker."""
+
+    target: str
+    names: tuple[str, ...] = Field(description="The durable consumers of the stream MOM, one for each shard.")
+    how: How
+    begins: tuple[str, ...] = Field(default=(), description="Where each thing that is read begins, in words.")
+
+
+class Fate(Told):
+    """Messages that are on their way to a target, and what becomes of them."""
+
+    target: str
+    what: str = Field(description="Which, in words: `unread`, `production_order, parked`.")
+    count: int = Field(ge=0)
+    becomes: Literal["old rules", "new rules", "stays", "orphaned"]
+    text: str = Field(description="What becomes of them, in a sentence.")
+    decide: bool = Field(default=False, description="Whether a person must say what becomes of them: skip or keep.")
+
+
+class Plan(Told):
+    """All that a new configuration changes. `base` and `to` are fingerprints of the two, under one salt."""
+
+    base: str
+    to: str
+    changes: tuple[Change, ...] = ()
+    consumers: tuple[ConsumerChange, ...] = ()
+    in_flight: tuple[Fate, ...] = ()
+    left: tuple[Fate, ...] = Field(
+        default=(), description="What waits for systems that were no targets before: left by an earlier change."
+    )
+    hints: tuple[str, ...] = ()
+
+    @property
+    def restart(self) -> list[str]:
+        """Why it takes a restart, if it does."""
+        return [f"{change.what}: {change.restart}" for change in self.changes if change.restart]
+
+    @property
+    def undecided(self) -> dict[str, int]:
+        """How many messages a person must decide about, by the target they are for."""
+        found: dict[str, int] = {}
+        for fate in (*self.in_flight, *self.left):
+            if fate.decide:
+                found[fate.target] = found.get(fate.target, 0) + fate.count
+        return found
+
+    @property
+    def added_systems(self) -> frozenset[str]:
+        """The systems that are new."""
+        return self._systems("added")
+
+    @property
+    def changed_systems(self) -> frozenset[str]:
+        """The systems with other settings than before."""
+        return self._systems("changed")
+
+    def _systems(self, how: How) -> frozenset[str]:
+        return frozenset(one.what for one in self.changes if one.kind == "system" and one.how == how)
