@@ -16,7 +16,9 @@ def docs(
     folder: Annotated[Path, typer.Option(help="Where the pages are.")] = Path("docs"),
 ) -> int:
     """Write the reference pages of docs/, or check that they say what the declarations say."""
-    made = pages()
+    from mombus.web.metrics_page import metrics_page  # noqa: PLC0415 - heavy
+
+    made = pages() | {"metrics.md": metrics_page()}
     stale = [name for name, text in made.items() if _text(folder / name) != text]
     stale += [f"schemas/{file.name}" for file in folder.glob("schemas/*.json") if f"schemas/{file.name}" not in made]
     if check:

@@ -85,7 +85,7 @@ class Desk(Protocol):
         there, NoAnswerError."""
 
     async def ready(self) -> Mapping[str, str]:
-        """Every dependency that isn't ready, with its reason; empty when the hub can do its work."""
+        """Every dependency of the hub's work, with the reason why it isn't ready; the reason is empty when it is."""
 
     async def metrics(self) -> str:
         """Prometheus text format."""

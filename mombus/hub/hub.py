@@ -204,8 +204,9 @@ async def _open_apart(
         """The hub takes in what the systems of this process say, and nothing of it is lost."""
         wrong = {f"handing over for {name}": await intake.unready(name) for name in sessions}
         lost = [f"{state.system}: {lost_line(state.said())}" for state in spooling.states() if state.lost]
-        wrong |= {"spool": "; ".join(lost), "disk": disk.full()}
-        return {what: reason for what, reason in wrong.items() if reason}
+        return {
+            what: reason or "" for what, reason in (*wrong.items(), ("spool", "; ".join(lost)), ("disk", disk.full()))
+        }
 
     return _Opened(connecting, FarDesk(bus.client, site), ready, tuple)
 

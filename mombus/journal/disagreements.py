@@ -127,6 +127,13 @@ def count(connection: Connection) -> int:
     return connection.execute(select(func.count()).where(disagreements.c.closed.is_(None))).scalar_one()
 
 
+def count_by_object(connection: Connection) -> dict[str, int]:
+    """How many are open, by data object."""
+    d = disagreements.c
+    found = connection.execute(select(d.object, func.count()).where(d.closed.is_(None)).group_by(d.object))
+    return {row[0]: row[1] for row in found}
+
+
 def prune(connection: Connection, before: datetime) -> int:
     """Forget what was closed before then; returns how many. What is open stays."""
     return connection.execute(delete(disagreements).where(disagreements.c.closed < before)).rowcount

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from mombus import __version__
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from prometheus_client.core import Metric
+
+
+class _Describes(Protocol):
+    def describe(self) -> Iterable[Metric]: ...
+
+
+Declared = TypeVar("Declared", bound=_Describes)
 
 DELAYS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600)
 
@@ -19,17 +30,37 @@ class Metrics:
 
     def __init__(self, intake: Mapping[tuple[str, str, str], int]) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_Intake(intake))
+        ProcessCollector(registry=self.registry)
+        self._declared: list[tuple[_Describes, Sequence[str]]] = []
+        self.registry.register(self._declare(_Intake(intake), _Intake.LABELS))
+        self._gauge("build_info", "1, with the version that runs.", "version").labels(__version__).set(1)
         self.handovers = self._counter("handovers", "What became of them at targets.", "target", "object", "state")
         self.gaps = self._counter("gaps", "Stretches in which a source may have missed things.", "system")
-        self.delay = Histogram(
-            "mombus_handover_delay_seconds", "From recorded to delivered.", ["target", "object"],
-            registry=self.registry, buckets=DELAYS_S,
+        self.delay = self._declare(
+            Histogram(
+                "mombus_handover_delay_seconds", "From recorded to delivered.", ["target", "object"],
+                registry=self.registry, buckets=DELAYS_S,
+            ), ("target", "object"),
         )  # fmt: skip
         self.waiting = self._gauge("waiting", "Messages in the waiting room.", "target", "kind")
         self.lag = self._gauge("lag", "Messages stored for a target that it hasn't read yet.", "target")
         self.oldest = self._gauge("oldest_waiting_seconds", "Age of what waits longest.", "target")
+        self.route_waiting = self._gauge(
+            "route_waiting", "Messages of an object that wait for a target.", "target", "object"
+        )  # fmt: skip
+        self.route_oldest = self._gauge(
+            "route_oldest_waiting_seconds", "Age of the one that waits longest.", "target", "object"
+        )  # fmt: skip
+        self.route_late = self._gauge("route_late", "Those that are over their route's promise.", "target", "object")
+        self.kept = self._gauge(
+            "kept", "Items that came in and couldn't be taken, not dealt with yet.", "system", "kind"
+        )
+        self.disagreements = self._gauge("disagreements", "Open disagreements with the owner.", "object")
         self.system_up = self._gauge("system_up", "1 when a system's connector is well.", "system", "kind")
+        self.system_state = self._gauge("system_state", "1 for the state a system is in.", "system", "state")
+        self.last_data = self._gauge(
+            "last_data_timestamp_seconds", "When a system last said something, in Unix time.", "system"
+        )  # fmt: skip
         self.door_refused = self._gauge("door_refused", "Requests sent away at a system's door.", "system", "why")
         self.broker_up = self._gauge("broker_up", "1 while the broker answers.")
         self.disk_free = self._gauge("disk_free_bytes", "Free room on the disk of the hub's folder.")
@@ -42,24 +73,39 @@ class Metrics:
         """Everything in Prometheus text format."""
         return generate_latest(self.registry)
 
+    def described(self) -> Iterator[tuple[Metric, Sequence[str]]]:
+        """Each metric of ours with its labels, in the order they are declared."""
+        for collector, labels in self._declared:
+            yield from ((family, labels) for family in collector.describe())
+
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return Counter(f"mombus_{name}", meaning, labels, registry=self.registry)
+        return self._declare(Counter(f"mombus_{name}", meaning, labels, registry=self.registry), labels)
 
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
-        return Gauge(f"mombus_{name}", meaning, labels, registry=self.registry)
+        return self._declare(Gauge(f"mombus_{name}", meaning, labels, registry=self.registry), labels)
+
+    def _declare(self, collector: Declared, labels: Sequence[str]) -> Declared:
+        self._declared.append((collector, labels))
+        return collector
 
 
 class _Intake(Collector):
     """What came in, from the intake's own counts by (system, object, what)."""
 
+    LABELS = ("system", "object", "outcome")
+
     def __init__(self, counts: Mapping[tuple[str, str, str], int]) -> None:
         self._counts = counts
 
+    def describe(self) -> Iterable[CounterMetricFamily]:
+        """Without any series."""
+        yield CounterMetricFamily(
+            "mombus_intake", "Messages from systems, and what became of them.", labels=self.LABELS
+        )
+
     def collect(self) -> Iterable[CounterMetricFamily]:
         """One series per system, object and outcome."""
-        family = CounterMetricFamily(
-            "mombus_intake", "Messages from systems, and what became of them.", labels=("system", "object", "outcome")
-        )
+        (family,) = self.describe()
         for labels, count in list(self._counts.items()):
             family.add_metric(labels, count)
         yield family

@@ -25,14 +25,21 @@ def add_probes(app: FastAPI, ask: Ready, notices: Notices, *, open_to_all: bool)
     @app.get("/readyz", tags=["probes"])
     @app.get("/healthz", tags=["probes"])
     async def ready(verbose: str | None = Query(None)) -> Response:
-        """The hub can do its work; 503 with a line per dependency that keeps it from that.
+        """The hub can do its work, else 503. `verbose` lists what that depends on, each with its reason.
 
-        With a token the lines are for those who show it, and ask with `verbose`.
+        Where people have to sign in the reasons are for those who have, and ask with `verbose`.
         """
-        wrong = await ask()
-        lines = [f"[-] {name}: {reason}" for name, reason in wrong.items()] or ["[+] ready"]
-        lines += [f"[!] {notice}" for notice in notices()]
+        found = await ask()
+        wrong = {name: reason for name, reason in found.items() if reason}
         text = "not ready" if wrong else "ok"
-        if verbose is not None or (wrong and open_to_all):
-            text = "\n".join(lines)
+        if verbose is not None:
+            text = "\n".join(_lines(found, notices()))
+        elif wrong and open_to_all:
+            text = "\n".join(_lines(wrong, notices()))
         return Response(text + "\n", status_code=503 if wrong else 200, media_type="text/plain")
+
+
+def _lines(found: Mapping[str, str], notices: Sequence[str]) -> list[str]:
+    """One line each: `[+]` is ready, `[-]` isn't, `[!]` keeps nobody from work yet."""
+    lines = [f"[-] {name}: {reason}" if reason else f"[+] {name}" for name, reason in found.items()]
+    return lines + [f"[!] {notice}" for notice in notices]

@@ -20,7 +20,7 @@ from mombus.desk.question import Deed as DeedAsked
 from mombus.desk.question import QuestionError
 from mombus.hub.desk import reporting, waits
 from mombus.hub.desk.auditing import Auditing
-from mombus.hub.desk.measuring import measure
+from mombus.hub.desk.measuring import measure, what_is_open
 from mombus.hub.desk.overview import Overview
 from mombus.hub.desk.topic import understood
 from mombus.hub.several import whole
@@ -157,17 +157,15 @@ class FrontDesk:
         return [own, *others], silent
 
     async def ready(self) -> Mapping[str, str]:
-        """What keeps the hub from its work: broker, journal or store; if it's none of them, inboxes that don't work."""
+        """What the hub depends on, each with what is wrong: broker, journal, store; if they are well, inboxes."""
         link = self._bus.link
-        wrong = {} if link.up and not link.stalled else {"broker": link.reason}
-        if link.up and link.denied:
-            wrong["broker"] = link.denied
-        wrong |= self._storage.wrong()
-        if self._journal.trouble:
-            wrong["journal"] = self._journal.trouble
+        broken = link.denied if link.up and not link.stalled else link.reason
+        found = {"broker": broken or "", "journal": self._journal.trouble or "", **self._storage.dependencies()}
+        if any(found.values()):
+            return found
         routed = {target for route in self._config.routes for target in route.to}
         routed |= {ownership.owner for ownership in self._config.objects}
-        return wrong or reporting.unready(await self._delivery.status(), routed)
+        return found | (reporting.unready(await self._delivery.status(), routed) or {"delivery": ""})
 
     async def journey(self, number: str) -> Sequence[Mapping[str, Any]]:
         """Every hop of what `number` names, in time order."""
@@ -272,6 +270,7 @@ class FrontDesk:
         metrics = self._observing.metrics
         measure(
             metrics, sessions=self._sessions.values(), statuses=by_target(await self._delivery.status()).values(),
+            open=await self._journal.survey(partial(what_is_open, now=datetime.now(UTC))),
             broker_up=self._bus.link.up, disk_free=self._storage.disk.free,
         )  # fmt: skip
         return metrics.text().decode()

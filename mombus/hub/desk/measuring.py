@@ -2,36 +2,91 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mombus.hub.session import Condition
+from mombus.journal import disagreements, parked, selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection
 
     from mombus.delivery.target import Status
     from mombus.hub.session import Session
+    from mombus.journal.selection import Group
     from mombus.web.metrics import Metrics
 
 _NOTHING: Mapping[str, Any] = {"items": 0, "bytes": 0, "since": None, "lost": None}
 
 
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What the journal has open: waiting messages grouped, kept items by system and kind, disagreements by object."""
+
+    waiting: Sequence[Group]
+    kept: Mapping[tuple[str, str], int]
+    disagreements: Mapping[str, int]
+
+
+def what_is_open(connection: Connection, now: datetime) -> Open:
+    """Read it."""
+    kept = parked.groups(connection, system=None, kind=None, reason=None, before=None)
+    return Open(
+        selection.groups(connection, selection.Selection(), now),
+        {(system, kind): count for system, kind, count, _ in kept}, disagreements.count_by_object(connection),
+    )  # fmt: skip
+
+
 def measure(
-    metrics: Metrics, *, sessions: Iterable[Session], statuses: Iterable[Status], broker_up: bool, disk_free: int
-) -> None:
+    metrics: Metrics, *, sessions: Iterable[Session], statuses: Iterable[Status], open: Open, broker_up: bool,
+    disk_free: int,
+) -> None:  # fmt: skip
     """Set them all. `statuses` is one for each target; what isn't there any more has no series."""
     metrics.broker_up.set(1 if broker_up else 0)
     metrics.disk_free.set(disk_free)
+    _open(metrics, open)
     for session in sessions:
-        up = session.condition is Condition.OK
-        metrics.system_up.labels(session.system, session.kind).set(1 if up else 0)
+        _state(metrics, session)
         for why, count in (session.door() or {"refused": {}})["refused"].items():
             metrics.door_refused.labels(session.system, why).set(count)
         _spool(metrics, session.system, session.spool() or _NOTHING)
     metrics.waiting.clear()
     for status in statuses:
         _target(metrics, status)
+
+
+def _open(metrics: Metrics, open: Open) -> None:
+    for gauge in (metrics.route_waiting, metrics.route_oldest, metrics.route_late, metrics.kept, metrics.disagreements):
+        gauge.clear()
+    for group in open.waiting:
+        route = group.target, group.object
+        metrics.route_waiting.labels(*route).inc(group.count)
+        metrics.route_late.labels(*route).inc(group.late)
+    for route, since in _oldest(open.waiting).items():
+        metrics.route_oldest.labels(*route).set(_age_s(since))
+    for (system, kind), count in open.kept.items():
+        metrics.kept.labels(system, kind).set(count)
+    for name, count in open.disagreements.items():
+        metrics.disagreements.labels(name).set(count)
+
+
+def _oldest(waiting: Iterable[Group]) -> dict[tuple[str, str], datetime]:
+    found: dict[tuple[str, str], datetime] = {}
+    for group in waiting:
+        route = group.target, group.object
+        found[route] = min(found.get(route, group.oldest), group.oldest)
+    return found
+
+
+def _state(metrics: Metrics, session: Session) -> None:
+    metrics.system_up.labels(session.system, session.kind).set(1 if session.condition is Condition.OK else 0)
+    for condition in Condition:
+        metrics.system_state.labels(session.system, condition.value).set(1 if session.condition is condition else 0)
+    if session.last_data is not None:
+        metrics.last_data.labels(session.system).set(session.last_data.timestamp())
 
 
 def _spool(metrics: Metrics, system: str, spool: Mapping[str, Any]) -> None:

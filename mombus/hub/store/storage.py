@@ -42,10 +42,14 @@ class Storage:
         """What runs for ever, by name."""
         return {"disk": self.disk.run(), "room": self._keep_room(), "belonging": self._belonging.run()}
 
+    def dependencies(self) -> dict[str, str]:
+        """Everything that taking in needs here, with the reason why it can't be; none when it can."""
+        found = {"store": self._belonging.wrong, "disk": self.disk.stopped(), "stream MOM": self._full()}
+        return {where: reason or "" for where, reason in found.items()}
+
     def wrong(self) -> dict[str, str]:
         """What keeps the hub from taking in, by where."""
-        found = {"store": self._belonging.wrong, "disk": self.disk.stopped(), "stream MOM": self._full()}
-        return {where: reason for where, reason in found.items() if reason}
+        return {where: reason for where, reason in self.dependencies().items() if reason}
 
     def trouble(self) -> list[str]:
         """One sentence each, the worst first."""
