@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 from visiting import SIZES, Size, Visitor
 
-PAGES = ("/",)
+PAGES = ("/", "/flows")
 
 
 @pytest.mark.parametrize("size", SIZES)

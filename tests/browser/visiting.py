@@ -39,8 +39,8 @@ class Visitor:
     async def new_page(self, size: Size = "desktop", **context: Any) -> Page:
         """An empty page of a visitor that nobody knows yet; `context` as Playwright's `new_context`."""
         width, height = SIZES[size]
-        options: dict[str, Any] = {"viewport": {"width": width, "height": height}, "base_url": self.url}
-        found = await self._browser.new_context(**options | context)
+        options: dict[str, Any] = {"viewport": {"width": width, "height": height}, "reduced_motion": "reduce"}
+        found = await self._browser.new_context(base_url=self.url, **options | context)
         self._contexts.append(found)
         found.set_default_timeout(TIMEOUT_MS)
         await found.add_init_script(WATCH)
@@ -76,7 +76,9 @@ class Visitor:
         if self._pictures:
             PICTURES.mkdir(exist_ok=True)
             await page.evaluate("window.scrollTo(0, 0)")
-            await page.screenshot(path=PICTURES / f"{name}.png", animations="disabled", caret="hide")
+            size = page.viewport_size or {"width": 0, "height": 0}
+            clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 760)}
+            await page.screenshot(path=PICTURES / f"{name}.png", clip=clip, animations="disabled", caret="hide")
 
     async def leave(self) -> None:
         """Close everything, and say what was wrong meanwhile."""

@@ -19,8 +19,8 @@ Said: TypeAlias = tuple[str, str]
 Flow: TypeAlias = tuple[str, str, str | None]
 """A source, an object, and the target; None where it only goes to the bus."""
 
-WIDTH, MARGIN = 1180, 8
-SENDER, OBJECT, TARGET = (MARGIN, 210), (360, 250), (850, 322)
+WIDTH, MARGIN = 1000, 8
+SENDER, OBJECT, TARGET = (MARGIN, 168), (290, 230), (682, 310)
 """Left edge and width of each layer."""
 ROW, GAP, HEAD = 34, 14, 44
 """Height of what is said, space between systems, and the height of a system's own text."""

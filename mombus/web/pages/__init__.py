@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mombus.web.pages import night
+from mombus.web.pages import flows, night
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-ROUTERS = (night.router,)
-ENTRIES = (night.ENTRY,)
+ROUTERS = (night.router, flows.router)
+ENTRIES = (night.ENTRY, flows.ENTRY)
 """The navigation: those pages that people begin at."""
 
 
