@@ -53,7 +53,7 @@ def compare_xml(before: bytes, after: bytes, found: Found) -> None:
 
 
 def _attributes(place: _Place, found: Found) -> None:
-    was, now = dict(place.before.attrib), dict(place.after.attrib)
+    was, now = place.before.attrib, place.after.attrib
     for name in dict.fromkeys((*was, *now)):
         old, new = was.get(name), now.get(name)
         if old != new:
@@ -141,7 +141,9 @@ def _named(root: etree._Element) -> str:
 
 def _own_text(element: etree._Element) -> str:
     """What stands in an element itself, not in others inside it."""
-    return " ".join(text for part in (element.text, *(child.tail for child in element)) if (text := (part or "").strip()))
+    return " ".join(
+        text for part in (element.text, *(child.tail for child in element)) if (text := (part or "").strip())
+    )
 
 
 def _whole(element: etree._Element) -> str:

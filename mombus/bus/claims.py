@@ -64,6 +64,16 @@ async def whole(js: JetStreamContext, message: Message) -> Message:
     return replace(message, content=content, claim=None)
 
 
+async def beginning(js: JetStreamContext, message: Message) -> bytes:
+    """The beginning of the body, as much as is kept in one part; nothing is checked. Raises as `whole`."""
+    if message.claim is None:
+        return message.content
+    part = await _stored(js, f"{message.claim}.1")
+    if part is None:
+        raise BodyGone(f"the body of {message.verb} {message.object} {message.key} is not kept any more")
+    return part.data or b""
+
+
 async def _read(js: JetStreamContext, claim: Claim, what: str) -> AsyncIterator[bytes]:
     number, count = 0, 1
     while number < count:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from canonical.subjects import filter_subject, latest_subject
@@ -19,7 +19,7 @@ from mombus.bus.publishing import LARGEST_BODY, Letter, Publisher, Stored
 from mombus.bus.streams import LATEST, MOM, Limits, ensure_streams
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from canonical.message import Message
 
+T = TypeVar("T")
 PING_S = 2
 RECONNECT_S = 0.25
 CONNECT_TIMEOUT_S = 10.0
@@ -113,13 +114,21 @@ class Bus:
 
     async def whole(self, message: Message) -> Message:
         """The message with its body, if that is kept apart. Raises BodyGone, NotReachable."""
+        return await self._surely(lambda: claims.whole(self.js, message))
+
+    async def beginning(self, message: Message) -> bytes:
+        """The beginning of a body, at least the first 64 KiB, wherever it is kept. Raises BodyGone, NotReachable."""
+        return await self._surely(lambda: claims.beginning(self.js, message))
+
+    async def _surely(self, read: Callable[[], Awaitable[T]]) -> T:
+        """What is read of a body; while the broker is away it is asked again when it is back."""
         from nats.errors import Error  # noqa: PLC0415
         from nats.js.errors import APIError  # noqa: PLC0415
 
         deadline = asyncio.get_running_loop().time() + READ_DEADLINE_S
         while True:
             try:
-                return await self.link.unless_lost(claims.whole(self.js, message))
+                return await self.link.unless_lost(read())
             except (Error, APIError, TimeoutError, ConnectionError) as error:
                 if asyncio.get_running_loop().time() > deadline:
                     raise NotReachable(f"a body can't be read: {self.link.reason}") from error
@@ -130,6 +139,11 @@ class Bus:
         """Headers and content of what is at a sequence of a stream."""
         raw = await self._get(stream, seq=seq)
         return None if raw is None else (raw.headers or {}, raw.data or b"")
+
+    async def dated(self, stream: str, seq: int) -> tuple[dict[str, str], bytes, datetime | None] | None:
+        """As `letter`, and when it was stored."""
+        raw = await self._get(stream, seq=seq)
+        return None if raw is None else (raw.headers or {}, raw.data or b"", raw.time)
 
     async def stored(self, stream: str, subject: str) -> tuple[dict[str, str], bytes] | None:
         """Headers and content of the last thing on a subject that isn't a message: a raw document, a notification."""

@@ -13,6 +13,8 @@ from mombus.bus.publishing import Letter
 from mombus.bus.streams import RAW, RAW_ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mombus.bus.connection import Bus
 
 RAW_HEADER = "ce-raw"
@@ -46,10 +48,25 @@ async def read_raw(bus: Bus, *, site: str, system: str, id: str) -> Raw | None:
         headers, content = found
         parts.append(content)
         if len(parts) == int(headers["ce-part"].partition("/")[2]):
-            return Raw(
-                content=b"".join(parts), content_type=unquote(headers["ce-datacontenttype"]),
-                document=unquote(headers["ce-subject"]) or None, channel=unquote(headers["ce-channel"]) or None,
-            )  # fmt: skip
+            return _document(headers, b"".join(parts))
+
+
+async def glimpse_raw(bus: Bus, *, site: str, system: str, id: str) -> tuple[Raw, int] | None:
+    """The beginning of the document with that id, and the bytes of all of it; None when it isn't kept (any more)."""
+    found = await bus.stored(RAW, _subject(site, system, id, 1))
+    if found is None:
+        return None
+    count = int(found[0]["ce-part"].partition("/")[2])
+    last = await bus.stored(RAW, _subject(site, system, id, count)) if count > 1 else found
+    size = (count - 1) * PART_BYTES + (len(last[1]) if last else 0)
+    return _document(*found), size
+
+
+def _document(headers: Mapping[str, str], content: bytes) -> Raw:
+    return Raw(
+        content=content, content_type=unquote(headers["ce-datacontenttype"]),
+        document=unquote(headers["ce-subject"]) or None, channel=unquote(headers["ce-channel"]) or None,
+    )  # fmt: skip
 
 
 def _subject(site: str, system: str, id: str, number: int) -> str:

@@ -113,6 +113,10 @@ class Delivery:
         """Every system that is delivered to."""
         return {target.system for target in self._targets.values()}
 
+    def target(self, system: str) -> Target:
+        """A system as it is delivered to; of one with shards any of them. Raises UnknownTargetError."""
+        return self._targets[self.inboxes(system)[0]]
+
     @property
     def here(self) -> Collection[str]:
         """The inboxes that this process delivers from now."""

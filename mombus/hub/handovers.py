@@ -18,6 +18,8 @@ from mombus.delivery.delivery import Delivery
 from mombus.hub.building import make_prepare, make_targets
 from mombus.hub.desk.bulk import BulkActions
 from mombus.hub.desk.frontdesk import FrontDesk
+from mombus.hub.desk.passage import Passage
+from mombus.hub.desk.stages import StagesTopic
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
 from mombus.hub.refusals import Refusals
@@ -151,6 +153,8 @@ async def make_handovers(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, delivery=delivery,
         observing=observing, storage=storage, replays=replays, bulk=bulk,
     )  # fmt: skip
+    passage = Passage(site=site, bus=bus, journal=journal, index=index, delivery=delivery, aliases=aliases)
+    desk.take(StagesTopic(passage, journal, delivery))
     return Handovers(
         intake=intake, delivery=delivery, requests=requests, refusals=refusals, observing=observing,
         feeder=Feeder(bus.js, index, observing.stored, unreadable=refusals.contradicted), replays=replays, bulk=bulk,

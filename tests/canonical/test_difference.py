@@ -89,7 +89,9 @@ def test_an_element_of_another_namespace_is_another_element() -> None:
 
 
 def test_a_document_and_the_same_in_an_envelope_are_the_same() -> None:
-    envelope = b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>' + OLD + b"</e:Body></e:Envelope>"
+    envelope = (
+        b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>' + OLD + b"</e:Body></e:Envelope>"
+    )
     assert compare(OLD, envelope).differences == ()
 
 

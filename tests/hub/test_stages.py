@@ -1,0 +1,167 @@
+"""A message is shown at every step of its way, with reasons for what can't be shown; any two texts are compared."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from history_plant import Board, board, loaded, post_docs, write_config
+from patience import until
+from small_documents import decision
+
+from mombus.hub.hub import open_hub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from mombus.hub.hub import Hub
+
+ROUTE = {
+    "object": "release_decision", "to": "board", "when": "body.disposition = 'UnRestricted' and body.id != 'UD-no'",
+    "map": '$merge([body, {"description": "of " & source}])',
+}  # fmt: skip
+NOTED = (
+    '$merge([{"id": ref, "material_lot_id": lot, "disposition": "UnRestricted", "decided": decided},'
+    ' $exists(note) ? {"description": note} : {}])'
+)  # fmt: skip
+LONG = "x" * 1_200_000
+
+
+class Looking:
+    """A running hub with a board behind it, and its HTTP API."""
+
+    def __init__(self, running: Hub, one: Board, http: httpx.AsyncClient) -> None:
+        self.hub, self.board, self._http = running, one, http
+
+    async def say(self, *documents: dict[str, Any]) -> None:
+        await post_docs(self.hub.url, list(documents))
+
+    async def get(self, path: str, code: int = 200, **query: str) -> Any:
+        answer = await self._http.get(f"{self.hub.url}/api/{path}", params=query)
+        assert answer.status_code == code, answer.text
+        return answer.json()
+
+    async def id_of(self, number: str) -> str:
+        hops = await until(lambda: self.get(f"journey/{number}"))
+        return hops[0]["message_id"]
+
+    async def delivered(self, number: str) -> dict[str, Any]:
+        """The stages of what is about a lot, once the board has it."""
+        await until(lambda: number in self.board.ids)
+        id = await self.id_of(f"{number}-L1")
+
+        async def told() -> Any:
+            found = await self.get(f"messages/{id}/stages")
+            return found if found["targets"][0]["outcome"]["state"] == "delivered" else None
+
+        return await until(told)
+
+
+@asynccontextmanager
+async def looking(folder: Path) -> AsyncIterator[Looking]:
+    async with (
+        board() as one,
+        httpx.AsyncClient(trust_env=False, timeout=30) as http,
+        open_hub(loaded(write_config(folder, one, [ROUTE], NOTED))) as running,
+    ):
+        yield Looking(running, one, http)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Looking]:
+    async with looking(tmp_path_factory.mktemp("stages")) as running:
+        yield running
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_every_stage_of_what_was_delivered(plant: Looking) -> None:
+    await plant.say(decision("UD-1", note="torn label"))
+    found = await plant.delivered("UD-1")
+    assert (found["object"], found["verb"], found["source"]) == ("release_decision", "sync", "ledger")
+    assert json.loads(found["raw"]["content"]["text"])["docs"][0]["note"] == "torn label"
+    assert found["raw"]["content"]["media_type"] == "application/json"
+    canonical = found["canonical"]
+    assert json.loads(canonical["content"]["text"])["description"] == "torn label"
+    assert canonical["headers"]["ce-id"] == found["id"]
+    assert canonical["lanes"]
+    (at_board,) = found["targets"]
+    assert (at_board["target"], at_board["passes"]) == ("board", True)
+    assert at_board["why"] == "the route release_decision → board"
+    assert json.loads(at_board["mapped"]["text"])["description"] == "of ledger"
+    assert at_board["outcome"]["level"] == "accepted"
+
+
+async def test_what_a_when_keeps_out_says_so(plant: Looking) -> None:
+    await plant.say(decision("UD-no"))
+    found = await plant.get(f"messages/{await plant.id_of('UD-no-L1')}/stages")
+    (at_board,) = found["targets"]
+    assert (at_board["passes"], at_board["why"]) == (False, "when is not met")
+    assert at_board["mapped"]["missing"] == "it doesn't go there: when is not met"
+    assert at_board["outcome"]["state"] == "not for it"
+
+
+async def test_a_target_that_has_nothing_to_do_with_it_is_told_when_it_is_asked_for(plant: Looking) -> None:
+    await plant.say(decision("UD-2"))
+    id = (await plant.delivered("UD-2"))["id"]
+    (its_own,) = (await plant.get(f"messages/{id}/stages", target="ledger"))["targets"]
+    assert (its_own["passes"], its_own["why"]) == (False, "its own")
+
+
+async def test_of_a_body_that_is_kept_apart_the_beginning_is_shown_with_its_size(plant: Looking) -> None:
+    await plant.say(decision("UD-large", note=LONG))
+    found = await plant.delivered("UD-large")
+    for content in (found["raw"]["content"], found["canonical"]["content"]):
+        assert content["cut"]
+        assert content["size"] > len(LONG)
+        assert 10_000 < len(content["text"]) < 70_000
+    assert json.loads(found["targets"][0]["mapped"]["text"])["description"] == "of ledger"
+
+
+async def test_the_beginning_of_an_id_is_enough_and_a_wrong_one_is_not_found(plant: Looking) -> None:
+    await plant.say(decision("UD-3"))
+    id = (await plant.delivered("UD-3"))["id"]
+    assert (await plant.get(f"messages/{id[:12]}/stages"))["id"] == id
+    assert "no message" in (await plant.get("messages/0000000000/stages", 404))["detail"]
+    assert "no target 'bord'" in (await plant.get(f"messages/{id}/stages", 404, target="bord"))["detail"]
+
+
+async def test_two_stages_are_compared(plant: Looking) -> None:
+    await plant.say(decision("UD-4", note="torn"))
+    id = (await plant.delivered("UD-4"))["id"]
+    found = await plant.get("diff", left=id, right=id, right_stage="mapped", right_target="board")
+    assert (found["format"], found["right"]) == ("json", f"{id}, mapped for board")
+    assert found["changes"] == [
+        {"path": "description", "isa95": "Description", "what": "changed", "before": '"torn"', "after": '"of ledger"'}
+    ]
+
+
+async def test_two_messages_are_compared(plant: Looking) -> None:
+    await plant.say(decision("UD-5"), decision("UD-6"))
+    ids = [(await plant.delivered(number))["id"] for number in ("UD-5", "UD-6")]
+    found = await plant.get("diff", left=ids[0], right=ids[1])
+    assert [one["isa95"] for one in found["changes"]] == ["ID", "MaterialLotID"]
+
+
+async def test_two_texts_are_compared(plant: Looking) -> None:
+    found = await plant.get("diff", left_text="<a><b>1</b></a>", right_text="<a><b>2</b></a>")
+    assert [(one["path"], one["before"], one["after"]) for one in found["changes"]] == [("a/b", "1", "2")]
+
+
+async def test_what_is_missing_on_one_side_is_told(plant: Looking) -> None:
+    await plant.say(decision("UD-7"))
+    id = (await plant.delivered("UD-7"))["id"]
+    found = await plant.get("diff", left=id, right=id, right_stage="mapped", right_target="ledger")
+    assert (found["format"], found["missing"]) == (None, "it doesn't go there: its own")
+
+
+async def test_a_side_that_is_not_named_is_refused_with_the_reason(plant: Looking) -> None:
+    said = await plant.get("diff", 422, left="abcdef", right="abcdef", right_stage="mapped")
+    assert said["detail"] == "name the target at which it is mapped"
+    assert (await plant.get("diff", 422, left="abcdef"))["detail"] == "name either a message or a text"
