@@ -41,7 +41,7 @@ COMMANDS: dict[str, Row] = {
     "sent": Row("deciding", "sent", "Say that a message in doubt did take effect."),
     "not-sent": Row("deciding", "not_sent", "Say that a message in doubt did not take effect."),
     "resume": Row("waiting", "resume", "Let a halted system work again."),
-    "disagreements": Row("waiting", "disagreements", "List who states something else than the owner."),
+    "disagreements": Row("disagreements", "app", "List who states something else than the owner; decide it."),
     "kept": Row("waiting", "kept", "List what came in and could not be taken."),
     "take": Row("deciding", "take", "Try a kept message again."),
     "dismiss": Row("deciding", "dismiss", "Say that a kept item is dealt with."),

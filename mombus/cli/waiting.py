@@ -87,27 +87,6 @@ def resume(
     return Exit.OK
 
 
-def disagreements(folder: Folder = None, as_json: Json = False) -> int:
-    """List who states something else than the owner, what and since when.
-
-    Exit code 0: nobody; 1: somebody does.
-    """
-    rows = ask(folder, "disagreements")
-    if as_json:
-        print_json(rows)
-    else:
-        shown = (
-            (row["object"], row["key"], row["owner"], row["system"], ", ".join(row["fields"]) or "the whole",
-             length(row["age_s"]), row["times"], row["process_owner"] or "")
-            for row in rows
-        )  # fmt: skip
-        print_table(
-            ("object", "key", "owner", "says otherwise", "about", "for", "times", "process owner"), shown,
-            empty="No open disagreements.",
-        )  # fmt: skip
-    return Exit.FINDINGS if rows else Exit.OK
-
-
 def kept(folder: Folder = None, as_json: Json = False) -> int:
     """List what came in and could not be taken, with its reason.
 

@@ -81,21 +81,33 @@ async def _history(note: Note, selection: dict[str, Any]) -> AsyncIterator[tuple
                 after = seqs[-1]
     except BusError as error:
         raise HubError(f"history can't be read: {error}") from error
-    for row in await asked(note, "disagreements", {}):
-        said = _said(row, note.site) if _fits(row, selection) else None
-        if said is not None:
-            yield None, said
+    async for row in _disagreements(note):
+        if _fits(row, selection):
+            shown = await asked(note, "disagreements_show", {"number": row["number"]})
+            if shown["said"] is not None:
+                yield None, _said(row, shown["said"], note.site)
 
 
-def _said(row: Mapping[str, Any], site: str) -> Message | None:
+async def _disagreements(note: Note) -> AsyncIterator[Mapping[str, Any]]:
+    """All that aren't closed, page by page."""
+    for standing in ("open", "tolerated"):
+        listed = await asked(note, "disagreements", {"standing": standing})
+        while True:
+            for row in listed["rows"]:
+                yield row
+            if not listed["more"]:
+                break
+            before = {"before": listed["rows"][-1]["number"]}
+            listed = await asked(note, "disagreements", {"standing": standing, **before})
+
+
+def _said(row: Mapping[str, Any], said: Any, site: str) -> Message:
     """What somebody says who isn't the owner, as the message it was."""
     from canonical.message import Message  # noqa: PLC0415
     from canonical.objects import data_object  # noqa: PLC0415
 
-    if row["said"] is None:
-        return None
     at = datetime.fromisoformat(row["last_seen"])
-    body = data_object(row["object"]).body.model_validate_json(json.dumps(row["said"]))
+    body = data_object(row["object"]).body.model_validate_json(json.dumps(said))
     return Message.of(row["object"], body, source=row["system"], site=site, key=row["key"], occurred=at, recorded=at)
 
 

@@ -16,7 +16,9 @@ from mombus.bus.requests import Requests
 from mombus.config.database import database_url
 from mombus.delivery.delivery import Delivery
 from mombus.hub.building import make_prepare, make_targets
+from mombus.hub.desk.arbitration import Arbitration
 from mombus.hub.desk.bulk import BulkActions
+from mombus.hub.desk.disagreements import Disagreements
 from mombus.hub.desk.frontdesk import FrontDesk
 from mombus.hub.desk.passage import Passage
 from mombus.hub.desk.stages import StagesTopic
@@ -155,6 +157,10 @@ async def make_handovers(
     )  # fmt: skip
     passage = Passage(site=site, bus=bus, journal=journal, index=index, delivery=delivery, aliases=aliases)
     desk.take(StagesTopic(passage, journal, delivery))
+    arbitration = Arbitration(
+        config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, replays=replays
+    )  # fmt: skip
+    desk.take(Disagreements(config, journal, arbitration))
     return Handovers(
         intake=intake, delivery=delivery, requests=requests, refusals=refusals, observing=observing,
         feeder=Feeder(bus.js, index, observing.stored, unreadable=refusals.contradicted), replays=replays, bulk=bulk,

@@ -227,6 +227,23 @@ def posted(connection: Connection, target: str, message_id: str) -> Posted | Non
     return Posted(Outcome(row[0]), row[1], row[2])
 
 
+class Ended(NamedTuple):
+    """How a message ended at a target, when and why."""
+
+    outcome: Outcome
+    at: datetime
+    reason: str | None
+
+
+def ended(connection: Connection, target: str, message_id: str) -> Ended | None:
+    """How a message ended at a target; None while it hasn't."""
+    d = deliveries.c
+    row = connection.execute(
+        select(d.outcome, d.at, d.reason).where(d.target == target, d.message_id == message_id, IS_OUTCOME)
+    ).first()
+    return None if row is None else Ended(Outcome(row[0]), row[1], row[2])
+
+
 def reopen(connection: Connection, target: str, ids: Sequence[str]) -> None:
     """These were delivered, but the target doesn't have them any more: their effect is unknown again."""
     d = deliveries.c

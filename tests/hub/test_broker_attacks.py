@@ -25,6 +25,7 @@ from mombus.bus.accounts import HUB, WEB
 from mombus.bus.broker_files import Proof
 from mombus.bus.commands import command_subject
 from mombus.bus.items import pack
+from mombus.desk.disagreements import DISAGREEMENTS, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -107,7 +108,7 @@ async def test_what_others_own_is_kept_as_a_disagreement_whatever_the_headers_sa
             assert answer["status"] == "refused", answer
     assert "erp" in own["reason"]
     await plant.audited("wms", "hand over sync production_order of erp")
-    assert [row["key"] for row in await plant.hub.desk.disagreements()] == ["PO-1"]
+    assert [row["key"] for row in (await plant.hub.desk.ask(DISAGREEMENTS, Wanted()))["rows"]] == ["PO-1"]
     assert not any(b"vinegar" in got.content for got in plant.mes.got)
 
 

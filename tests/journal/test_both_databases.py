@@ -16,6 +16,7 @@ from canonical.wire import to_headers
 from mombus.journal import aliases, audit, bookmarks, bulk, chain, deliveries, disagreements, parked, requests, waiting
 from mombus.journal.audit import Deed
 from mombus.journal.deliveries import Outcome
+from mombus.journal.disagreements import Decision, Standing, Wanted
 from mombus.journal.journal import Journal
 from mombus.journal.parked import Parked, ParkedItem
 from mombus.journal.requests import Asked, OpenRequest
@@ -177,6 +178,34 @@ async def test_a_disagreement_is_opened_renewed_and_closed_by_the_owner(journal)
     assert await journal.write(partial(said, content=b'{"a":3}')) == 1
     assert await journal.write(partial(said, content=b'{"a":1}')) == 0
     assert await journal.write(lambda c: disagreements.prune(c, NOW + timedelta(1))) == 1
+
+
+async def test_what_is_tolerated_is_open_again_when_its_time_is_over_or_a_value_changes(journal):
+    note = partial(
+        disagreements.note, object="material_lot", key="L_1", system="wms", owner="mes", owner_says=b'{"a":2}',
+        fields=["a"], message_id="m", now=NOW,
+    )  # fmt: skip
+    later = NOW + timedelta(days=1)
+    await journal.write(partial(note, said=b'{"a":1}'))
+    (row,) = await journal.read(disagreements.rows)
+    decide = partial(
+        disagreements.decide, id=row.id, decision=Decision.TOLERATE, who="ada", why="trial", now=NOW, until=later
+    )
+    assert await journal.write(decide)
+    await journal.write(partial(note, said=b'{"a":1}'))
+    assert await journal.read(partial(disagreements.count, now=NOW)) == 0
+    assert await journal.read(partial(disagreements.count, now=later)) == 1
+    by_key = partial(disagreements.listed, limit=5, now=NOW)
+    (found,) = await journal.read(
+        partial(by_key, wanted=Wanted(standing=Standing.TOLERATED, key="_1", object="material_lot"))
+    )
+    assert (found.decided_by, found.tolerated_until, found.times) == ("ada", later, 2)
+    await journal.write(partial(note, said=b'{"a":3}'))
+    assert await journal.read(partial(disagreements.by_object, now=NOW)) == {("material_lot", "wms"): 1}
+    assert await journal.write(partial(decide, how="overruled by ada", sent="m:1"))
+    assert not await journal.write(decide), "it is closed"
+    counts = await journal.read(partial(disagreements.counts, wanted=Wanted(), now=NOW))
+    assert counts == {Standing.OPEN: 0, Standing.TOLERATED: 0, Standing.CLOSED: 1}
 
 
 async def test_a_deed_in_words_that_no_database_keeps_doesnt_look_tampered_with(journal):

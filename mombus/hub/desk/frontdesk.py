@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -192,21 +191,6 @@ class FrontDesk:
         now = datetime.now(UTC)
         return [waits.waiting_row(row, now) for row in await self._delivery.waiting(target=target, limit=LISTED_MOST)]
 
-    async def disagreements(self) -> Sequence[Mapping[str, Any]]:
-        """Who says something else than the owner."""
-        rows = await self._journal.survey(lambda connection: disagreements.rows(connection, limit=MOST))
-        responsible = self._process_owners()
-        now = datetime.now(UTC)
-        return [
-            {
-                "object": row.object, "key": row.key, "owner": row.owner, "system": row.system,
-                "said": _parsed(row.said), "owner_says": _parsed(row.owner_says), "fields": list(row.fields),
-                "since": row.since.isoformat(), "last_seen": row.last_seen.isoformat(), "times": row.times,
-                "age_s": round((now - row.since).total_seconds(), 1), "process_owner": responsible.get(row.object),
-            }
-            for row in rows
-        ]  # fmt: skip
-
     async def kept(self) -> Sequence[Mapping[str, Any]]:
         """What came in and could not be taken; of a long one the beginning."""
         rows = await self._journal.survey(lambda c: parked.glimpses(c, limit=LISTED_MOST, start_bytes=START_BYTES))
@@ -282,7 +266,7 @@ class FrontDesk:
         """How many disagreements and kept items are open."""
         return await self._journal.survey(
             lambda connection: (
-                disagreements.count(connection),
+                disagreements.count(connection, datetime.now(UTC)),
                 parked.count(connection),
             )
         )
@@ -307,7 +291,7 @@ class FrontDesk:
 
     async def _answer(self, name: str, question: Mapping[str, Any]) -> Any:
         match name:
-            case "status" | "own" | "disagreements" | "kept" | "ready" | "metrics":
+            case "status" | "own" | "kept" | "ready" | "metrics":
                 return await getattr(self, name)()
             case "journey":
                 return await self.journey(**_texts(question, "number"))
@@ -355,7 +339,3 @@ def _texts(question: Mapping[str, Any], *needed: str, **optional: None) -> dict[
     if missing:
         raise QuestionError(f"'{missing[0]}' is missing")
     return {**optional, **question}
-
-
-def _parsed(content: bytes | None) -> Any:
-    return json.loads(content) if content else None

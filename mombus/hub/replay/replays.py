@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mombus.hub.replay.wishes import Correction, Wish
     from mombus.index.selection import End
     from mombus.journal.journal import Journal
+    from mombus.journal.replays import Manner
 
 PAGE = 2000
 MAX_SEQ = 2**63 - 1
@@ -112,6 +113,15 @@ class Replays:
         """Begin to look at what would be sent; `rows` with the answer tells it part by part. Writes nothing."""
         rows = await self._looking.judged(self._targets(wish), self._selection(wish.selection), wish.manner)
         return self._opened(rows)
+
+    async def fate(self, message_id: str, target: str, manner: Manner) -> dict[str, Any] | None:
+        """What would become of one message that is replayed to a target, as a row of a preview; None if it isn't in
+        history. Raises ReplayError while the target's inbox catches up."""
+        rows = await self._looking.judged([target], Selection(id=(message_id,)), manner)
+        async for part in rows:
+            if part:
+                return part[0]
+        return None
 
     async def translate(self, correction: Correction) -> dict[str, str | None]:
         """Begin to translate documents again; `rows` with the answer does it part by part. Audited if it publishes."""

@@ -1,0 +1,241 @@
+"""A process owner decides a disagreement, and the decision takes effect in the systems."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import httpx
+import pytest
+import pytest_asyncio
+from history_plant import mombus
+from hub_plant import Asker, config, order, wire
+from patience import until
+
+from canonical.message import Action, Message, Verb
+from connectors.connector import Accept, Effect, Level, Offer, Receipt
+from mombus.config.model import Bus, Route
+from mombus.hub.hub import open_hub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from mombus.hub.hub import Hub
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+OWNS = {"production_order": "erp"}
+
+
+class Talker(Asker):
+    """Says and gets; the owner also takes the verbs in `takes`, and answers changes as it is told."""
+
+    accepts: ClassVar[dict[Offer, Accept]] = {Offer("production_order", Verb.SYNC): Accept(Effect.IDEMPOTENT)}
+
+    def __init__(self, *takes: Verb) -> None:
+        super().__init__()
+        self.accepts = {  # type: ignore[misc]
+            **type(self).accepts, **{Offer("production_order", verb): Accept(Effect.IDEMPOTENT) for verb in takes}
+        }  # fmt: skip
+        self.verdict = Action.ACCEPTED
+        self.silent = False
+
+    async def write(self, messages: Any) -> list[Receipt]:
+        self.got += messages
+        return [Receipt(Level.ACCEPTED, reply=self._reply(message)) for message in messages]
+
+    def _reply(self, message: Message) -> Message | None:
+        if self.silent or not message.verb.asks:
+            return None
+        now = datetime.now(UTC)
+        return Message(
+            id=message.id, object=message.object, verb=Verb.RESPOND, action=self.verdict, source="erp", site="lyon",
+            key=message.key, lanes=message.lanes, occurred=now, recorded=now, revision=0,
+            reason="the line is full" if self.verdict is Action.REJECTED else None,
+        )  # fmt: skip
+
+    def heard(self, key: str, text: str) -> list[Message]:
+        return [message for message in self.got if message.key == key and message.body.description == text]
+
+
+class Plant:
+    """The hub with its owner `erp`, with `mes`, which says otherwise, and with `wms`, to which nothing goes."""
+
+    def __init__(self, folder: Path, hub: Hub, http: httpx.AsyncClient, *systems: Talker) -> None:
+        self.folder, self.hub, self.http = folder, hub, http
+        self.erp, self.mes, self.wms = systems
+
+    async def rows(self, **wanted: str) -> list[dict[str, Any]]:
+        answer = await self.http.get("/api/disagreements", params=wanted)
+        assert answer.status_code == 200, answer.text
+        rows: list[dict[str, Any]] = answer.json()["rows"]
+        return rows
+
+    async def shown(self, number: int) -> dict[str, Any]:
+        answer = await self.http.get(f"/api/disagreements/{number}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def decide(self, number: int, decision: str, **more: str) -> tuple[int, str]:
+        said = {"number": number, "decision": decision, "why": "seen on the line", **more}
+        answer = await self.http.post("/api/disagreements/decide", json=said)
+        told = answer.json()
+        return answer.status_code, told["text"] if answer.status_code == 200 else told["detail"]
+
+    async def command(self, *args: str) -> tuple[int, str, str]:
+        return await mombus(*args, cwd=self.folder)
+
+    async def effects(self, words: str, **wanted: str) -> list[dict[str, Any]]:
+        """Those whose decision has got so far."""
+        rows = await self.rows(standing="all", **wanted)
+        return [row for row in rows if row["decided"] and words in row["decided"]["effect"]["text"]]
+
+    async def disagree(self, key: str, erp: str = "water", mes: str = "juice") -> dict[str, Any]:
+        """The ERP says one thing and the MES another; returns the disagreement."""
+        assert (await self.erp.say(order(key, erp))).accepted
+        await until(lambda: self.mes.heard(key, erp))
+        assert not (await self.mes.say(order(key, mes, source="mes"))).accepted
+        (row,) = await self.rows(key=key)
+        return row
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def one(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plant]:
+    erp, mes, wms = Talker(Verb.CHANGE), Talker(), Talker()
+    with pytest.MonkeyPatch.context() as patch:
+        wire(patch, {"erp": erp, "mes": mes, "wms": wms})
+        routes = (Route(object="production_order", to=("mes",)),)
+        folder = tmp_path_factory.mktemp("plant")
+        settings = config(folder, "erp", "mes", "wms", owns=OWNS, routes=routes, bus=Bus(folder=folder / "hub"))
+        async with (
+            open_hub(settings) as hub,
+            httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=30) as http,
+        ):
+            yield Plant(folder, hub, http, erp, mes, wms)
+
+
+async def test_a_disagreement_is_shown_side_by_side_with_what_may_be_done(one):
+    row = await one.disagree("PO-SHOWN")
+    assert (row["standing"], row["about"], row["name"]) == ("open", "description", "PO-SHOWN")
+    shown = await one.shown(row["number"])
+    assert shown["differences"] == [{"path": "description", "owner_says": "water", "said": "juice"}]
+    assert shown["owners_word"]["revision"] == 1
+    assert shown["may"] == {"adopt": "", "overrule": "", "tolerate": ""}
+    assert (await one.http.get("/api/disagreements/999")).status_code == 404
+
+
+async def test_adopting_asks_the_owner_and_its_own_word_closes_it(one):
+    row = await one.disagree("PO-ADOPTED")
+    code, text = await one.decide(row["number"], "adopt")
+    assert (code, "erp is asked to say what mes says (change)" in text) == (200, True), text
+    (asked,) = await until(lambda: one.erp.heard("PO-ADOPTED", "juice"))
+    assert (asked.verb, asked.source, asked.to, asked.by) == (Verb.CHANGE, "mombus", "erp", "local")
+    (waits,) = await until(lambda: one.effects("hasn't said it yet", key="PO-ADOPTED"))
+    assert (waits["standing"], waits["decided"]["effect"]["state"]) == ("open", "under way")
+    assert (await one.erp.say(order("PO-ADOPTED", "juice"))).accepted
+    (closed,) = await one.rows(standing="closed", key="PO-ADOPTED")
+    assert closed["how"] == "the owner changed to that value"
+    assert (closed["decided"]["who"], closed["decided"]["effect"]["state"]) == ("local", "done")
+
+
+async def test_an_owner_may_refuse_and_can_be_asked_again(one):
+    one.erp.verdict = Action.REJECTED
+    row = await one.disagree("PO-REFUSED")
+    assert (await one.decide(row["number"], "adopt"))[0] == 200
+    (refused,) = await until(lambda: one.effects("erp refuses: the line is full", key="PO-REFUSED"))
+    assert (refused["standing"], refused["decided"]["effect"]["state"]) == ("open", "refused")
+    one.erp.verdict = Action.ACCEPTED
+    assert (await one.decide(row["number"], "adopt"))[0] == 200
+
+
+async def test_an_owner_that_takes_no_such_request_is_not_asked_and_the_trail_says_why(one):
+    await one.disagree("PO-HAND")
+    deleted = order("PO-HAND", source="mes", action=Action.DELETE)
+    assert not (await one.mes.say(deleted)).accepted
+    (row,) = await one.rows(key="PO-HAND")
+    assert row["about"] == "mes has deleted it"
+    code, text = await one.decide(row["number"], "adopt")
+    assert (code, text) == (422, "erp takes no cancel of production_order: it must be changed there by hand")
+    deed = (await one.hub.desk.audit.deeds())[0]
+    assert (deed["who"], deed["result"]) == ("local", f"not done: {text}")
+    assert (await one.rows(key="PO-HAND"))[0]["decided"] is None
+
+
+async def test_overruling_sends_the_owners_word_again_and_it_may_be_broken_again(one):
+    row = await one.disagree("PO-RULED")
+    assert len(one.mes.heard("PO-RULED", "water")) == 1
+    code, text = await one.decide(row["number"], "overrule")
+    assert (code, "is sent to mes again" in text) == (200, True), text
+    first, again = await until(lambda: one.mes.heard("PO-RULED", "water"), good=lambda found: len(found) == 2)
+    assert (again.revision, again.id != first.id) == (first.revision, True)
+    (closed,) = await until(lambda: one.effects("it was taken by mes", key="PO-RULED"))
+    assert (closed["standing"], closed["how"]) == ("closed", "overruled by local: seen on the line")
+    assert not (await one.mes.say(order("PO-RULED", "juice", source="mes"))).accepted
+    (anew,) = await one.rows(key="PO-RULED")
+    assert [before["number"] for before in (await one.shown(anew["number"]))["before"]] == [row["number"]]
+    assert (await one.decide(row["number"], "overrule"))[0] == 422
+
+
+async def test_what_no_route_brings_or_nobody_said_can_not_be_sent_again(one):
+    assert (await one.erp.say(order("PO-UNROUTED"))).accepted
+    await one.wms.say(order("PO-UNROUTED", "juice", source="wms"))
+    await one.mes.say(order("PO-GHOST", source="mes"))
+    (known,), (ghost,) = await one.rows(key="PO-UNROUTED"), await one.rows(key="PO-GHOST")
+    assert ghost["about"] == "erp has said nothing about it"
+    assert "no route brings production_order to wms" in (await one.decide(known["number"], "overrule"))[1]
+    assert "there is nothing to send" in (await one.decide(ghost["number"], "overrule"))[1]
+
+
+async def test_what_is_tolerated_comes_back_when_a_value_changes_or_its_time_is_over(one):
+    row = await one.disagree("PO-LEFT")
+    assert (await one.decide(row["number"], "tolerate", until="8h"))[0] == 200
+    assert await one.rows(key="PO-LEFT") == []
+    await one.mes.say(order("PO-LEFT", "juice", source="mes"))
+    (tolerated,) = await one.rows(standing="tolerated", key="PO-LEFT")
+    assert (tolerated["times"], tolerated["decided"]["effect"]["state"]) == (2, "tolerated")
+    await one.mes.say(order("PO-LEFT", "tea", source="mes"))
+    (back,) = await one.rows(key="PO-LEFT")
+    assert back["decided"]["effect"]["text"] == "one of the two said something new since"
+    soon = datetime.now(UTC) + timedelta(milliseconds=300)
+    assert (await one.decide(row["number"], "tolerate", until=soon.isoformat()))[0] == 200
+    await until(lambda: one.rows(key="PO-LEFT"))
+    for wrong in ("yesterday", "2020-01-01", "900d", ""):
+        assert (await one.decide(row["number"], "tolerate", until=wrong))[0] == 422, wrong
+
+
+async def test_lists_are_narrowed_and_read_page_by_page(one):
+    for key in ("LIST-A%", "LIST-B1", "LIST-B2"):
+        await one.mes.say(order(key, source="mes"))
+    b2, b1 = await one.rows(key="LIST-B")
+    assert [b2["name"], b1["name"]] == ["LIST-B2", "LIST-B1"]
+    assert [row["name"] for row in await one.rows(key="LIST-A%")] == ["LIST-A%"]
+    assert [row["name"] for row in await one.rows(before=str(b2["number"]), limit="1")] == ["LIST-B1"]
+    assert await one.rows(system="erp") == await one.rows(process_owner="nobody") == []
+    listed = (await one.http.get("/api/disagreements", params={"limit": 2, "key": "LIST"})).json()
+    assert (listed["more"], listed["counts"]) == (True, {"open": 3, "tolerated": 0, "closed": 0})
+
+
+async def test_who_waits_for_an_answer_is_listed(one):
+    one.erp.silent = True
+    await one.mes.say(order("PO-ASKED", "more", source="mes", verb=Verb.CHANGE))
+    await until(lambda: one.erp.heard("PO-ASKED", "more"))
+    rows = (await one.http.get("/api/requests")).json()["rows"]
+    (row,) = [row for row in rows if row["name"] == "PO-ASKED"]
+    assert (row["asker"], row["owner"], row["verb"]) == ("mes", "erp", "change")
+
+
+async def test_the_command_line_shows_and_decides_the_same(one):
+    row = await one.disagree("PO-TYPED")
+    number = str(row["number"])
+    code, out, err = await one.command("disagreements", "--key", "PO-TYPED")
+    assert (code, "PO-TYPED" in out, "mombus disagreements show" in err) == (1, True, True), out + err
+    code, out, _ = await one.command("disagreements", "show", number)
+    assert (code, "water" in out, f"`mombus disagreements tolerate {number} --until 7d`" in out) == (0, True, True), out
+    code, out, err = await one.command("disagreements", "tolerate", number, "--until", "7d", "--why", "trial run")
+    assert (code, out.startswith("tolerated until")) == (0, True), out + err
+    code, out, _ = await one.command("disagreements", "--standing", "tolerated", "--key", "PO-TYPED", "--json")
+    assert (code, json.loads(out)["rows"][0]["decided"]["why"]) == (1, "trial run")
+    code, _, err = await one.command("disagreements", "adopt", "987654", "--why", "no")
+    assert (code, "there is no disagreement '987654'" in err) == (64, True), err
