@@ -209,8 +209,8 @@ class Settling:
         return {
             "target": self._system, "message_id": entry.id, "seq": entry.seq, "object": entry.object, "key": entry.key,
             "outcome": ending.outcome, "level": ending.level, "document": ending.document, "reason": ending.reason,
-            "late": entry.deadline is not None and now > entry.deadline, "at": now, "reply_headers": headers,
-            "reply_content": content, "replied": headers is None,
+            "late": entry.deadline is not None and now > entry.deadline, "attempts": entry.attempts, "at": now,
+            "reply_headers": headers, "reply_content": content, "replied": headers is None,
         }  # fmt: skip
 
     def waiting_row(self, entry: Entry, to_wait: ToWait, now: datetime) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from mombus.hub.desk.arbitration import Arbitration
 from mombus.hub.desk.bulk import BulkActions
 from mombus.hub.desk.disagreements import Disagreements
 from mombus.hub.desk.frontdesk import FrontDesk
+from mombus.hub.desk.messages import MessagesTopic
 from mombus.hub.desk.passage import Passage
 from mombus.hub.desk.stages import StagesTopic
 from mombus.hub.housekeeping import Housekeeping
@@ -28,6 +29,7 @@ from mombus.hub.refusals import Refusals
 from mombus.hub.replay.replays import Replays
 from mombus.hub.replay.translating import Translating
 from mombus.index.feeder import Feeder
+from mombus.index.outcomes import Outcomes
 from mombus.index.tables import index_metadata
 from mombus.journal.journal import Journal
 from mombus.ownership.aliases import Aliases
@@ -56,7 +58,7 @@ class Handovers:
     def __init__(
         self, *, intake: Intake, delivery: Delivery, requests: Requests, feeder: Feeder, observing: Observing,
         housekeeping: Housekeeping, replays: Replays, bulk: BulkActions, desk: FrontDesk,
-        refusals: Refusals,
+        refusals: Refusals, outcomes: Outcomes,
     ) -> None:  # fmt: skip
         self.intake = intake
         self.delivery = delivery
@@ -64,6 +66,7 @@ class Handovers:
         self.refusals = refusals
         self._requests = requests
         self._feeder = feeder
+        self._outcomes = outcomes
         self._observing = observing
         self._housekeeping = housekeeping
         self.replays = replays
@@ -90,7 +93,8 @@ class Handovers:
     def watching(self) -> Mapping[str, Coroutine[None, None, None]]:
         """What every hub does for itself, by name."""
         return {
-            "index": self._feeder.run(), "observing": self._observing.run(), "refusals": self.refusals.run(),
+            "index": self._feeder.run(), "outcomes": self._outcomes.run(), "observing": self._observing.run(),
+            "refusals": self.refusals.run(),
         }  # fmt: skip
 
     def housework(self) -> Sequence[Coroutine[None, None, None]]:
@@ -133,7 +137,8 @@ async def make_handovers(
     await intake.start()
     policies = {ownership.object: ownership.references for ownership in config.objects}
     known = Known(bus, site, policies, config.plant.equipment)
-    observing = Observing(aliases=aliases, intake=intake, on_hop=on_hop)
+    outcomes = Outcomes(index, journal, shared=shared)
+    observing = Observing(aliases=aliases, intake=intake, outcomes=outcomes, on_hop=on_hop)
     delivery = Delivery(
         js=bus.js, journal=journal, site=site, publish=bus.publish,
         targets=make_targets(
@@ -161,8 +166,9 @@ async def make_handovers(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, replays=replays
     )  # fmt: skip
     desk.take(Disagreements(config, journal, arbitration))
+    desk.take(MessagesTopic(config=config, bus=bus, journal=journal, index=index))
     return Handovers(
-        intake=intake, delivery=delivery, requests=requests, refusals=refusals, observing=observing,
+        intake=intake, delivery=delivery, requests=requests, refusals=refusals, observing=observing, outcomes=outcomes,
         feeder=Feeder(bus.js, index, observing.stored, unreadable=refusals.contradicted), replays=replays, bulk=bulk,
         desk=desk,
         housekeeping=Housekeeping(bus=bus, journal=journal, index=index, aliases=aliases, intake=intake),

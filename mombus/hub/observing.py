@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from mombus.bus.intake import Intake
     from mombus.delivery.delivery import Delivery
     from mombus.delivery.target import Hop
+    from mombus.index.outcomes import Outcomes
     from mombus.ownership.aliases import Aliases
 
 QUEUE = 10_000
+ENDS = frozenset({State.DELIVERED, State.SUPERSEDED, State.REJECTED, State.SKIPPED})
 AT_ONCE = 500
 """How much that follows is done together: numbers are learned in one commit."""
 
@@ -34,12 +36,15 @@ log = structlog.get_logger()
 class Observing:
     """Is told of everything that is stored and of every hop; never makes delivery wait."""
 
-    def __init__(self, *, aliases: Aliases, intake: Intake, on_hop: Callable[[Hop], None] | None) -> None:
+    def __init__(
+        self, *, aliases: Aliases, intake: Intake, outcomes: Outcomes, on_hop: Callable[[Hop], None] | None
+    ) -> None:
         self.flows = Flows()
         self.metrics = Metrics(intake.counts)
         self.delivery: Delivery | None = None
         self._aliases = aliases
         self._intake = intake
+        self._outcomes = outcomes
         self._on_hop = on_hop
         self._work: asyncio.Queue[Numbered | tuple[str, str]] = asyncio.Queue(QUEUE)
         """Numbers to learn, and what was stated: (object, id)."""
@@ -59,6 +64,8 @@ class Observing:
             self._on_hop(hop)
         if not hop.message_id:
             return
+        if hop.state in ENDS:
+            self._outcomes.ended(hop.target, hop.at)
         self.metrics.handovers.labels(hop.target, hop.object, hop.state).inc()
         if hop.state is not State.FILTERED:
             self.flows.arrived(

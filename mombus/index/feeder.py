@@ -14,7 +14,7 @@ from canonical.wire import HeaderError, from_stored
 from mombus.bus import claims
 from mombus.bus.errors import BodyGone
 from mombus.bus.streams import MOM
-from mombus.index.tables import messages, read_from, refs
+from mombus.index.tables import hops, messages, read_from, read_outcomes, refs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -142,7 +142,7 @@ def _resume(connection: Connection, created: datetime) -> int:
     """Where to read on; a stream made anew empties the index first."""
     known = connection.execute(select(read_from.c.created).where(read_from.c.stream == MOM)).scalar()
     if known != created:
-        for table in (messages, refs, read_from):
+        for table in (messages, refs, hops, read_from, read_outcomes):
             connection.execute(delete(table))
         connection.execute(insert(read_from).values(stream=MOM, created=created))
     return connection.execute(select(func.max(messages.c.seq))).scalar() or 0

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from canonical.objects import shown_key
+from mombus.index.arrivals import arrivals
 from mombus.index.tables import messages, refs
-from mombus.journal.deliveries import Outcome, deliveries
-from mombus.journal.waiting import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from mombus.index.arrivals import Arrival
     from mombus.journal.journal import Journal
 
 MOST = 5000
@@ -53,8 +53,8 @@ async def journey(index: Journal, journal: Journal, number: str) -> list[Hop]:
     """Every hop of what `number` names, in time order; empty when nothing is known by that number."""
     rows = await index.survey(lambda connection: _messages_of(connection, number))
     by_id = {row["id"]: row for row in rows}
-    arrivals = await journal.survey(lambda connection: _arrivals(connection, list(by_id)))
-    hops = [_stored(row) for row in rows] + [_arrived(by_id[arrival["message_id"]], arrival) for arrival in arrivals]
+    came = await journal.survey(lambda connection: arrivals(connection, list(by_id)))
+    hops = [_stored(row) for row in rows] + [_arrived(by_id[one.message_id], one) for one in came]
     return sorted(hops, key=lambda hop: hop.at)
 
 
@@ -81,23 +81,6 @@ def _by_seq(connection: Connection, seqs: Iterable[int]) -> list[dict[str, Any]]
     return [dict(row) for row in rows.mappings()]
 
 
-def _arrivals(connection: Connection, ids: list[str]) -> list[dict[str, Any]]:
-    """What the targets' journals and waiting rooms say of these messages."""
-    found: list[dict[str, Any]] = []
-    d, w = deliveries.c, waiting.c
-    for start in range(0, len(ids), 400):
-        part = ids[start : start + 400]
-        done = select(d.message_id, d.target, d.outcome.label("state"), d.at, d.document, d.reason).where(
-            d.message_id.in_(part), d.outcome != Outcome.INTENT
-        )
-        held = select(w.message_id, w.target, w.kind.label("state"), w.since.label("at"), w.reason).where(
-            w.message_id.in_(part)
-        )
-        for statement in (done, held):
-            found += [dict(row) for row in connection.execute(statement).mappings()]
-    return found
-
-
 def _stored(row: dict[str, Any]) -> Hop:
     return Hop(
         at=row["stored"], message_id=row["id"], object=row["object"], verb=row["verb"], action=row["action"],
@@ -107,11 +90,11 @@ def _stored(row: dict[str, Any]) -> Hop:
     )  # fmt: skip
 
 
-def _arrived(message: dict[str, Any], arrival: dict[str, Any]) -> Hop:
+def _arrived(message: dict[str, Any], arrival: Arrival) -> Hop:
     return Hop(
-        at=arrival["at"], message_id=message["id"], object=message["object"], verb=message["verb"],
+        at=arrival.at, message_id=message["id"], object=message["object"], verb=message["verb"],
         action=message["action"],
-        key=shown_key(message["object"], message["key"]), source=message["source"], target=arrival["target"],
-        state=str(arrival["state"]), document=arrival.get("document"), reason=arrival["reason"],
-        delay_s=max(0.0, (arrival["at"] - message["stored"]).total_seconds()),
+        key=shown_key(message["object"], message["key"]), source=message["source"], target=arrival.target,
+        state=arrival.state, document=arrival.document, reason=arrival.reason,
+        delay_s=max(0.0, (arrival.at - message["stored"]).total_seconds()),
     )  # fmt: skip

@@ -28,6 +28,10 @@ MOST_VALUES = 200
 LONGEST = 250
 """Characters of an id that the index keeps."""
 
+_OLDEST = select(func.min(messages.c.stored))
+_LAST = select(func.max(messages.c.seq))
+"""Asked for one by one: together, each message would be looked at."""
+
 _NAMES = {"order": ORDERS, "lot": ("material_lot",), "equipment": ("equipment",)}
 
 
@@ -150,9 +154,7 @@ def newest(connection: Connection, *, object: str, key: str, source: str) -> int
 
 def reach(connection: Connection) -> tuple[datetime | None, int]:
     """When the oldest message that is still there was stored, and the last sequence that is indexed."""
-    m = messages.c
-    oldest, last = connection.execute(select(func.min(m.stored), func.max(m.seq))).one()
-    return oldest, last or 0
+    return connection.execute(_OLDEST).scalar(), connection.execute(_LAST).scalar() or 0
 
 
 def why_nothing(connection: Connection, selection: Selection, *, now: datetime) -> list[str]:

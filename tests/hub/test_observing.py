@@ -7,7 +7,7 @@ import gc
 import weakref
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hub_plant import order
@@ -17,11 +17,14 @@ from structlog.testing import capture_logs
 from mombus.delivery.target import Hop, State
 from mombus.hub import observing as module
 from mombus.hub.observing import Observing
+from mombus.index.outcomes import Outcomes
 from mombus.journal.journal import Journal
 from mombus.ownership.aliases import Aliases
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+UNREAD = Outcomes(None, None, shared=False)  # type: ignore[arg-type]
 
 
 class Looked:
@@ -42,7 +45,8 @@ class Looked:
 
 async def test_a_flood_is_bounded_and_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "QUEUE", 50)
-    watched = Observing(aliases=None, intake=SimpleNamespace(counts={}), on_hop=None)  # type: ignore[arg-type]
+    intake: Any = SimpleNamespace(counts={})
+    watched = Observing(aliases=None, intake=intake, outcomes=UNREAD, on_hop=None)  # type: ignore[arg-type]
     watched.delivery = looked = Looked()  # type: ignore[assignment]
     body = order("PO-0").body
     held = weakref.ref(body)
@@ -67,7 +71,7 @@ async def test_a_flood_is_bounded_and_told_once(monkeypatch: pytest.MonkeyPatch)
 async def test_numbers_that_come_together_are_learned_in_one_commit_and_none_is_passed_over(tmp_path: Path) -> None:
     journal = await Journal.open(f"sqlite:///{tmp_path / 'journal.db'}")
     aliases, looked = Aliases({}, journal), Looked()
-    watched = Observing(aliases=aliases, intake=looked, on_hop=None)  # type: ignore[arg-type]
+    watched = Observing(aliases=aliases, intake=looked, outcomes=UNREAD, on_hop=None)  # type: ignore[arg-type]
     watched.delivery = looked  # type: ignore[assignment]
     for n in range(module.AT_ONCE):
         watched.hop(Hop(

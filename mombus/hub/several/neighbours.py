@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STATUS_S = 2.0
 """How long another hub may take to say how its systems are."""
-READ_ANYWHERE = frozenset({"waiting", "causes", "audit"})
+READ_ANYWHERE = frozenset({"waiting", "causes", "audit", "messages_search", "messages_show"})
 """Commands about a target that any hub answers from the journal."""
 
 log = structlog.get_logger()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mombus.web.api import disagreements, journey, metrics, stages, status, waiting
+from mombus.web.api import disagreements, journey, messages, metrics, stages, status, waiting
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-ROUTERS = (status.router, journey.router, waiting.router, disagreements.router, metrics.router, stages.router)
+ROUTERS = (
+    status.router, journey.router, messages.router, stages.router, waiting.router, disagreements.router, metrics.router,
+)  # fmt: skip
 
 
 def add_api(app: FastAPI) -> None:

@@ -1,0 +1,80 @@
+"""What the journal says of messages: how they ended at each target, and what waits. It is the same from any hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import case, select
+
+from mombus.journal.deliveries import CHUNK, IS_OUTCOME, deliveries
+from mombus.journal.deliveries import targets as read_for
+from mombus.journal.waiting import Wait, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+d, w = deliveries.c, waiting.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What became of one message at one target: how it ended, or why it waits.
+
+    `state` is an outcome or a wait; `at` when it ended, or since when it waits. `level` is how far the target has it,
+    `document` its number there; `due` is when it is tried again. A second effect that a person wanted has an id of its
+    own, `message_id`, made of the message's.
+    """
+
+    message_id: str
+    target: str
+    state: str
+    at: datetime
+    attempts: int
+    late: bool = False
+    level: str | None = None
+    document: str | None = None
+    reason: str | None = None
+    due: datetime | None = None
+
+
+def arrivals(connection: Connection, ids: Sequence[str]) -> list[Arrival]:
+    """What became of these messages. What still waits for its posting is there twice: delivered, and waiting."""
+    known = read_for(connection)
+    found: list[Arrival] = []
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        ended = select(
+            d.message_id, d.target, d.outcome.label("state"), d.at, d.attempts, d.late, d.level, d.document, d.reason
+        ).where(d.target.in_(known), d.message_id.in_(part), IS_OUTCOME)  # fmt: skip
+        held = select(w.message_id, w.target, w.kind.label("state"), w.since.label("at"), w.attempts, w.reason, w.due)
+        for statement in (ended, held.where(w.target.in_(known), w.message_id.in_(part))):
+            found += [Arrival(**row) for row in connection.execute(statement).mappings()]
+    return sorted(found, key=lambda one: (one.target, one.at))
+
+
+def second_effects(connection: Connection, id: str) -> list[str]:
+    """The ids of the second effects of a message, at whatever target."""
+    found: set[str] = set()
+    for target in read_for(connection):
+        for table in (deliveries, waiting):
+            own = table.c.message_id
+            begins = (own > f"{id}:", own < f"{id};")
+            found.update(connection.execute(select(own).where(table.c.target == target, *begins)).scalars())
+    return sorted(found)
+
+
+def that_wait(
+    connection: Connection, *, targets: Collection[str], kinds: Iterable[Wait], attempts: int, before: int, limit: int
+) -> list[int]:
+    """The newest sequences, below `before`, of messages that wait for one of these reasons at one of these targets."""
+    seq = case((w.history > 0, w.history), else_=w.seq)
+    wheres = [seq < before, w.attempts >= attempts]
+    if targets:
+        wheres.append(w.target.in_(targets))
+    if set(kinds) != set(Wait):
+        wheres.append(w.kind.in_(tuple(kinds)))
+    return list(connection.execute(select(seq).where(*wheres).distinct().order_by(seq.desc()).limit(limit)).scalars())

@@ -1,0 +1,118 @@
+"""Messages are found by what they are about, whoever said them and wherever they went, and shown whole."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from small_documents import confirmation
+from small_plant import eventually, until
+
+if TYPE_CHECKING:
+    from small_plant import SmallPlant
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def found(plant: SmallPlant, **wanted: Any) -> dict[str, Any]:
+    answer = await plant.http.get(f"{plant.hub.url}/api/messages", params=wanted)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def once_found(plant: SmallPlant, number: int = 1, **wanted: Any) -> list[dict[str, Any]]:
+    """The messages, once there are so many."""
+
+    async def looked() -> list[dict[str, Any]]:
+        rows = (await found(plant, **wanted))["messages"]
+        return rows if len(rows) == number else []
+
+    rows = await eventually(looked)
+    assert rows, await found(plant)
+    return rows
+
+
+async def confirmed(plant: SmallPlant) -> str:
+    id = plant.new_id("C")
+    await plant.publish(json.dumps(confirmation(id)).encode())
+    await until(lambda: id in plant.ledger.entries, f"{id} at the ledger")
+    return id
+
+
+async def test_a_confirmation_is_found_by_each_thing_that_is_said_of_it(plant: SmallPlant):
+    id = await confirmed(plant)
+    (row,) = await once_found(plant, key=id, state="delivered")
+    assert (row["object"], row["key"], row["source"], row["verb"]) == ("production_response", id, "mes", "sync")
+    (hop,) = row["hops"]
+    assert (hop["target"], hop["state"], hop["attempts"]) == ("ledger", "delivered", 1)
+    assert 0 <= hop["delay_s"] < 60
+    same = {"key": id, "limit": 1}
+    for wanted in (
+        {"source": "mes"}, {"target": "ledger"}, {"system": "mes"}, {"system": "ledger"}, {"since": "1h"},
+        {"object": "production_response"}, {"route": "production_response>ledger"}, {"attempts": 1}, {"verb": "sync"},
+        {"order": row["order"][0]}, {"ref": f"production_order={row['order'][0]}"},
+    ):  # fmt: skip
+        assert [one["id"] for one in (await found(plant, **same, **wanted))["messages"]] == [row["id"]], wanted
+    for wanted in (
+        {"source": "erp"}, {"target": "erp"}, {"system": "erp"}, {"until": "1h"}, {"object": "material"},
+        {"attempts": 2}, {"verb": "get"}, {"state": "waiting"}, {"state": "rejected"}, {"order": "PO-never"},
+    ):  # fmt: skip
+        assert (await found(plant, **same, **wanted))["messages"] == [], wanted
+
+
+async def test_pages_go_back_in_time_and_miss_nothing(plant: SmallPlant):
+    ids = [await confirmed(plant) for _ in range(5)]
+    await once_found(plant, key=ids[-1])
+    seen: list[str] = []
+    before: int | None = None
+    while True:
+        page = await found(plant, object="production_response", limit=2, **({"before": before} if before else {}))
+        seen += [row["key"] for row in page["messages"]]
+        before = page["before"]
+        if before is None:
+            break
+        assert len(page["messages"]) == 2
+    assert page["complete"]
+    assert seen[:5] == ids[::-1]
+    assert len(seen) == len(set(seen))
+
+
+async def test_a_message_is_shown_whole_with_what_it_names_and_what_follows_from_it(plant: SmallPlant):
+    await plant.order_by_soap()
+    (row, *_) = (await found(plant, object="production_order", limit=1))["messages"] or await once_found(
+        plant, object="production_order", limit=1
+    )
+    await once_found(plant, key=row["key"], state="delivered", object="production_order")
+    answer = await plant.http.get(f"{plant.hub.url}/api/messages/{row['id'][:12]}")
+    shown = answer.json()
+    assert shown["message"]["id"] == row["id"]
+    assert shown["headers"]["ce-id"] == row["id"]
+    assert shown["body"]["id"] == row["key"]
+    assert shown["subject"].startswith("mom.lyon.production_order.")
+    assert {"object": "production_order", "id": row["key"]} in shown["refs"]
+    assert {"object": "material", "id": "FG-1000"} in shown["refs"]
+    assert [hop["target"] for hop in shown["message"]["hops"]] == ["ledger"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code", "said"),
+    [
+        ({"object": "production_ordr"}, 404, "production_order"),
+        ({"target": "legder"}, 404, "ledger"),
+        ({"since": "yesterday"}, 422, "is no time"),
+        ({"ref": "FG-1000"}, 422, "OBJECT=ID"),
+        ({"route": "material>ledger", "object": "production_order"}, 422, "leave out the others"),
+        ({"state": "lost"}, 422, "'delivered', 'superseded'"),
+        ({"limit": 1000}, 422, "less than or equal to 200"),
+        ({"colour": "red"}, 422, "Extra inputs"),
+    ],
+)
+async def test_what_is_asked_wrong_is_told_with_what_was_meant(plant: SmallPlant, wanted, code, said):
+    answer = await plant.http.get(f"{plant.hub.url}/api/messages", params=wanted)
+    assert (answer.status_code, said in answer.text) == (code, True), answer.text
+
+
+async def test_a_message_that_is_not_there_is_told_so(plant: SmallPlant):
+    answer = await plant.http.get(f"{plant.hub.url}/api/messages/ffffffff")
+    assert (answer.status_code, "isn't indexed yet" in answer.text) == (404, True), answer.text
