@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mombus.config.document import Node, Table
 from mombus.config.equipment import every
-from mombus.config.model import Bus, Http, Ownership, Plant, Route, System
+from mombus.config.model import Bus, Http, Ownership, Plant, Route, System, Traces
 from mombus.config.needs import EVERY_SECRET, Needs
 from mombus.config.validation import Place, locate
 
@@ -29,6 +29,7 @@ class Draft:
     plant: Plant | None = None
     bus: Bus | None = None
     http: Http | None = None
+    traces: Traces | None = None
     declared: frozenset[str] = frozenset()
     """Every system that is named, also those that couldn't be read."""
     systems: dict[str, System] = field(default_factory=dict)

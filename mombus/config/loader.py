@@ -107,18 +107,19 @@ def _secrets_folder(root: Table, folder: Path, findings: Findings) -> Path | Non
 
 def _secrets_of(draft: Draft) -> Iterator[str]:
     """Also those that stand in the file or come from the environment."""
-    for part in (draft.bus, draft.http, *(system.config for system in draft.systems.values())):
+    for part in (draft.bus, draft.http, draft.traces, *(system.config for system in draft.systems.values())):
         yield from secrets_of(part)
 
 
 def _config(draft: Draft, secrets: frozenset[SecretStr]) -> Config | None:
     """The checked draft as a configuration; every part is there when no finding is an error."""
-    if draft.plant is None or draft.bus is None or draft.http is None:
+    if draft.plant is None or draft.bus is None or draft.http is None or draft.traces is None:
         return None
     folder = draft.folder.resolve()
     return Config(
         plant=draft.plant, bus=_anchored(draft.bus, folder, "credentials", "ca"),
         http=_anchored(draft.http, folder, "certificate", "private_key", "client_ca"),
+        traces=_anchored(draft.traces, folder, "ca"),
         systems=draft.systems, aliases=draft.aliases,
         objects=tuple(ownership for ownership, _ in draft.objects),
         routes=tuple(route for route, _ in draft.routes), folder=folder, secrets=secrets,

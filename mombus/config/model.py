@@ -203,6 +203,24 @@ class Http(Section):
     )
 
 
+class Traces(Section):
+    """Where OpenTelemetry traces go. Nothing is traced unless an endpoint is named."""
+
+    endpoint: str | None = Field(
+        default=None, pattern=r"^https?://[^\s@?#]+$",
+        description="A collector's address for OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces. Needs the extra "
+        "`opentelemetry`.",
+    )  # fmt: skip
+    share: float = Field(
+        default=1.0, ge=0, le=1,
+        description="Which share of the traces that begin here is recorded; one that a system began says so itself.",
+    )  # fmt: skip
+    authorization: SecretStr | None = Field(
+        default=None, description="The `Authorization` header that the collector asks for, such as `Bearer …`."
+    )
+    ca: Path | None = Field(default=None, description="The authority, PEM, of the collector's certificate.")
+
+
 class System(Section):
     """One system of the plant and the connector that speaks with it."""
 
@@ -275,6 +293,7 @@ class Config(Section):
     plant: Plant
     bus: Bus = Bus()
     http: Http = Http()
+    traces: Traces = Traces()
     systems: Mapping[str, System]
     objects: tuple[Ownership, ...]
     routes: tuple[Route, ...] = ()

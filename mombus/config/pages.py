@@ -10,7 +10,7 @@ from connectors.door import DoorConfig
 from mombus.config.calendar import Shift, Shifts
 from mombus.config.keeping import Keep
 from mombus.config.kinds import kinds
-from mombus.config.model import Bus, Http, Ownership, Route
+from mombus.config.model import Bus, Http, Ownership, Route, Traces
 from mombus.config.reference import Field, KindReference, fields, kind_reference
 from mombus.config.schemas import object_schema, routes_schema
 from mombus.config.sections import COMMON_KEYS, PlantSection, SystemSection
@@ -23,6 +23,7 @@ _PARTS: tuple[tuple[str, str, Any], ...] = (
     ("plant", "Where this is.", PlantSection),
     ("bus", "Where messages are kept.", Bus),
     ("http", "The hub's one HTTP server: pages, metrics, and the doors of systems that call us.", Http),
+    ("traces", "Where traces go.", Traces),
     ("objects", "Who owns what: per data object one owner, or a list with a scope each.", Ownership),
     ("routes", "What goes where: a list of handovers, each with a promise.", Route),
 )

@@ -15,7 +15,7 @@ from mombus.config.document import Items, Node, Scalar, Table, read
 from mombus.config.equipment import read_equipment
 from mombus.config.finding import did_you_mean
 from mombus.config.kinds import KindError, load_kind
-from mombus.config.model import Bus, Http, Ownership, Plant, Route, System
+from mombus.config.model import Bus, Http, Ownership, Plant, Route, System, Traces
 from mombus.config.rate import per_second
 from mombus.config.sections import COMMON_KEYS, PlantSection, SystemSection
 from mombus.config.validation import Validation, locate
@@ -49,6 +49,7 @@ class Reading:
             self._plant(table)
         self._draft.bus = self._validation.model(Bus, self._section("bus") or Table(root.mark), "bus")
         self._draft.http = self._validation.model(Http, self._section("http") or Table(root.mark), "http")
+        self._draft.traces = self._validation.model(Traces, self._section("traces") or Table(root.mark), "traces")
         systems = self._section("systems") or Table(root.mark)
         self._draft.declared = frozenset(systems.nodes)
         self._objects(self._section("objects"))

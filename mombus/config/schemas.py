@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from canonical.objects import CATALOGUE, data_object
 from mombus.config.kinds import KindError, kinds, load_kind
-from mombus.config.model import Bus, Http, Ownership, Route
+from mombus.config.model import Bus, Http, Ownership, Route, Traces
 from mombus.config.sections import COMMON_KEYS, REQUIRED, PlantSection, SystemSection
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def routes_schema(ours: bool = False) -> dict[str, Any]:
     properties = {
         "version": {"const": 1, "description": "Version of this file's format."},
         "plant": _section(PlantSection), "bus": _section(Bus), "http": _section(Http),
+        "traces": _section(Traces),
         "secrets": {"type": "string", "default": "secrets", "description": "Folder with one file per secret."},
         "systems": _mapping("The systems of the plant.", {"$ref": "#/$defs/system"}),
         "objects": {

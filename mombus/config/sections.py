@@ -17,7 +17,7 @@ from mombus.config.size import Size
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SECTIONS = ("version", "plant", "bus", "http", "secrets", "systems", "objects", "routes", "aliases")
+SECTIONS = ("version", "plant", "bus", "http", "traces", "secrets", "systems", "objects", "routes", "aliases")
 """The keys of routes.yaml."""
 REQUIRED = ("version", "plant", "systems", "objects")
 

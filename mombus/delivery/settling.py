@@ -153,9 +153,13 @@ class Settling:
         """Tell the observer what happened to an entry, now if no time is given."""
         message = entry.message
         now = now or self._clock()
-        delay_s = (now - message.recorded).total_seconds() if message is not None else None
+        if message is not None:
+            more |= {
+                "delay_s": (now - message.recorded).total_seconds(), "recorded": message.recorded,
+                "traceparent": message.traceparent, "correlation": message.correlation,
+            }  # fmt: skip
         self.tell(Hop(at=now, target=self._system, state=state, message_id=entry.id, object=entry.object, key=entry.key,
-                      reason=reason, delay_s=delay_s, **more))  # fmt: skip
+                      reason=reason, **more))  # fmt: skip
 
     def tell(self, hop: Hop) -> None:
         """Tell the observer."""

@@ -134,7 +134,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """One thing that happened to one message at one target. `delay_s` counts from when the message was recorded."""
+    """One thing that happened to one message at one target. `delay_s` counts from when the message was recorded.
+
+    `recorded`, `traceparent` and `correlation` are the message's own, where it is at hand.
+    """
 
     at: datetime
     target: str
@@ -146,6 +149,9 @@ class Hop:
     document: str | None = None
     delay_s: float | None = None
     late: bool = False
+    recorded: datetime | None = None
+    traceparent: str | None = None
+    correlation: str | None = None
 
 
 Observe: TypeAlias = Callable[[Hop], None]

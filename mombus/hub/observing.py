@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mombus.delivery.target import Hop
     from mombus.index.outcomes import Outcomes
     from mombus.ownership.aliases import Aliases
+    from mombus.tracing.tracing import Tracing
 
 QUEUE = 10_000
 ENDS = frozenset({State.DELIVERED, State.SUPERSEDED, State.REJECTED, State.SKIPPED})
@@ -42,6 +43,9 @@ class Observing:
         self.flows = Flows()
         self.metrics = Metrics(intake.counts)
         self.delivery: Delivery | None = None
+        self.tracing: Tracing | None = None
+        self.is_first: Callable[[], bool] = lambda: True
+        """Of several hubs, which all see what is stored, whether this one tells of it."""
         self._aliases = aliases
         self._intake = intake
         self._outcomes = outcomes
@@ -53,6 +57,8 @@ class Observing:
     def stored(self, message: Message, at: datetime) -> None:
         """A message was stored on the bus."""
         self.flows.seen(message, at)
+        if self.tracing is not None and self.is_first():
+            self.tracing.stored(message, at)
         if message.object == "gap":
             self.metrics.gaps.labels(message.source).inc()
         if message.row.kind is Kind.STATE and message.verb.states and message.action is not Action.DELETE:
@@ -62,6 +68,8 @@ class Observing:
         """Something happened to a message at a target."""
         if self._on_hop is not None:
             self._on_hop(hop)
+        if self.tracing is not None:
+            self.tracing.hop(hop)
         if not hop.message_id:
             return
         if hop.state in ENDS:

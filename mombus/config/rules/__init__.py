@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mombus.config.rules import aliases, doors, expressions, http, ownership, routes, shards, storage, systems
+from mombus.config.rules import aliases, doors, expressions, http, ownership, routes, shards, storage, systems, traces
 
 if TYPE_CHECKING:
     from mombus.config.draft import Draft
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 RULES = (
     *ownership.RULES, *routes.RULES, *systems.RULES, *expressions.RULES, *aliases.RULES, *http.RULES, *doors.RULES,
-    *shards.RULES, *storage.RULES,
+    *shards.RULES, *storage.RULES, *traces.RULES,
 )  # fmt: skip
 
 

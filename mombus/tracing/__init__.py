@@ -1,0 +1,1 @@
+"""Traces: what is observed of messages, as OpenTelemetry spans. Optional; begin with `tracing.py`."""
