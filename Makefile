@@ -46,7 +46,7 @@ soak: setup
 # Needs uv on PATH; run after changing dependencies in pyproject.toml.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --group dev pyproject.toml --output-file requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra postgresql pyproject.toml --output-file deploy/requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra postgresql --extra export --extra opentelemetry pyproject.toml --output-file deploy/requirements.lock
 
 clean:
 	rm -rf .venv .mombus

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from mombus.config.document import Node, Scalar, Table, read
 from mombus.config.draft import Draft
 from mombus.config.finding import Finding, Findings, Mark, did_you_mean
-from mombus.config.model import Bus, Config, Http
+from mombus.config.model import Bus, Config, Http, Traces
 from mombus.config.needs import EVERY_SECRET, Needs
 from mombus.config.reading import Reading
 from mombus.config.rules import check
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
-Anchored = TypeVar("Anchored", Bus, Http)
+Anchored = TypeVar("Anchored", Bus, Http, Traces)
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,8 +208,8 @@ class Traces(Section):
 
     endpoint: str | None = Field(
         default=None, pattern=r"^https?://[^\s@?#]+$",
-        description="A collector's address for OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces. Needs the extra "
-        "`opentelemetry`.",
+        description="A collector's address for OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces. Needs the "
+        "extra `opentelemetry`.",
     )  # fmt: skip
     share: float = Field(
         default=1.0, ge=0, le=1,

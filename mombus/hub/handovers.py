@@ -67,7 +67,7 @@ class Handovers:
         self._requests = requests
         self._feeder = feeder
         self._outcomes = outcomes
-        self._observing = observing
+        self.observing = observing
         self._housekeeping = housekeeping
         self.replays = replays
         self.bulk = bulk
@@ -93,7 +93,7 @@ class Handovers:
     def watching(self) -> Mapping[str, Coroutine[None, None, None]]:
         """What every hub does for itself, by name."""
         return {
-            "index": self._feeder.run(), "outcomes": self._outcomes.run(), "observing": self._observing.run(),
+            "index": self._feeder.run(), "outcomes": self._outcomes.run(), "observing": self.observing.run(),
             "refusals": self.refusals.run(),
         }  # fmt: skip
 

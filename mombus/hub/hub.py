@@ -37,7 +37,7 @@ from mombus.hub.handovers import make_handovers, open_journals
 from mombus.hub.parts import EVERYTHING, Parts
 from mombus.hub.server import Server
 from mombus.hub.several.neighbours import Neighbours
-from mombus.hub.several.sharing import Sharing
+from mombus.hub.several.sharing import HOUSE, Sharing
 from mombus.hub.spooling import lost_line, open_spools
 from mombus.hub.store.belonging import Belonging
 from mombus.hub.store.disk import Disk
@@ -46,6 +46,7 @@ from mombus.hub.store.mending import Mending
 from mombus.hub.store.storage import Storage
 from mombus.ownership.owners import Owners
 from mombus.plan.picture import contents
+from mombus.tracing.tracing import Exporting, Tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -145,6 +146,12 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
         config, bus=bus, journal=journal, index=index, owners=owners, storage=storage,
         sessions={name: {**here, **far}[name] for name in config.systems}, on_hop=on_hop,
     )  # fmt: skip
+    if config.traces.endpoint is not None:
+        exporting = Exporting(config.traces)
+        stack.push_async_callback(asyncio.to_thread, exporting.close)
+        handovers.observing.tracing = Tracing(
+            site=config.plant.site, share=config.traces.share, keep=exporting.keep
+        )  # fmt: skip
     for session in far.values():
         session.tell_refusals(handovers.refusals.tell)
     gate = Gate(handovers.intake, bus.link, storage.disk.stopped, handovers.refusals.tell)
@@ -162,6 +169,7 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
         )  # fmt: skip
         handovers.desk.meet(Neighbours(bus, config.plant.site, sharing))
         handovers.replays.hub = sharing.holder.hub
+        handovers.observing.is_first = partial(sharing.holder.has, HOUSE)
     stack.push_async_callback(_stop, tasks, handovers.delivery, sharing)
     if sharing is not None:
         await sharing.begin()

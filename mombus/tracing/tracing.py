@@ -74,11 +74,12 @@ class Tracing:
             return SpanContext(place.trace_id, span_id, is_remote, TraceFlags(TraceFlags.SAMPLED))
 
         above = parent or place.parent_id
+        well = StatusCode.OK if parent else StatusCode.UNSET
         self._keep(ReadableSpan(
             name, context(id), parent=context(above, is_remote=parent is None) if above else None,
             resource=self._resource, attributes=attributes, instrumentation_scope=self._scope,
             kind=SpanKind.PRODUCER if parent else SpanKind.CONSUMER,
-            status=Status(StatusCode.ERROR, failure) if failure else Status(StatusCode.OK if parent else StatusCode.UNSET),
+            status=Status(StatusCode.ERROR, failure) if failure else Status(well),
             start_time=min(_ns(begin), _ns(end)), end_time=_ns(end),
         ))  # fmt: skip
 
@@ -101,7 +102,7 @@ class Exporting:
 
     def close(self) -> None:
         """Send what waits, for a few seconds at most. Blocks."""
-        self._processor.shutdown()
+        self._processor.shutdown()  # type: ignore[no-untyped-call]
 
 
 def _ns(at: datetime) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -328,6 +329,10 @@ async def test_an_idempotent_write_carries_its_id_and_is_simply_repeated(ledger:
     ids = {headers["idempotency-key"] for _, _, headers, _ in ledger.seen}
     assert ids == {decision().id}
     assert ledger.seen[0][2]["x-of"] == "W-1"
+    assert "traceparent" not in ledger.seen[0][2]
+    context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await connector.write([replace(decision(), traceparent=context)])
+    assert ledger.seen[-1][2]["traceparent"] == context
     await connector.close()
 
 

@@ -100,6 +100,14 @@ async def test_what_is_stored_is_answered_with_202(caller: Caller) -> None:
     assert [it.source for it in item.messages if isinstance(it, Message)] == ["ledger", "ledger"]
 
 
+@pytest.mark.parametrize("context", ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-1-2-01"])
+async def test_what_comes_goes_on_in_the_trace_of_its_sender(caller: Caller, context: str) -> None:
+    await caller.post({"docs": [doc("D-1"), doc("D-2")]}, traceparent=context)
+    (item,) = caller.hub.items
+    said = {it.traceparent for it in item.messages if isinstance(it, Message)}
+    assert said == ({context} if len(context) == 55 else {None})
+
+
 async def test_one_object_without_a_list_is_an_item(caller: Caller) -> None:
     assert (await caller.post({"docs": doc("D-1")})).json()["accepted"] == ["D-1"]
 

@@ -153,7 +153,10 @@ async def running(
 
 
 async def counted(books: Books, sent: list[str], timeout_s: float = 60.0) -> Count:
-    """The count once there are as many effects as were sent, or after `timeout_s`."""
-    with suppress(TimeoutError):
-        await until(lambda: books.size() >= len(sent), timeout_s)
+    """The count once there are as many effects as were sent, or nothing more has come for `timeout_s`."""
+    size = -1
+    while size < books.size() < len(sent):
+        size = books.size()
+        with suppress(TimeoutError):
+            await until(lambda: books.size() >= len(sent), timeout_s)
     return books.count(sent)

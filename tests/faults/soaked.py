@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from books import Books
 from broker_process import BrokerProcess
 from database_server import DatabaseServer
-from factory import HubProcess, configuration, findable, keyed, until
+from factory import HubProcess, configuration, counted, findable, keyed
 from line import Line
 from load import Load
 from mes_behind_mqtt import Mes
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     Strike = tuple[str, Callable[[], Awaitable[None]]]
 
 LANES = 20
-STILL_S = 60.0
-"""A target that got nothing new for so long gets nothing more."""
 PER_S = 50
 """Values that the machine says in a second."""
 SERVER = Path(__file__).with_name("opcua_flood.py")
@@ -144,7 +142,7 @@ class Whole:
 
     async def count(self, name: str, sent: list[str]) -> Count:
         books = Books(self.folder / f"{name}.db")
-        count = await settled(books, sent)
+        count = await counted(books, sent)
         books.close()
         return count
 
@@ -238,7 +236,7 @@ class Several(Apart):
     async def counts(self) -> dict[str, Count]:
         return {
             "erp, from the MES": await self.count("erp", self.mes.sent),
-            "MES, from the WMS": await settled(self.mes.books, self.load.sent),
+            "MES, from the WMS": await counted(self.mes.books, self.load.sent),
         }
 
     async def differences(self) -> list[str]:
@@ -288,16 +286,6 @@ class MachineProcess:
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
-
-
-async def settled(books: Books, sent: list[str]) -> Count:
-    """The count once everything that was sent is there, or nothing more comes."""
-    size = -1
-    while books.size() > size and size < len(sent):
-        size = books.size()
-        with suppress(TimeoutError):
-            await until(lambda: books.size() >= len(sent), STILL_S)
-    return books.count(sent)
 
 
 async def _send(load: Load, over: asyncio.Event) -> None:

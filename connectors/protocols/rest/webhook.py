@@ -6,8 +6,11 @@ Who may post at all is the hub's to say (connectors/door.py).
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from canonical.message import Message
 from connectors.connector import ConnectorError, Fault, Item, MappingError, PermanentError, RetryableError
 from connectors.protocols.rest.mapping import items_of
 from connectors.strict_json import StrictJsonError, read_json
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     Deliver = Callable[[Item], Awaitable[Sequence[Outcome]]]
 
 RETRY_S = 5
+TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class _RefusedError(Exception):
@@ -76,6 +80,7 @@ class Door:
         except _RefusedError as refused:
             await _stored(deliver, Item(faults=(Fault("body", str(refused), raw),), raw=raw))
             raise
+        messages = _in_its_trace(messages, request.headers.get("traceparent", ""))
         outcomes = await _stored(deliver, Item(messages=tuple(messages), faults=tuple(faults), raw=raw))
         return JSONResponse(*_said(outcomes, faults))
 
@@ -94,6 +99,13 @@ class Door:
         except (StrictJsonError, MappingError) as error:
             raise _RefusedError(400, str(error)) from error
         return await self._hearing.understood(self._pushed, items, self._pushed.items or "item")
+
+
+def _in_its_trace(messages: Sequence[Any], context: str) -> Sequence[Any]:
+    """The messages in the trace that their sender began, if it did (W3C Trace Context)."""
+    if not TRACEPARENT.fullmatch(context):
+        return messages
+    return [replace(one, traceparent=context) if isinstance(one, Message) else one for one in messages]
 
 
 def _check_kind(request: Request) -> None:

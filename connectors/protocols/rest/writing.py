@@ -174,6 +174,8 @@ def _call(write: Write, message: Message, data: dict[str, Any]) -> Call:
     headers = {name: fill(template, data) for name, template in write.headers.items()}
     if write.idempotency_header:
         headers[write.idempotency_header] = message.id
+    if message.traceparent:
+        headers["traceparent"] = message.traceparent
     if write.body is not None:
         headers["content-type"] = "application/json"
     return Call(
