@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ QUIET = (
     "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic",
 )  # fmt: skip
 HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent / "hub"))
+"""Plants that the tests of the hub have made."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,11 +8,11 @@ elsewhere can; where nobody has to sign in it is known by what every browser say
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 
 from mombus.web.access.refusing import refuse
+from mombus.web.forms import FORM, MOST_FIELDS, read
 from mombus.web.limits import Body, TooMuch, TooSlow, again
 
 if TYPE_CHECKING:
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 
 
 HARMLESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-FORM = "application/x-www-form-urlencoded"
 ANYWHERE = frozenset({FORM, "multipart/form-data", "text/plain"})
 """What a page may send to other sites without asking them first (Fetch standard, CORS-safelisted)."""
 MOST_BYTES = 1024 * 1024
 BODY_S = 20.0
-MOST_FIELDS = 10_000
 ELSEWHERE = "a page of another site sent this, not the hub's own"
 OLD = "this page is older than the hub, or the browser keeps no cookies: load the page again and repeat it"
 
@@ -92,13 +90,8 @@ def _is_program(headers: Headers) -> bool:
 def _token(headers: Headers, content: bytes) -> str:
     if "x-csrf-token" in headers or _kind(headers) != FORM:
         return headers.get("x-csrf-token", "")
-    return dict(fields(content)).get("csrf", "")
+    return dict(read(content)).get("csrf", "")
 
 
 def _kind(headers: Headers) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def fields(content: bytes) -> list[tuple[str, str]]:
-    """A form's fields in their order. Raises ValueError for more than MOST_FIELDS."""
-    return parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)

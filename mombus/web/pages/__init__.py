@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mombus.web.pages import flows, night
+from mombus.web.pages import disagreements, flows, night
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-ROUTERS = (night.router, flows.router)
-ENTRIES = (night.ENTRY, flows.ENTRY)
+ROUTERS = (night.router, flows.router, disagreements.router)
+ENTRIES = (night.ENTRY, flows.ENTRY, disagreements.ENTRY)
 """The navigation: those pages that people begin at."""
 
 
