@@ -118,6 +118,10 @@ class Bus(Section):
         description="Largest body of one message; what the broker doesn't carry in one piece is kept apart.",
     )  # fmt: skip
 
+    search_bodies: bool = Field(
+        default=True, description="Index the words of bodies, so that messages are found by any word they say; "
+        "without, by key, document, reason and what they name.",
+    )  # fmt: skip
     keep: Keep = Field(default=Keep(), description="How long and how much is kept, see below.")
     disk_warn: Share = Field(
         default="10%, at most 2 GiB", description="Free room on the disk of `folder` below which people are warned."

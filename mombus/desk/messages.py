@@ -57,6 +57,10 @@ class MessageFilter(Asked):
     system: tuple[Name, ...] = _many("Said by this system, went to it, or waits for it.")
     route: RouteName | None = Field(default=None, description="By this route, as OBJECT>TARGET.")
     state: tuple[MessageState, ...] = _many("What it has come to at a target.")
+    text: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        default=None,
+        description="Has all of these words, in its key, document, reason or body; `word*` for what begins like that.",
+    )
     attempts: int | None = Field(default=None, ge=1, le=10_000, description="Tried at least so often at a target.")
 
 

@@ -169,7 +169,9 @@ async def make_handovers(
     desk.take(MessagesTopic(config=config, bus=bus, journal=journal, index=index))
     return Handovers(
         intake=intake, delivery=delivery, requests=requests, refusals=refusals, observing=observing, outcomes=outcomes,
-        feeder=Feeder(bus.js, index, observing.stored, unreadable=refusals.contradicted), replays=replays, bulk=bulk,
+        feeder=Feeder(
+            bus.js, index, observing.stored, unreadable=refusals.contradicted, bodies=config.bus.search_bodies
+        ), replays=replays, bulk=bulk,
         desk=desk,
         housekeeping=Housekeeping(bus=bus, journal=journal, index=index, aliases=aliases, intake=intake),
     )  # fmt: skip

@@ -14,6 +14,8 @@ from canonical.wire import HeaderError, from_stored
 from mombus.bus import claims
 from mombus.bus.errors import BodyGone
 from mombus.bus.streams import MOM
+from mombus.index import texts
+from mombus.index.searching import LAST
 from mombus.index.tables import hops, messages, read_from, read_outcomes, refs
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ log = structlog.get_logger()
 class Feeder:
     """Feeds one index. `seen` is called with every message once it is indexed.
 
-    `unreadable` is told the subject and the reason of what is no message, or another than its subject says.
+    `unreadable` is told the subject and the reason of what is no message, or another than its subject says. With
+    `bodies` their words are kept too, for free text.
     """
 
     def __init__(
@@ -48,11 +51,14 @@ class Feeder:
         index: Journal,
         seen: Callable[[Message, datetime], None],
         unreadable: Callable[[str, str], None] = lambda _subject, _reason: None,
+        *,
+        bodies: bool = True,
     ) -> None:
         self._js = js
         self._index = index
         self._seen = seen
         self._unreadable = unreadable
+        self._bodies = bodies
 
     async def run(self) -> None:
         """Read for ever; an outage of the broker is waited out, then reading goes on where it stopped."""
@@ -94,13 +100,17 @@ class Feeder:
     async def _store(self, batch: Sequence[Msg]) -> None:
         entries: list[tuple[Message, int, datetime]] = []
         named: list[dict[str, Any]] = []
+        words: list[tuple[int, str]] = []
         for start in range(0, len(batch), IN_ONE_STEP):
             part = [entry for entry in map(self._read_one, batch[start : start + IN_ONE_STEP]) if entry is not None]
-            named += [ref for message, seq, _ in part for ref in _refs(await self._whole(message), seq)]
+            for message, seq, _ in part:
+                whole = await self._whole(message)
+                named += _refs(whole, seq)
+                words.append((seq, _words(whole, bodies=self._bodies)))
             entries += part
             await asyncio.sleep(0)
         rows = [_row(message, seq, stored) for message, seq, stored in entries]
-        await self._index.write(lambda connection: _insert(connection, rows, named))
+        await self._index.write(lambda connection: _insert(connection, rows, named, words))
         for message, _, stored in entries:
             self._tell(message, stored)
 
@@ -144,6 +154,7 @@ def _resume(connection: Connection, created: datetime) -> int:
     if known != created:
         for table in (messages, refs, hops, read_from, read_outcomes):
             connection.execute(delete(table))
+        texts.forget(connection, LAST)
         connection.execute(insert(read_from).values(stream=MOM, created=created))
     return connection.execute(select(func.max(messages.c.seq))).scalar() or 0
 
@@ -173,8 +184,19 @@ def _refs(message: Message, seq: int) -> list[dict[str, Any]]:
     return [{"object": named, "value": value[:250], "seq": seq} for named, value in found]
 
 
-def _insert(connection: Connection, rows: list[dict[str, Any]], named: list[dict[str, Any]]) -> None:
+def _words(message: Message, *, bodies: bool) -> str:
+    try:
+        return texts.words_of(message, bodies=bodies)
+    except ValueError as error:
+        log.warning("words not indexed", id=message.id, reason=str(error))
+        return ""
+
+
+def _insert(
+    connection: Connection, rows: list[dict[str, Any]], named: list[dict[str, Any]], words: list[tuple[int, str]]
+) -> None:
     if rows:
         connection.execute(insert(messages), rows)
     if named:
         connection.execute(insert(refs), named)
+    texts.add(connection, words)

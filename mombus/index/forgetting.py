@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
 
+from mombus.index import texts
 from mombus.index.tables import hops, messages, refs
 
 if TYPE_CHECKING:
@@ -19,4 +20,5 @@ def forget(connection: Connection, first: int, limit: int) -> bool:
     end = min(first, begin + limit)
     for table in (messages, refs, hops):
         connection.execute(delete(table).where(table.c.seq < end))
+    texts.forget(connection, end)
     return end < first

@@ -51,12 +51,14 @@ async def test_a_confirmation_is_found_by_each_thing_that_is_said_of_it(plant: S
     for wanted in (
         {"source": "mes"}, {"target": "ledger"}, {"system": "mes"}, {"system": "ledger"}, {"since": "1h"},
         {"object": "production_response"}, {"route": "production_response>ledger"}, {"attempts": 1}, {"verb": "sync"},
-        {"order": row["order"][0]}, {"ref": f"production_order={row['order'][0]}"},
+        {"order": row["order"][0]}, {"ref": f"production_order={row['order'][0]}"}, {"text": id}, {"text": "fg-1000"},
+        {"text": f"{id.lower()} 4711"}, {"text": "FG-10*"},
     ):  # fmt: skip
         assert [one["id"] for one in (await found(plant, **same, **wanted))["messages"]] == [row["id"]], wanted
     for wanted in (
         {"source": "erp"}, {"target": "erp"}, {"system": "erp"}, {"until": "1h"}, {"object": "material"},
         {"attempts": 2}, {"verb": "get"}, {"state": "waiting"}, {"state": "rejected"}, {"order": "PO-never"},
+        {"text": "nothing"}, {"text": f"{id} nothing"}, {"text": "G-1000"},
     ):  # fmt: skip
         assert (await found(plant, **same, **wanted))["messages"] == [], wanted
 
@@ -103,6 +105,8 @@ async def test_a_message_is_shown_whole_with_what_it_names_and_what_follows_from
         ({"since": "yesterday"}, 422, "is no time"),
         ({"ref": "FG-1000"}, 422, "OBJECT=ID"),
         ({"route": "material>ledger", "object": "production_order"}, 422, "leave out the others"),
+        ({"text": "F*"}, 422, "give 3 characters"),
+        ({"text": "?!"}, 422, "no word"),
         ({"state": "lost"}, 422, "'delivered', 'superseded'"),
         ({"limit": 1000}, 422, "less than or equal to 200"),
         ({"colour": "red"}, 422, "Extra inputs"),

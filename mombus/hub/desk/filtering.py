@@ -14,6 +14,7 @@ from mombus.index.arrivals import that_wait
 from mombus.index.conditions import AnyOf, Ended, Named, OneOf, Said, Span
 from mombus.index.searching import LAST, between, is_known
 from mombus.index.selection import LONGEST, ORDERS
+from mombus.index.texts import TextError, Worded, match_of
 from mombus.journal.deliveries import Outcome
 from mombus.journal.waiting import Wait
 
@@ -75,7 +76,9 @@ class Filtering:
         cuts = [one for one in (cut, other_cut) if one is not None]
         if cuts:
             span = span._replace(after=max(span.after, *(one - 1 for one in cuts)))
-        return Wanted([*_said(asked), *_named(asked), *handover, *anywhere], span, max(cuts, default=None))
+        return Wanted(
+            [*_said(asked), *_named(asked), *_worded(asked), *handover, *anywhere], span, max(cuts, default=None)
+        )
 
     async def _handover(self, asked: MessageFilter, span: Span) -> tuple[list[Condition], int | None]:
         """It ended so at a target, or waits so for it."""
@@ -142,6 +145,13 @@ def _named(asked: MessageFilter) -> list[Condition]:
     if refs:
         return [*found, AnyOf(tuple(Named((name,), _kept((id,))) for name, _, id in refs))]
     return list(found)
+
+
+def _worded(asked: MessageFilter) -> list[Condition]:
+    try:
+        return [Worded(match_of(asked.text))] if asked.text else []
+    except TextError as error:
+        raise QuestionError(str(error)) from None
 
 
 def _kept(values: Sequence[str]) -> tuple[str, ...]:
