@@ -10,7 +10,8 @@ import typer
 
 from mombus.cli.asking import Folder, Json, ask, whoami
 from mombus.cli.exits import Exit
-from mombus.cli.showing import length, print_json, print_table, printable
+from mombus.cli.showing import print_json, print_table, printable
+from mombus.web.words import span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,7 @@ def listed(
 
 def _print(found: Mapping[str, Any]) -> None:
     shown = (
-        (row["number"], row["object"], row["name"], row["owner"], row["system"], row["about"], length(row["age_s"]),
+        (row["number"], row["object"], row["name"], row["owner"], row["system"], row["about"], span(row["age_s"]),
          row["times"], row["process_owner"] or "", _state(row))
         for row in found["rows"]
     )  # fmt: skip
@@ -85,7 +86,7 @@ def show(number: Number, folder: Folder = None, as_json: Json = False) -> int:
     row = found["row"]
     typer.echo(printable(
         f"{row['object']} {row['name']}: {row['system']} says otherwise than {row['owner']} "
-        f"for {length(row['age_s'])}, {row['times']} times, last by {row['message_id']}"
+        f"for {span(row['age_s'])}, {row['times']} times, last by {row['message_id']}"
     ))  # fmt: skip
     differences = ((one["path"], _said(one["owner_says"]), _said(one["said"])) for one in found["differences"])
     print_table(("field", f"{row['owner']} (owner)", row["system"]), differences, empty=row["about"])
@@ -140,7 +141,7 @@ def requests(folder: Folder = None, as_json: Json = False) -> int:
         print_json(found)
         return Exit.OK
     shown = (
-        (row["asker"], row["owner"], row["verb"], row["object"], row["name"], length(row["age_s"]),
+        (row["asker"], row["owner"], row["verb"], row["object"], row["name"], span(row["age_s"]),
          "told" if row["told"] else row["expires"][:19].replace("T", " "))
         for row in found["rows"]
     )  # fmt: skip

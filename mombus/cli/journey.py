@@ -9,7 +9,8 @@ import typer
 
 from mombus.cli.asking import Folder, Json, ask
 from mombus.cli.exits import Exit
-from mombus.cli.showing import length, print_json, print_table
+from mombus.cli.showing import print_json, print_table
+from mombus.web.words import span
 
 
 def journey(
@@ -21,20 +22,28 @@ def journey(
 
     Exit code 0: found; 1: nothing is known by that number.
     """
-    hops = ask(folder, "journey", number=number)
+    found = ask(folder, "journey", number=number)
+    hops = found["hops"]
     if as_json:
-        print_json(hops)
+        print_json(found)
     else:
         rows = (
             (_clock(hop["at"]), hop["object"], _what(hop), hop["key"], hop["source"], hop["target"] or "bus",
-             hop["state"], length(hop["delay_s"]), hop["document"] or hop["reason"] or "")
+             hop["state"], span(hop["delay_s"]), hop["attempts"] or "", hop["document"] or hop["reason"] or "")
             for hop in hops
         )  # fmt: skip
         print_table(
-            ("time", "object", "verb", "key", "from", "to", "state", "delay", "document or reason"), rows,
-            empty=f"Nothing is known by the number {number}. `mombus status` shows the last messages.",
+            ("time", "object", "verb", "key", "from", "to", "state", "delay", "tries", "document or reason"), rows,
+            empty=_nothing(number, found["near"]),
         )  # fmt: skip
+        if found["left_out"]:
+            typer.echo(f"{found['left_out']} older hops aren't shown.", err=True)
     return Exit.OK if hops else Exit.FINDINGS
+
+
+def _nothing(number: str, near: list[str]) -> str:
+    meant = f"There is {', '.join(near)}." if near else "`mombus status` shows the last messages."
+    return f"Nothing is known by the number {number}. {meant}"
 
 
 def _what(hop: dict[str, str]) -> str:

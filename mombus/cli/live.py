@@ -7,7 +7,8 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Self
 
 from canonical.objects import shown_key
-from mombus.cli.showing import length, printable
+from mombus.cli.showing import printable
+from mombus.web.words import span
 
 if TYPE_CHECKING:
     from mombus.delivery.target import Hop
@@ -69,7 +70,7 @@ class LiveTable:
 
 
 def _cells(hop: Hop) -> tuple[str, ...]:
-    delay = "" if hop.delay_s is None else length(hop.delay_s)
+    delay = "" if hop.delay_s is None else span(hop.delay_s)
     return (
         hop.at.astimezone().strftime("%H:%M:%S"), hop.object.ljust(20),
         printable(shown_key(hop.object, hop.key)).ljust(24), f"→ {hop.target}".ljust(8),

@@ -41,16 +41,3 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty:
 def printable(text: str) -> str:
     """Text from elsewhere as it can be shown on one line: what would move the cursor or colour the screen is spelt."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def length(seconds: float) -> str:
-    """A length of time as people say it: `12 ms`, `3.4 s`, `5 min`, `2 h 10 min`, `3 d 4 h`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = int(seconds // 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours = minutes // 60
-    return f"{hours} h {minutes % 60} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"

@@ -8,7 +8,8 @@ import typer
 
 from mombus.cli.asking import Folder, Json, ask, whoami
 from mombus.cli.exits import Exit
-from mombus.cli.showing import length, print_json, print_table, printable
+from mombus.cli.showing import print_json, print_table, printable
+from mombus.web.words import span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +48,7 @@ def _show_causes(causes: Sequence[Mapping[str, Any]]) -> None:
         late = f", {cause['late']} late" if cause["late"] else ""
         alike = f" (and {cause['reasons'] - 1} more like it)" if cause["reasons"] > 1 else ""
         typer.echo(printable(
-            f"{cause['count']} {cause['kind']} for {cause['target']}, for {length(cause['age_s'])}{late}: "
+            f"{cause['count']} {cause['kind']} for {cause['target']}, for {span(cause['age_s'])}{late}: "
             f"{cause['reason']}{alike}"
         ))  # fmt: skip
         typer.echo(printable(f"    {_objects(cause['objects'])}; {_orders(cause)}"))
@@ -58,7 +59,7 @@ def _show_causes(causes: Sequence[Mapping[str, Any]]) -> None:
 
 def _show_each(rows: Sequence[Mapping[str, Any]]) -> None:
     shown = (
-        (row["id"][:10], row["target"], row["object"], row["key"], row["kind"], length(row["age_s"]), row["attempts"],
+        (row["id"][:10], row["target"], row["object"], row["key"], row["kind"], span(row["age_s"]), row["attempts"],
          row["reason"], row["do"])
         for row in rows
     )  # fmt: skip
@@ -96,7 +97,7 @@ def kept(folder: Folder = None, as_json: Json = False) -> int:
     if as_json:
         print_json(rows)
     else:
-        shown = ((row["id"][:10], row["system"], row["kind"], row["place"], length(row["age_s"]), row["reason"])
+        shown = ((row["id"][:10], row["system"], row["kind"], row["place"], span(row["age_s"]), row["reason"])
                  for row in rows)  # fmt: skip
         print_table(("id", "from", "kind", "place", "age", "reason"), shown, empty="Nothing is kept.")
         if rows:

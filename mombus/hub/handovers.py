@@ -20,6 +20,7 @@ from mombus.hub.desk.arbitration import Arbitration
 from mombus.hub.desk.bulk import BulkActions
 from mombus.hub.desk.disagreements import Disagreements
 from mombus.hub.desk.frontdesk import FrontDesk
+from mombus.hub.desk.journeys import JourneysTopic
 from mombus.hub.desk.messages import MessagesTopic
 from mombus.hub.desk.passage import Passage
 from mombus.hub.desk.stages import StagesTopic
@@ -161,6 +162,7 @@ async def make_handovers(
         observing=observing, storage=storage, replays=replays, bulk=bulk,
     )  # fmt: skip
     passage = Passage(site=site, bus=bus, journal=journal, index=index, delivery=delivery, aliases=aliases)
+    desk.take(JourneysTopic(index, journal))
     desk.take(StagesTopic(passage, journal, delivery))
     arbitration = Arbitration(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, replays=replays

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from canonical.objects import shown_key
 from mombus.index.arrivals import arrivals
+from mombus.index.selection import LOOKED_AT
 from mombus.index.tables import messages, refs
+from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from sqlalchemy import Connection
 
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
 
 MOST = 5000
 """Messages of a journey at most; an order with more is read by time from the pages."""
+
+_WAITS = frozenset(map(str, Wait))
+NEAR = 5
+"""Numbers that may have been meant."""
 
 START = ("production_order", "maintenance_order", "inspection_order", "transfer_order", "job_order", "material_lot",
          "handling_unit", "equipment", "maintenance_request", "downtime", "document")  # fmt: skip
@@ -33,6 +40,7 @@ class Hop:
     """One step: a message stored by the bus, or its arrival in a target.
 
     `delay_s` is the time since the step before it: from occurred to stored, or from stored to the target's outcome.
+    `attempts` at the target, None where nothing is tried; `due` is when the next is.
     """
 
     at: datetime
@@ -47,6 +55,10 @@ class Hop:
     delay_s: float
     document: str | None = None
     reason: str | None = None
+    attempts: int | None = None
+    late: bool = False
+    due: datetime | None = None
+    waits: bool = False
 
 
 async def journey(index: Journal, journal: Journal, number: str) -> list[Hop]:
@@ -56,6 +68,22 @@ async def journey(index: Journal, journal: Journal, number: str) -> list[Hop]:
     came = await journal.survey(lambda connection: arrivals(connection, list(by_id)))
     hops = [_stored(row) for row in rows] + [_arrived(by_id[one.message_id], one) for one in came]
     return sorted(hops, key=lambda hop: hop.at)
+
+
+def named(connection: Connection, number: str) -> list[str]:
+    """The data objects of which one is called so."""
+    found = select(refs.c.object).where(refs.c.object.in_(START), refs.c.value == number).distinct()
+    return sorted(connection.execute(found).scalars(), key=START.index)
+
+
+def near(connection: Connection, number: str) -> list[str]:
+    """Numbers like it: those that begin so, else those that look alike."""
+    r = refs.c
+    known = select(r.value).where(r.object.in_(START)).distinct()
+    begun = known.where(r.value > number, r.value < f"{number}\U0010ffff").order_by(r.value).limit(NEAR)
+    return list(connection.execute(begun).scalars()) or get_close_matches(
+        number, connection.execute(known.limit(LOOKED_AT)).scalars().all(), NEAR
+    )
 
 
 def _messages_of(connection: Connection, number: str) -> list[dict[str, Any]]:
@@ -96,5 +124,6 @@ def _arrived(message: dict[str, Any], arrival: Arrival) -> Hop:
         action=message["action"],
         key=shown_key(message["object"], message["key"]), source=message["source"], target=arrival.target,
         state=arrival.state, document=arrival.document, reason=arrival.reason,
+        attempts=arrival.attempts, late=arrival.late, due=arrival.due, waits=arrival.state in _WAITS,
         delay_s=max(0.0, (arrival.at - message["stored"]).total_seconds()),
     )  # fmt: skip

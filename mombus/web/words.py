@@ -11,12 +11,19 @@ def age(since: str | datetime | None, now: datetime) -> str:
         return "-"
     then = datetime.fromisoformat(since) if isinstance(since, str) else since
     seconds = max(0, int((now - then).total_seconds()))
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    return f"{seconds} s" if seconds < 60 else span(seconds)
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it: `12 ms`, `3.4 s`, `5 min`, `2 h 10 min`, `3 d 4 h`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
     if days:
         return f"{days} d {hours % 24} h"
-    if hours:
-        return f"{hours} h {minutes % 60} min"
-    return f"{minutes} min" if minutes else f"{seconds} s"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
 def clock(at: str | datetime | None) -> str:

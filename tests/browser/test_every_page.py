@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 from visiting import SIZES, Size, Visitor
 
-PAGES = ("/", "/flows")
+PAGES = ("/", "/flows", "/journey", "/journey/PO-4711")
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -26,6 +26,7 @@ from mombus.bus.broker_files import Proof
 from mombus.bus.commands import command_subject
 from mombus.bus.items import pack
 from mombus.desk.disagreements import DISAGREEMENTS, Wanted
+from mombus.desk.journey import JOURNEY, Number
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -94,7 +95,7 @@ async def test_a_system_that_speaks_nats_states_what_it_owns_and_takes_what_is_f
 
 
 async def _known(plant: AccountPlant, document: str) -> bool:
-    return document in json.dumps(await plant.hub.desk.journey("PO-1"), default=str)
+    return document in json.dumps(await plant.hub.desk.ask(JOURNEY, Number(number="PO-1")), default=str)
 
 
 async def test_what_others_own_is_kept_as_a_disagreement_whatever_the_headers_say(plant):

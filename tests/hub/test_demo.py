@@ -68,7 +68,7 @@ async def until_journey_ends(folder: Path, order: str, last: str) -> list[dict[s
     async with asyncio.timeout(60):
         while True:
             asked = await asyncio.to_thread(mombus, "journey", order, "--json", "--folder", str(folder))
-            hops: list[dict[str, str]] = json.loads(asked.stdout or "[]")
+            hops: list[dict[str, str]] = json.loads(asked.stdout)["hops"] if asked.stdout else []
             if any(hop["object"] == last and hop["target"] == "erp" for hop in hops):
                 return hops
             await asyncio.sleep(0.5)

@@ -15,6 +15,7 @@ from own_broker import broker
 
 from connectors.protocols.nats import NatsConfig
 from mombus.config.model import Bus, Route
+from mombus.desk.journey import JOURNEY, Number
 from mombus.hub.hub import open_hub
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ async def down(hub: Any) -> bool:
 
 
 async def known(hub: Any, document: str) -> bool:
-    return document in json.dumps(await hub.desk.journey("PO-1"), default=str)
+    return document in json.dumps(await hub.desk.ask(JOURNEY, Number(number="PO-1")), default=str)
 
 
 async def test_what_it_says_while_the_hub_stops_and_starts_has_one_effect(tmp_path, monkeypatch):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ from mombus.hub.desk.overview import Overview
 from mombus.hub.desk.topic import understood
 from mombus.hub.several import whole
 from mombus.hub.several.shards import by_target
-from mombus.index.journey import journey
 from mombus.journal import audit, causes, disagreements, parked, selection
 from mombus.journal.audit import Deed
 from mombus.journal.selection import Selection
@@ -166,11 +164,6 @@ class FrontDesk:
         routed |= {ownership.owner for ownership in self._config.objects}
         return found | (reporting.unready(await self._delivery.status(), routed) or {"delivery": ""})
 
-    async def journey(self, number: str) -> Sequence[Mapping[str, Any]]:
-        """Every hop of what `number` names, in time order."""
-        hops = await journey(self._index, self._journal, number)
-        return [asdict(hop) | {"at": hop.at.isoformat()} for hop in hops]
-
     async def _causes(self, now: datetime, target: str | None = None) -> list[Cause]:
         look = partial(causes.causes, now=now, target=target, shown=waits.SHOWN, each=waits.EACH)
         return await self._journal.survey(look)
@@ -293,8 +286,6 @@ class FrontDesk:
         match name:
             case "status" | "own" | "kept" | "ready" | "metrics":
                 return await getattr(self, name)()
-            case "journey":
-                return await self.journey(**_texts(question, "number"))
             case "waiting" | "causes":
                 return await getattr(self, name)(**_texts(question, target=None))
             case "audit":

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mombus.web.pages import disagreements, flows, night
+from mombus.web.pages import (
+    disagreements,
+    flows,
+    journey,
+    night,
+)
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-ROUTERS = (night.router, flows.router, disagreements.router)
-ENTRIES = (night.ENTRY, flows.ENTRY, disagreements.ENTRY)
+ROUTERS = (
+    night.router,
+    flows.router,
+    journey.router,
+    disagreements.router,
+)
+ENTRIES = (
+    night.ENTRY,
+    flows.ENTRY,
+    journey.ENTRY,
+    disagreements.ENTRY,
+)
 """The navigation: those pages that people begin at."""
 
 
