@@ -122,7 +122,7 @@ async def check_page(url: str) -> None:
         metrics = (await http.get("/metrics")).text
         assert 'mombus_handovers_total{object="production_order",state="delivered",target="mes"}' in metrics
         assert "PO-4711" not in metrics
-        for place in ("/static/mombus.css", "/static/live.js", "/static/mombus.svg", "/openapi.json"):
+        for place in ("/static/mombus.css", "/static/mombus.js", "/static/mombus.svg", "/openapi.json"):
             assert (await http.get(place)).status_code == 200, place
         async with http.stream("GET", "/live") as live:
             first = await anext(live.aiter_lines())
