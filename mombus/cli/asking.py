@@ -35,7 +35,7 @@ class UnknownNameError(HubError):
     """The question names something that isn't there."""
 
 
-def ask(folder: Path | None, name: str, *, at: str | None = None, **question: Any) -> Any:
+def ask(folder: Path | None, name: str, /, *, at: str | None = None, **question: Any) -> Any:
     """The hub's answer to a command; `at` names one of several hubs.
 
     Prints why and exits when there is none: with 64 when the question names what isn't there, else with 1.

@@ -47,6 +47,7 @@ COMMANDS: dict[str, Row] = {
     "dismiss": Row("deciding", "dismiss", "Say that a kept item is dealt with."),
     "journal": Row("journal", "app", "Adopt the broker's streams after a wipe or restore."),
     "audit": Row("audit", "app", "Show what people did; verify the trail."),
+    "user": Row("user", "app", "Say who may come in, and as what."),
     "secret": Row("secret", "app", "Make a token or webhook secret."),
     "replay": Row("replay", "app", "Send history to a target again, or see what would become of it."),
     "bulk": Row("bulk", "bulk", "Show what was done to many at once."),

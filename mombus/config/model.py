@@ -32,7 +32,7 @@ from canonical.isa95.work import WorkCalendar
 from connectors.connector import ConnectorConfig, Level
 from mombus.config.closing import Period, Window
 from mombus.config.database import database_url
-from mombus.config.duration import duration
+from mombus.config.duration import Span, duration, written
 from mombus.config.keeping import Keep, Share
 from mombus.config.size import Size
 
@@ -46,6 +46,8 @@ _NAMES = r"^(\*\.)?[A-Za-z0-9_.-]+$"
 SPOOL = Size(256 * 1024**2)
 """Bytes that are kept on disk of one system, unless it says otherwise."""
 
+SHORTEST_SESSION, LONGEST_SESSION = timedelta(minutes=5), timedelta(days=90)
+
 CALM_MARGIN_S = 5.0
 """What is added to the time that the connector gives a call: for the way there, and for a clock that isn't ours."""
 
@@ -56,6 +58,12 @@ def _network(text: str) -> str:
     except ValueError:
         raise ValueError(f"'{text}' is no address such as 10.0.0.5, and no network such as 10.0.0.0/24") from None
     return text
+
+
+def _session(span: timedelta) -> timedelta:
+    if not SHORTEST_SESSION <= span <= LONGEST_SESSION:
+        raise ValueError(f"a session lasts {written(SHORTEST_SESSION)} to {written(LONGEST_SESSION)}")
+    return span
 
 
 def one_or_many(value: Any) -> Any:
@@ -183,12 +191,22 @@ class Http(Section):
 
     host: str = Field(
         default="127.0.0.1", pattern=_HOST,
-        description="Address to listen on, or its name. Any but loopback needs TLS and a token.",
+        description="Address to listen on, or its name. Any but loopback needs TLS, and a token or accounts.",
     )  # fmt: skip
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     token: SecretStr | None = Field(
         default=None,
         description="Token that pages, API and metrics ask for: as Bearer, or in a browser as any user's password.",
+    )
+    accounts: bool = Field(
+        default=False, description="People sign in with accounts of their own (docs/access.md). They do anyway from "
+        "the first account on; `true` lets nobody in before there is one.",
+    )  # fmt: skip
+    session_idle: Annotated[Span, AfterValidator(_session)] = Field(
+        default=timedelta(hours=1), description="Who signed in and uses no page for so long signs in again."
+    )
+    session_longest: Annotated[Span, AfterValidator(_session)] = Field(
+        default=timedelta(hours=12), description="Who signed in so long ago signs in again."
     )
     certificate: Path | None = Field(default=None, description="TLS certificate chain, PEM.")
     private_key: Path | None = Field(default=None, description="TLS private key, PEM.")

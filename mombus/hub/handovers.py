@@ -23,6 +23,8 @@ from mombus.hub.desk.frontdesk import FrontDesk
 from mombus.hub.desk.journeys import JourneysTopic
 from mombus.hub.desk.messages import MessagesTopic
 from mombus.hub.desk.passage import Passage
+from mombus.hub.desk.people import People
+from mombus.hub.desk.signing_in import SigningIn
 from mombus.hub.desk.stages import StagesTopic
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
@@ -169,6 +171,8 @@ async def make_handovers(
     )  # fmt: skip
     desk.take(Disagreements(config, journal, arbitration))
     desk.take(MessagesTopic(config=config, bus=bus, journal=journal, index=index))
+    desk.take(SigningIn(journal, config.http))
+    desk.take(People(journal))
     return Handovers(
         intake=intake, delivery=delivery, requests=requests, refusals=refusals, observing=observing, outcomes=outcomes,
         feeder=Feeder(

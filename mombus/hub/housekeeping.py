@@ -12,7 +12,7 @@ import structlog
 from mombus.bus import claims
 from mombus.bus.streams import MOM
 from mombus.index.forgetting import forget
-from mombus.journal import bulk, deliveries, disagreements, parked, replays, requests, waiting
+from mombus.journal import accounts, bulk, deliveries, disagreements, parked, replays, requests, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +72,7 @@ class Housekeeping:
         before = self._clock() - CLOSED
         for prune in (requests.prune, parked.prune, disagreements.prune, replays.prune, bulk.prune):
             await self._journal.write(partial(prune, before=before))
+        await self._journal.write(partial(accounts.prune, now=self._clock()))
 
     async def _forget_streamed(self) -> None:
         """Outcomes of messages that can't be delivered again, and what the index says of messages that are gone."""

@@ -239,7 +239,7 @@ def _begin(tasks: list[asyncio.Task[None]], running: Mapping[str, Coroutine[None
 
 
 def _app(config: Config, parts: Parts, opened: _Opened, notices: Callable[[], Sequence[str]]) -> FastAPI:
-    """The HTTP application with the doors of the hosted connectors; the rest of it asks for the token."""
+    """The HTTP application with the doors of the hosted connectors; the rest of it asks who is there."""
     from mombus.web.app import make_app, make_part_app  # noqa: PLC0415 - heavy, only a running hub needs it
 
     doors = opened.connecting.doors()
@@ -247,7 +247,8 @@ def _app(config: Config, parts: Parts, opened: _Opened, notices: Callable[[], Se
     if not parts.web:
         return make_part_app(opened.ready, doors, open_to_all=token is None, notices=notices)
     return make_app(
-        opened.desk, doors, token, names=config.http.names, notices=notices, site=config.plant.site
+        opened.desk, doors, token, names=config.http.names, notices=notices, site=config.plant.site,
+        accounts=True,
     )  # fmt: skip
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
 from mombus import __version__
 from mombus.web.access.forgery import Forgery
-from mombus.web.access.guard import Guard
-from mombus.web.access.visiting import Visiting
+from mombus.web.access.guard import Guard, House
+from mombus.web.access.sessions import Sessions
+from mombus.web.access.visiting import Visiting, visit_of
 from mombus.web.api import add_api
 from mombus.web.doors import Doors
 from mombus.web.pages import add_pages
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from mombus.desk.question import Desk
     from mombus.web.probes import Notices, Ready
 
-LOOPBACK = ("localhost", "127.0.0.1", "[")
-"""Names of this machine for itself; the last is what is left of `[::1]:8080` up to its first colon."""
-
 
 def make_part_app(
     ready: Ready, doors: Mapping[str, ASGIApp], *, open_to_all: bool, notices: Notices = tuple
@@ -42,32 +39,30 @@ def make_part_app(
     """The application of a process without pages: its doors and its probes, which say why only if `open_to_all`."""
     app = FastAPI(title="mombus", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Secured)
-    add_probes(app, ready, notices, open_to_all=open_to_all)
+    add_probes(app, ready, notices, open_to=lambda _request: open_to_all)
     app.add_middleware(Doors, doors=doors)
     return app
 
 
 def make_app(
     desk: Desk, doors: Mapping[str, ASGIApp], token: str | None = None, *, names: Sequence[str] = (),
-    notices: Notices = tuple, site: str = "",
+    notices: Notices = tuple, site: str = "", accounts: bool = False,
 ) -> FastAPI:  # fmt: skip
     """The application; `doors` are the hosted connectors' applications by path, which ask for their own credentials.
 
-    With a `token` everything else but the plain probes asks for it. Without one it answers to who calls it by a name
-    of this machine's own, or by one of `names`: a page from elsewhere that a browser here was lured to can't read it.
-    `notices` gives what doesn't keep the hub from its work, but will: a certificate that ends soon. `site` is what the
-    pages are about.
+    With a `token` everything else but the plain probes asks for it. With `accounts` people may have some of their own:
+    from the first one on they sign in. Without both it answers to who calls it by a name of this machine's own, or by
+    one of `names`. `notices` gives what doesn't keep the hub from its work, but will: a certificate that ends soon.
+    `site` is what the pages are about.
     """
     app = FastAPI(title="mombus", version=__version__, docs_url=None, redoc_url=None)
     app.add_middleware(Forgery)
-    if token:
-        app.add_middleware(Guard, token=token)
-    else:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *names], www_redirect=False)
+    sessions = Sessions(desk) if accounts else None
+    app.add_middleware(Guard, house=House(token, sessions, names))
     app.add_middleware(Visiting)
     app.add_middleware(Secured)
-    add_probes(app, desk.ready, notices, open_to_all=not token)
-    app.state.desk, app.state.site = desk, site
+    add_probes(app, desk.ready, notices, open_to=lambda request: bool(visit_of(request).person.roles))
+    app.state.desk, app.state.site, app.state.sessions = desk, site, sessions
     add_refusals(app)
     add_api(app)
     add_pages(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -14,8 +14,8 @@ Ready: TypeAlias = Callable[[], Awaitable[Mapping[str, str]]]
 Notices: TypeAlias = Callable[[], Sequence[str]]
 
 
-def add_probes(app: FastAPI, ask: Ready, notices: Notices, *, open_to_all: bool) -> None:
-    """Add `/livez`, `/readyz` and `/healthz`; the reasons are for all only if `open_to_all`."""
+def add_probes(app: FastAPI, ask: Ready, notices: Notices, *, open_to: Callable[[Request], bool]) -> None:
+    """Add `/livez`, `/readyz` and `/healthz`; the reasons are told without being asked for to whom it is `open_to`."""
 
     @app.get("/livez", tags=["probes"])
     async def live() -> Response:
@@ -24,7 +24,7 @@ def add_probes(app: FastAPI, ask: Ready, notices: Notices, *, open_to_all: bool)
 
     @app.get("/readyz", tags=["probes"])
     @app.get("/healthz", tags=["probes"])
-    async def ready(verbose: str | None = Query(None)) -> Response:
+    async def ready(request: Request, verbose: str | None = Query(None)) -> Response:
         """The hub can do its work, else 503. `verbose` lists what that depends on, each with its reason.
 
         Where people have to sign in the reasons are for those who have, and ask with `verbose`.
@@ -33,9 +33,11 @@ def add_probes(app: FastAPI, ask: Ready, notices: Notices, *, open_to_all: bool)
         wrong = {name: reason for name, reason in found.items() if reason}
         text = "not ready" if wrong else "ok"
         if verbose is not None:
-            text = "\n".join(_lines(found, notices()))
-        elif wrong and open_to_all:
-            text = "\n".join(_lines(wrong, notices()))
+            text = "
+".join(_lines(found, notices()))
+        elif wrong and open_to(request):
+            text = "
+".join(_lines(wrong, notices()))
         return Response(text + "\n", status_code=503 if wrong else 200, media_type="text/plain")
 
 

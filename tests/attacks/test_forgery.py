@@ -10,6 +10,7 @@ import pytest
 from fastapi import Request, Response
 from jinja2 import ChoiceLoader, DictLoader
 
+from mombus.web import forms
 from mombus.web.access import forgery
 from mombus.web.app import make_app
 from mombus.web.forms import Form
@@ -132,8 +133,8 @@ async def test_a_program_with_the_token_needs_none_and_a_password_that_a_browser
 async def test_too_much_is_refused(http, deeds):
     right = await token(http)
     assert (await http.post("/form", content=b"x" * (forgery.MOST_BYTES + 1))).status_code == 413
-    many = "&".join(["a=1"] * (forgery.MOST_FIELDS + 1))
-    form = {"content-type": forgery.FORM}
+    many = "&".join(["a=1"] * (forms.MOST_FIELDS + 1))
+    form = {"content-type": forms.FORM}
     assert (await http.post("/form", content=f"csrf={right}&{many}", headers=form)).status_code == 413
     assert deeds == []
 

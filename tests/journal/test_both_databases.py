@@ -13,7 +13,20 @@ from sqlalchemy.exc import IntegrityError
 from canonical.isa95.operations import OperationsRequest, SegmentRequirement
 from canonical.message import Message
 from canonical.wire import to_headers
-from mombus.journal import aliases, audit, bookmarks, bulk, chain, deliveries, disagreements, parked, requests, waiting
+from mombus.journal import (
+    accounts,
+    aliases,
+    audit,
+    bookmarks,
+    bulk,
+    chain,
+    deliveries,
+    disagreements,
+    parked,
+    requests,
+    waiting,
+)
+from mombus.journal.accounts import Account, Pass, PassKind
 from mombus.journal.audit import Deed
 from mombus.journal.deliveries import Outcome
 from mombus.journal.disagreements import Decision, Standing, Wanted
@@ -254,3 +267,35 @@ async def test_a_row_that_is_written_again_keeps_what_it_does_not_name(journal):
     assert await journal.write(lambda c: bookmarks.Term().begin(c, "erp", NOW)) == (1, 0, "1")
     await journal.write(lambda c: bookmarks.move(c, "erp", "2", NOW))
     assert await journal.write(lambda c: bookmarks.Term().begin(c, "erp", NOW)) == (2, 1, "2")
+
+
+def admission(hash: str, name: str, kind: PassKind, hours: int) -> Pass:
+    return Pass(
+        hash=hash * 64, kind=kind, name=name, roles=frozenset({"viewer", "operator"}) if hours > 1 else None, since=NOW,
+        used=NOW, ends=NOW + timedelta(hours=hours), origin="10.0.0.5\x00",
+    )  # fmt: skip
+
+
+async def test_accounts_and_what_lets_people_in(journal):
+    ann = Account(name="ann", roles=frozenset({"engineer"}), password="scrypt:…", disabled=False, since=NOW)
+    assert not await journal.read(accounts.any_account)
+    await journal.write(partial(accounts.add, one=ann))
+    assert await journal.read(partial(accounts.account, name="ann")) == ann
+    await journal.write(lambda c: accounts.change(c, "ann", roles=frozenset({"viewer"}), disabled=True))
+    (changed,) = await journal.read(accounts.everybody)
+    assert (changed.roles, changed.disabled, changed.password) == (frozenset({"viewer"}), True, "scrypt:…")
+    for one in (admission("a", "ann", PassKind.SESSION, 1), admission("b", "ann", PassKind.TOKEN, 2)):
+        await journal.write(partial(accounts.begin, one=one))
+        await journal.write(partial(accounts.begin, one=one))
+    await journal.write(lambda c: accounts.use(c, "a" * 64, NOW + timedelta(minutes=1)))
+    shown = await journal.read(partial(accounts.shown, hash="a" * 64))
+    assert shown is not None
+    assert (shown.used, shown.roles, shown.id) == (NOW + timedelta(minutes=1), None, "a" * 12)
+    assert {one.roles for one in await journal.read(partial(accounts.all_passes, name="ann"))} == {
+        None, frozenset({"viewer", "operator"}),
+    }  # fmt: skip
+    assert await journal.write(lambda c: accounts.prune(c, NOW + timedelta(hours=1, seconds=1))) == 1
+    assert await journal.write(lambda c: accounts.end_all(c, "ann", PassKind.SESSION)) == 0
+    assert [await journal.write(partial(accounts.end, hash="b" * 64)) for _ in range(2)] == [True, False]
+    await journal.write(partial(accounts.remove, name="ann"))
+    assert await journal.read(partial(accounts.account, name="ann")) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mombus.journal import (  # noqa: F401 - each brings its tables
+    accounts,
     aliases,
     audit,
     belonging,

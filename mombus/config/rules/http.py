@@ -1,4 +1,4 @@
-"""The hub's HTTP server: on loopback, or with TLS and a token."""
+"""The hub's HTTP server: on loopback, or with TLS and people who sign in."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
 
 def open_doors_are_locked(draft: Draft, findings: Findings) -> None:
-    """Whoever can reach the server can release orders: other machines only with TLS and a token."""
+    """Whoever can reach the server can release orders: other machines only with TLS, and if they must sign in."""
     http = draft.http
-    if http is None or is_loopback(http.host) or (http.token and http.certificate and http.private_key):
+    if http is None or is_loopback(http.host):
         return
-    missing = [name for name in ("token", "certificate", "private_key") if getattr(http, name) is None]
+    missing = [] if http.token or http.accounts else ["token or http.accounts"]
+    missing += [name for name in ("certificate", "private_key") if getattr(http, name) is None]
+    if not missing:
+        return
     message = f"host '{http.host}' can be reached from other machines"
     hint = f"set http.{', http.'.join(missing)}, or listen on 127.0.0.1 behind a reverse proxy"
     findings.error(draft.mark("http", "host"), "http.host", message, hint)

@@ -53,7 +53,7 @@ class Auditing:
             said = {name: str(value)[:TEXT] for name, value in question.items() if value is not None}
             deed = Deed(
                 at=datetime.now(UTC), who=said.get("who", ""), action=said.get("command", command),
-                target=said.get("target", said.get("system")), message_id=said.get("id"),
+                target=said.get("target", said.get("system")), message_id=said.get("id", said.get("name")),
                 why=said.get("why", ""), result=f"not done: {error}",
             )  # fmt: skip
             await self._journal.write(partial(audit.note, deed=deed))

@@ -1,78 +1,161 @@
-"""Who may see the pages: whoever shows the token of `http.token`."""
+"""Who asks: a program by a token, a person by the session they signed in for, or whoever is on this machine.
+
+`Authorization: Bearer …` is the hub's own token (`http.token`) or a person's (`mombus user token`). Where people have
+accounts, a browser is sent to sign in, and a program is answered 401. Where there is only the hub's token, a browser
+may show it as the password of any user (HTTP Basic). Where there is nothing, whoever reaches the page on this machine
+may do everything: it must be called by a name of this machine, so that no page elsewhere can read it.
+"""
 
 from __future__ import annotations
 
 import binascii
 import math
 from base64 import b64decode
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from hmac import compare_digest
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from mombus.desk.question import Person, Role
+from mombus.desk.question import NoAnswerError, Person, Role
+from mombus.web.access.refusing import refuse, wants_page
+from mombus.web.access.sessions import TOKENS, Visitor
+from mombus.web.access.visiting import EVERYTHING
 from mombus.web.limits import WRONG_AT_ONCE, WRONG_EVERY_S, Failures, peer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from mombus.web.access.sessions import Sessions
+    from mombus.web.access.visiting import Visit
 
 PROBES = frozenset({"/livez", "/readyz", "/healthz"})
 """Open to everybody, without `verbose`: who asks is often a load balancer that has no secrets."""
+OPEN = ("/static/", "/sign-in")
+"""Open to everybody: what a page looks like, and where one signs in."""
+LOOPBACK = ("localhost", "127.0.0.1", "[")
+"""Names of this machine for itself; the last is what is left of `[::1]:8080` up to its first colon."""
 TOKEN = Person("token", frozenset(Role))
-"""Who shows the token, for the audit trail."""
-CHALLENGES = ('Basic realm="mombus", charset="UTF-8"', 'Bearer realm="mombus"')
+"""Who shows the hub's own token, for the audit trail."""
+BASIC, BEARER = 'Basic realm="mombus", charset="UTF-8"', 'Bearer realm="mombus"'
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What lets in: `token` is the hub's own, `sessions` are people's. `names` are those of the machine's proxies."""
+
+    token: str | None = None
+    sessions: Sessions | None = None
+    names: Sequence[str] = ()
 
 
 class Guard:
-    """Lets through what carries the token, and answers everything else with 401.
+    """Lets in whom it knows, in their name, and refuses everybody else.
 
-    `Authorization: Bearer <token>` is for programs; `Basic` with the token as the password and any user name for
-    browsers, which ask for it. Who shows many wrong ones isn't listened to for a while (429).
+    Who shows many wrong tokens isn't listened to for a while (429); who is signed in at the same address is.
     """
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, house: House) -> None:
         self._app = app
-        self._token = token.encode()
+        self._house = house
+        self._token = house.token.encode() if house.token else None
+        self._local = TrustedHostMiddleware(app, allowed_hosts=[*LOOPBACK, *house.names], www_redirect=False)
         self._failures = Failures(WRONG_AT_ONCE, WRONG_EVERY_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "lifespan" or _is_probe(scope):
-            await self._app(scope, receive, send)
-            return
-        headers, peer = Headers(scope=scope), peer_of(scope)
-        wait_s = self._failures.wait_s(peer)
+        app = await self._way(scope) if scope["type"] == "http" else self._app
+        await app(scope, receive, send)
+
+    async def _way(self, scope: Scope) -> ASGIApp:
+        """Who answers: the application, or a refusal."""
+        headers = Headers(scope=scope)
+        try:
+            if _is_probe(scope):
+                return await self._probe(scope)
+            if "authorization" in headers:
+                return await self._by_header(scope, headers["authorization"])
+            return await self._by_cookie(scope)
+        except NoAnswerError as error:
+            return refuse(scope, 503, str(error))
+
+    async def _probe(self, scope: Scope) -> ASGIApp:
+        """Open to all; reasons are for whoever could see them on a page."""
+        if self._token is None and scope["path"] != "/livez":
+            with suppress(NoAnswerError):
+                if not (await self._visitor(None)).needed:
+                    scope["state"]["visit"].person = EVERYTHING
+        return self._app
+
+    async def _by_header(self, scope: Scope, said: str) -> ASGIApp:
+        scheme, _, shown = said.partition(" ")
+        shown = shown.strip()
+        if scheme.lower() == "bearer" and shown.startswith(TOKENS):
+            person = (await self._visitor(shown)).person
+            return self._in(scope, person, shown) if person else await self._out(scope)
+        wait_s = self._failures.wait_s(peer_of(scope))
         if wait_s:
-            await PlainTextResponse("429\n", 429, {"retry-after": str(math.ceil(wait_s))})(scope, receive, send)
-            return
-        if self._may_pass(headers):
-            scope["state"].get("let_in", bool)()
-            scope["state"]["visit"].person = TOKEN
-            await self._app(scope, receive, send)
-            return
-        if "authorization" in headers:
-            self._failures.add(peer)
+            again = {"retry-after": str(math.ceil(wait_s))}
+            return refuse(scope, 429, "too many wrong tokens from this address", again)
+        if self._token is not None and compare_digest(_secret(scheme.lower(), shown), self._token):
+            return self._in(scope, TOKEN)
+        self._failures.add(peer_of(scope))
+        return await self._out(scope)
+
+    async def _by_cookie(self, scope: Scope) -> ASGIApp:
+        visit: Visit = scope["state"]["visit"]
+        visitor = await self._visitor(visit.shown)
+        if visitor.person:
+            visit.signed_in = True
+            return self._in(scope, visitor.person, visit.shown)
+        if not visitor.needed and self._token is None:
+            self._in(scope, EVERYTHING)
+            return self._local
+        return self._app if scope["path"].startswith(OPEN) else await self._out(scope)
+
+    async def _visitor(self, shown: str | None) -> Visitor:
+        return await self._house.sessions.visitor(shown) if self._house.sessions else Visitor(False, None)
+
+    def _in(self, scope: Scope, person: Person, shown: str | None = None) -> ASGIApp:
+        visit: Visit = scope["state"]["visit"]
+        visit.person, visit.holds = person, partial(self._holds, person, shown)
+        scope["state"].get("let_in", bool)()
+        return self._app
+
+    async def _holds(self, person: Person, shown: str | None) -> bool:
+        """Whether they would be let in again, as the same person with the same roles. Raises NoAnswerError."""
+        visitor = await self._visitor(shown)
+        return visitor.person == person if shown else person is TOKEN or not visitor.needed
+
+    async def _out(self, scope: Scope) -> Response:
+        """To the sign-in, where people have accounts; else 401 with what may be shown."""
+        request = Request(scope)
+        accounts = (await self._visitor(None)).needed
+        if accounts and wants_page(request) and scope["method"] in ("GET", "HEAD"):
+            here = scope["path"] + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"/sign-in?next={quote(here, safe='/')}", 303)
+        if accounts:
+            said = "sign in, or show a token as `Authorization: Bearer …`"
+            return refuse(scope, 401, said, {"www-authenticate": BEARER})
         refusal = PlainTextResponse(
-            "401: show the hub's token (http.token) as `Authorization: Bearer …`, or as the password of any user\n",
-            status_code=401,
+            "401: show the hub's token (http.token) as `Authorization: Bearer …`, or as the password of any user\n", 401
         )
-        for challenge in CHALLENGES:
+        for challenge in (BASIC, BEARER):
             refusal.headers.append("www-authenticate", challenge)
-        await refusal(scope, receive, send)
-
-    def _may_pass(self, headers: Headers) -> bool:
-        scheme, _, shown = headers.get("authorization", "").partition(" ")
-        match scheme.lower():
-            case "bearer":
-                return compare_digest(shown.strip().encode("latin-1"), self._token)
-            case "basic":
-                return compare_digest(_password(shown.strip()), self._token)
-        return False
+        return refusal
 
 
-def _password(shown: str) -> bytes:
+def _secret(scheme: str, shown: str) -> bytes:
+    if scheme != "basic":
+        return shown.encode("latin-1") if scheme == "bearer" else b""
     try:
         return b64decode(shown, validate=True).partition(b":")[2]
     except (binascii.Error, ValueError):
@@ -81,4 +164,4 @@ def _password(shown: str) -> bytes:
 
 def _is_probe(scope: Scope) -> bool:
     asked = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
-    return scope["type"] == "http" and scope["path"] in PROBES and "verbose" not in asked
+    return scope["path"] in PROBES and "verbose" not in asked

@@ -14,32 +14,40 @@ from starlette.requests import cookie_parser
 from mombus.desk.question import Person, Role
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import HTTPConnection
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 EVERYTHING = Person("local", frozenset(Role))
 """Who asks where nobody has to sign in: whoever can reach the page on this machine."""
+NOBODY = Person("nobody", frozenset())
+"""Who hasn't signed in."""
+SIGNED_IN = b"signed in"
+"""The key of a session's tokens: the session's id alone is secret enough, and known to every process of the hub."""
 _ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Visit:
-    """One request's browser. `person` is who is signed in, `local` where nobody has to be.
+    """One request's browser, or program. `person` is whom guard.py let in, `holds` tells whether it still would.
 
-    `id` is what its cookie holds: a new one for who shows none. It is set only if the answer needs it.
+    `shown` is what its cookie holds, `id` the same or a new one, which is set only if the answer needs it.
     """
 
     def __init__(self, shown: str | None, key: bytes, *, tls: bool) -> None:
-        self.person = EVERYTHING
+        self.person = NOBODY
+        self.holds: Callable[[], Awaitable[bool]] = _holds
+        self.signed_in = False
         self.tls = tls
         self._key = key
-        self._shown = shown if shown and _ID.fullmatch(shown) else None
-        self.id = self._shown or secrets.token_urlsafe(32)
+        self.shown = shown if shown and _ID.fullmatch(shown) else None
+        self.id = self.shown or secrets.token_urlsafe(32)
         self._given = False
 
     @property
     def known(self) -> bool:
         """True if the browser showed an id."""
-        return self._shown is not None
+        return self.shown is not None
 
     @property
     def csrf(self) -> str:
@@ -53,7 +61,7 @@ class Visit:
 
     @property
     def _token(self) -> str:
-        return hmac.new(self._key, f"csrf {self.id}".encode(), sha256).hexdigest()
+        return hmac.new(SIGNED_IN if self.signed_in else self._key, f"csrf {self.id}".encode(), sha256).hexdigest()
 
     @property
     def cookie(self) -> str | None:
@@ -66,7 +74,8 @@ class Visit:
 class Visiting:
     """Gives every request its visit, as `request.state.visit`, and the answer the cookie it needs.
 
-    The tokens' key is made anew with each process: a page that was loaded before has to be loaded again.
+    The key of the tokens of who isn't signed in is made anew with each process: what they loaded before has to be
+    loaded again.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -104,6 +113,15 @@ def cookie_name(*, tls: bool) -> str:
 def set_cookie(id: str, *, tls: bool) -> str:
     """A cookie for as long as the browser is open, that no script reads and no other site's form brings along."""
     return f"{cookie_name(tls=tls)}={id}; Path=/; HttpOnly; SameSite=Lax{'; Secure' if tls else ''}"
+
+
+def clear_cookie(*, tls: bool) -> str:
+    """The same, taken away."""
+    return f"{set_cookie('', tls=tls)}; Max-Age=0"
+
+
+async def _holds() -> bool:
+    return True
 
 
 def _cookies(scope: Scope) -> dict[str, str]:

@@ -9,6 +9,7 @@ from mombus.web.pages import (
     flows,
     journey,
     night,
+    sign_in,
 )
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ ROUTERS = (
     flows.router,
     journey.router,
     disagreements.router,
+    sign_in.router,
 )
 ENTRIES = (
     night.ENTRY,

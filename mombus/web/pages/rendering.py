@@ -56,7 +56,7 @@ def done(path: str) -> RedirectResponse:
 def _around(request: Request) -> dict[str, Any]:
     """What every page shows: where it is, of which site, who looks at it, and what belongs into its forms."""
     state, visit = request.app.state, visit_of(request)
-    entries = [entry for entry in state.menu if entry.open_to(visit.person)]
+    entries = [entry for entry in state.menu if visit.person.roles and entry.open_to(visit.person)]
 
     def may(question: Question) -> bool:
         """Whether the person may ask that."""
@@ -64,7 +64,7 @@ def _around(request: Request) -> dict[str, Any]:
 
     return {
         "menu": entries, "here": request.url.path, "site": state.site, "version": __version__, "person": visit.person,
-        "may": may, "csrf_field": lambda: _csrf_field(visit),
+        "signed_in": visit.signed_in, "may": may, "csrf_field": lambda: _csrf_field(visit),
     }  # fmt: skip
 
 
@@ -79,10 +79,15 @@ def live(request: Request, render: Callable[[], Awaitable[str]]) -> StreamingRes
 
 
 async def _events(request: Request, render: Callable[[], Awaitable[str]]) -> AsyncIterator[str]:
-    """What is rendered, as it changes; an event `away` with the reason each time the hub has no answer."""
-    before = ""
+    """What is rendered, as it changes; an event `away` with the reason each time the hub has no answer.
+
+    It ends when whoever looks at it wouldn't be let in any more.
+    """
+    before, visit = "", visit_of(request)
     while not await request.is_disconnected():
         try:
+            if not await visit.holds():
+                return
             now = await render()
         except NoAnswerError as error:
             before = ""

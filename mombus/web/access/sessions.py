@@ -1,0 +1,83 @@
+"""Whom a session or token belongs to, as the hub says it: remembered for a few seconds, so long a revocation takes."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mombus.desk.access import SIGN_IN, SIGN_OUT, WHO, Shown, SignIn, SignOut
+from mombus.desk.question import Person, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mombus.desk.question import Desk
+
+REMEMBERED_S = 5.0
+"""How long an answer of the hub holds: what is ended or changed there ends here at most so much later."""
+MOST = 1000
+TOKENS = "mombus_"
+"""How the tokens of people's programs begin."""
+
+
+class Visitor(NamedTuple):
+    """Whether anybody has to sign in, and who did."""
+
+    needed: bool
+    person: Person | None
+
+
+class Refused(NamedTuple):
+    """Why a name and password let nobody in: wrong ones, or too many tries, with the time to wait."""
+
+    again_s: int | None
+
+
+class Sessions:
+    """Sessions and tokens of this hub, asked of its `desk`. All raise NoAnswerError. `clock` counts seconds."""
+
+    def __init__(self, desk: Desk, clock: Callable[[], float] = time.monotonic) -> None:
+        self._desk, self._clock = desk, clock
+        self._known: OrderedDict[str | None, tuple[float, Visitor]] = OrderedDict()
+
+    async def visitor(self, shown: str | None) -> Visitor:
+        """Who shows this, or nothing."""
+        hash = hashed(shown) if shown else None
+        until, known = self._known.get(hash, (0.0, None))
+        if known is not None and self._clock() < until:
+            return known
+        answer = await self._desk.ask(WHO, Shown(hash=hash))
+        found = Visitor(answer["needed"], person_of(answer["person"]) if answer["person"] else None)
+        self._remember(hash, found)
+        return found
+
+    async def sign_in(self, name: str, password: str, address: str) -> str | Refused:
+        """The new session's id, or why there is none."""
+        session = secrets.token_urlsafe(32)
+        asked = SignIn(name=name, password=password, session=hashed(session), address=address)
+        answer = await self._desk.ask(SIGN_IN, asked)
+        return Refused(answer.get("again_s")) if "refused" in answer else session
+
+    async def sign_out(self, session: str) -> None:
+        """End a session: here at once, in other processes within REMEMBERED_S."""
+        self._known.pop(hashed(session), None)
+        await self._desk.ask(SIGN_OUT, SignOut(session=hashed(session)))
+
+    def _remember(self, hash: str | None, found: Visitor) -> None:
+        self._known[hash] = self._clock() + REMEMBERED_S, found
+        self._known.move_to_end(hash)
+        if len(self._known) > MOST:
+            self._known.popitem(last=False)
+
+
+def person_of(said: dict[str, Any]) -> Person:
+    """As the hub says it."""
+    return Person(said["name"], frozenset(map(Role, said["roles"])))
+
+
+def hashed(shown: str) -> str:
+    """What is told of it."""
+    return sha256(shown.encode("utf-8", "surrogateescape")).hexdigest()
