@@ -33,11 +33,9 @@ def add_probes(app: FastAPI, ask: Ready, notices: Notices, *, open_to: Callable[
         wrong = {name: reason for name, reason in found.items() if reason}
         text = "not ready" if wrong else "ok"
         if verbose is not None:
-            text = "
-".join(_lines(found, notices()))
+            text = "\n".join(_lines(found, notices()))
         elif wrong and open_to(request):
-            text = "
-".join(_lines(wrong, notices()))
+            text = "\n".join(_lines(wrong, notices()))
         return Response(text + "\n", status_code=503 if wrong else 200, media_type="text/plain")
 
 
