@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,7 +28,7 @@ OWNS = {"production_order": "erp"}
 
 
 class Talker(Asker):
-    """Says and gets; the owner also takes the verbs in `takes`, and answers changes as it is told."""
+    """Says and gets; the owner also takes the verbs in `takes`, and answers as it is told, once it is `free`."""
 
     accepts: ClassVar[dict[Offer, Accept]] = {Offer("production_order", Verb.SYNC): Accept(Effect.IDEMPOTENT)}
 
@@ -37,14 +38,16 @@ class Talker(Asker):
             **type(self).accepts, **{Offer("production_order", verb): Accept(Effect.IDEMPOTENT) for verb in takes}
         }  # fmt: skip
         self.verdict = Action.ACCEPTED
-        self.silent = False
+        self.free = asyncio.Event()
+        self.free.set()
 
     async def write(self, messages: Any) -> list[Receipt]:
         self.got += messages
+        await self.free.wait()
         return [Receipt(Level.ACCEPTED, reply=self._reply(message)) for message in messages]
 
     def _reply(self, message: Message) -> Message | None:
-        if self.silent or not message.verb.asks:
+        if not message.verb.asks:
             return None
         now = datetime.now(UTC)
         return Message(
