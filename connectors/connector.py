@@ -1,7 +1,8 @@
 """The contract between a connector and the hub. Its comments are the contract: what calling and returning mean.
 
-A connector implements `Connector` and those of `Source`, `Sink`, `Parallel`, `Answers`, `Hosted` and `Snapshot` that it
-can. It is found by its entry point in the group `mombus.connectors`, whose name is its kind.
+A connector implements `Connector` and those of `Source`, `Sink`, `Parallel`, `Renders`, `Answers`, `Hosted`,
+`Translates` and `Snapshot` that it can. It is found by its entry point in the group `mombus.connectors`, whose name is
+its kind.
 
 Errors, all of them ConnectorError, decide what happens to a message:
 
@@ -156,6 +157,21 @@ class Receipt:
     level: Level = Level.ACCEPTED
     document: str | None = None
     reply: Message | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """One request to a system in its own protocol, without credentials.
+
+    `method` is PUT and the like over HTTP, SOAP, PUBLISH, CALL, WRITE or REQUEST; `place` is where it goes: path and
+    query, the document's name, topic, node or subject. `content` is its body.
+    """
+
+    method: str
+    place: str
+    content: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +354,17 @@ class Parallel(Protocol):
     """
 
     parallel: ClassVar[bool]
+
+
+@runtime_checkable
+class Renders(Protocol):
+    """A sink that can show what its system would be told, by the very functions that tell it. No I/O."""
+
+    def rendered(self, message: Message) -> Sequence[Rendered]:
+        """The requests that writing `message` makes, in order; what is read from the system first isn't among them.
+
+        Raises MappingError when the message can't be said.
+        """
 
 
 @runtime_checkable

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from canonical.message import Message
-    from connectors.connector import Item, Outcome, Raw
+    from connectors.connector import Item, Outcome, Raw, Rendered
     from connectors.erp.posting import Desk
     from connectors.erp.receiving import Reception
     from connectors.protocols.soap.client import SoapClient
@@ -182,6 +182,10 @@ class ErpB2mml:
         if any(isinstance(result, Receipt) for result in results):
             self._heard_at = time.monotonic()
         return results
+
+    def rendered(self, message: Message) -> Sequence[Rendered]:
+        """The document, without its envelope; its name is the place."""
+        return (self._desk.rendered(message),)
 
     async def find(self, message: Message) -> Receipt | Absent:
         """Ask the ERP for the document (Get, Show). Raises OutcomeUnknown, NotConnected."""

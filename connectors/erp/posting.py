@@ -7,11 +7,23 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from lxml import etree
+
 from canonical.b2mml import WriteError, write
 from canonical.b2mml.secure import parse
 from canonical.message import Verb
 from canonical.reversal import noted
-from connectors.connector import Absent, ConnectorError, Lacking, Level, MappingError, OutcomeUnknown, Receipt, Rejected
+from connectors.connector import (
+    Absent,
+    ConnectorError,
+    Lacking,
+    Level,
+    MappingError,
+    OutcomeUnknown,
+    Receipt,
+    Rejected,
+    Rendered,
+)
 from connectors.erp.objects import find, number, trace
 from connectors.erp.questions import Head, about, owned
 from connectors.erp.replies import found_in, is_empty, verdict
@@ -62,6 +74,12 @@ class Desk:
         except ConnectorError as error:
             return error
 
+    def rendered(self, message: Message) -> Rendered:
+        """The document that posts a message. Raises MappingError."""
+        content = self._document(self._reversal(message) if message.reverses is not None else message)
+        name = str(etree.QName(parse(content)).localname)
+        return Rendered(method="SOAP", place=name, content=content, content_type="application/xml")
+
     def _reversal(self, message: Message) -> Message:
         """A reversal with the number of the document that it undoes in its segment data. Raises MappingError."""
         if message.document is None:
@@ -93,16 +111,18 @@ class Desk:
             return None
         return reply
 
-    async def _post(self, message: Message) -> Receipt | ConnectorError:
+    def _document(self, message: Message) -> bytes:
         manner = self._manner
         try:
-            document = write(
+            return write(
                 [message], created=datetime.now(UTC), sender=manner.sender, receiver=manner.receiver,
                 bod_id=message.id, verb=manner.verb, confirmation=manner.confirmation,
             )  # fmt: skip
         except WriteError as error:
-            return MappingError(f"{message.object} {message.key} can't be said in B2MML: {error}")
-        answer = await self._client.ask(document)
+            raise MappingError(f"{message.object} {message.key} can't be said in B2MML: {error}") from error
+
+    async def _post(self, message: Message) -> Receipt | ConnectorError:
+        answer = await self._client.ask(self._document(message))
         if answer is None:
             return Receipt(Level.ACCEPTED)
         return self._judged(message, _parsed(answer))

@@ -33,6 +33,7 @@ from connectors.connector import (
     Probe,
     Receipt,
     Rejected,
+    Rendered,
     RetryableError,
 )
 from connectors.mes.native import Native, Reply
@@ -151,16 +152,26 @@ class MesMqtt:
                 results.append(error)
         return results
 
-    async def _tell(self, message: Message) -> Receipt:
-        reply_to = f"{self._replies}/{message.id}"
-        note = {"msgId": message.id, "replyTo": reply_to, "ts": message.occurred.isoformat(), **document(message)}
+    def rendered(self, message: Message) -> Sequence[Rendered]:
+        """The note, with its topic as the place."""
+        note = {
+            "msgId": message.id, "replyTo": self._reply_to(message), "ts": message.occurred.isoformat(),
+            **document(message),
+        }  # fmt: skip
         topic = f"{self._config.prefix}/in/{message.object}/{message.verb}"
-        answer = await self._wire.ask(topic, json.dumps(note, ensure_ascii=False).encode(), reply_to)
+        return (Rendered(method="PUBLISH", place=topic, content=json.dumps(note, ensure_ascii=False).encode()),)
+
+    async def _tell(self, message: Message) -> Receipt:
+        (note,) = self.rendered(message)
+        answer = await self._wire.ask(note.place, note.content, self._reply_to(message))
         return _receipt(self._reply(answer, message))
+
+    def _reply_to(self, message: Message) -> str:
+        return f"{self._replies}/{message.id}"
 
     async def find(self, message: Message) -> Receipt | Absent:
         """Ask the MES what became of a message."""
-        reply_to = f"{self._replies}/{message.id}-receipt"
+        reply_to = f"{self._reply_to(message)}-receipt"
         question = json.dumps({"msgId": message.id, "replyTo": reply_to}).encode()
         answer = await self._wire.ask(f"{self._config.prefix}/in/receipt/get", question, reply_to)
         reply = self._reply(answer, message)

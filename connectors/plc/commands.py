@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from connectors.connector import Absent, ConnectorError, MappingError, OutcomeUnknown, Receipt, Rejected, RetryableError
+from connectors.connector import (
+    Absent,
+    ConnectorError,
+    MappingError,
+    OutcomeUnknown,
+    Receipt,
+    Rejected,
+    Rendered,
+    RetryableError,
+)
 from connectors.plc.mapping import judge, variants
 
 if TYPE_CHECKING:
@@ -38,7 +48,7 @@ class Machine:
 
     async def do(self, message: Message) -> Receipt:
         """Carry out the message's command. Raises a ConnectorError."""
-        command = self._command(message)
+        command = _command(self._signals, message)
         if command.call is None:
             await self._write(command.write, message)
             return Receipt()
@@ -52,7 +62,7 @@ class Machine:
 
     async def find(self, message: Message) -> Receipt | Absent:
         """Look whether it was carried out. Raises OutcomeUnknown where the file doesn't say how to look."""
-        find = self._command(message).find
+        find = _command(self._signals, message).find
         if find is None:
             raise OutcomeUnknown(f"the signals file has no `find` for {message.object}")
         try:
@@ -60,14 +70,6 @@ class Machine:
         except OutcomeUnknown as error:
             raise OutcomeUnknown(f"looking for {message.object} {message.key}: {error}") from None
         return Receipt() if judge(find.found, message, outputs) else Absent()
-
-    def _command(self, message: Message) -> Command:
-        command = self._signals.commands.get(message.object)
-        if command is None:
-            raise MappingError(f"the signals file has no command for {message.object}")
-        if not message.content:
-            raise MappingError(f"{message.object} {message.key} has no body: the machine can't be told to forget it")
-        return command
 
     async def _call(self, call: Call, message: Message) -> list[Any]:
         arguments = variants(call.arguments, message)
@@ -95,3 +97,28 @@ class Machine:
             if place in self.missing:
                 raise MappingError(f"{place}: {self.missing[place]}")
         return [self._nodes[place] for place in places]
+
+
+def rendered(signals: Signals, message: Message) -> Sequence[Rendered]:
+    """As Renders.rendered: values are JSON, a method's in a list, in the order of its arguments."""
+    command = _command(signals, message)
+    if command.call is not None:
+        values = [one.Value for one in variants(command.call.arguments, message)]
+        return (Rendered(method="CALL", place=command.call.place, content=_json(values)),)
+    return tuple(
+        Rendered(method="WRITE", place=write.node, content=_json(value.Value))
+        for write, value in zip(command.write, variants(command.write, message), strict=True)
+    )
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, default=str, ensure_ascii=False).encode()
+
+
+def _command(signals: Signals, message: Message) -> Command:
+    command = signals.commands.get(message.object)
+    if command is None:
+        raise MappingError(f"the signals file has no command for {message.object}")
+    if not message.content:
+        raise MappingError(f"{message.object} {message.key} has no body: the machine can't be told to forget it")
+    return command

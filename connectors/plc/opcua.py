@@ -23,6 +23,7 @@ from connectors.connector import (
     Offer,
     Probe,
     Receipt,
+    Rendered,
     Surroundings,
 )
 from connectors.plc.signals import load
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from canonical.message import Message
+    from connectors.connector import Raw
     from connectors.plc.commands import Machine
     from connectors.plc.mapping import Tag
     from connectors.plc.signals import Signals
@@ -159,6 +161,20 @@ class PlcOpcua:
         finally:
             await feed.close()
 
+    async def translate(self, raw: Raw) -> Item:
+        """What values say, as JSON: `{"FILLER1/state": 6}`, or with source time and status as in
+        `{"FILLER1/speed": {"value": 120.5, "at": "2026-03-02T06:00:00Z", "status": "BadSensorFailure"}}`.
+
+        The server itself tells nothing in this form; nothing of what it told is kept as a document.
+        """
+        from connectors.plc.mapping import Batcher  # noqa: PLC0415 - asyncua is heavy
+        from connectors.plc.values import changes  # noqa: PLC0415 - the same
+
+        now = datetime.now(UTC)
+        found, unknown = changes(self._signals, raw.content, now)
+        messages, faults = Batcher(self._surroundings).messages(found, now)
+        return Item(messages=tuple(messages), faults=(*unknown, *faults))
+
     def _missed(self, bookmark: str | None, until: datetime) -> list[Gap]:
         if bookmark is None:
             return []
@@ -199,6 +215,12 @@ class PlcOpcua:
                     raise
                 results.append(error)
         return results
+
+    def rendered(self, message: Message) -> Sequence[Rendered]:
+        """The call with its arguments, or the writes."""
+        from connectors.plc.commands import rendered  # noqa: PLC0415 - asyncua is heavy
+
+        return rendered(self._signals, message)
 
     async def find(self, message: Message) -> Receipt | Absent:
         """Ask the machine whether it took the message."""

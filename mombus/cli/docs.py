@@ -9,6 +9,7 @@ import typer
 
 from mombus.cli.exits import Exit
 from mombus.config.pages import pages
+from mombus.trial import schema
 
 
 def docs(
@@ -18,7 +19,7 @@ def docs(
     """Write the reference pages of docs/, or check that they say what the declarations say."""
     from mombus.web.metrics_page import metrics_page  # noqa: PLC0415 - heavy
 
-    made = pages() | {"metrics.md": metrics_page()}
+    made = {**pages(), "metrics.md": metrics_page(), schema.FILE: schema.page()}
     stale = [name for name, text in made.items() if _text(folder / name) != text]
     stale += [f"schemas/{file.name}" for file in folder.glob("schemas/*.json") if f"schemas/{file.name}" not in made]
     if check:

@@ -144,6 +144,11 @@ class Delivery:
         for inbox in list(self._inboxes.values()):
             await inbox.opened.wait()
 
+    @property
+    def busy(self) -> bool:
+        """True while any inbox here is writing, or about to."""
+        return any(inbox.busy for inbox in list(self._inboxes.values()))
+
     def drain(self) -> None:
         """Read no more and finish what is being written; `run` returns when that is done."""
         self._ending.set()

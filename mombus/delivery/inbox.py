@@ -98,6 +98,12 @@ class Inbox:
         """Set once its routes have begun: what is stored from then on reaches the target."""
         return self._reading.opened
 
+    @property
+    def busy(self) -> bool:
+        """True while something is being written or is about to be: neither waits nor is held back by a stop."""
+        moving = self.standing.condition in {Condition.STARTING, Condition.RUNNING, Condition.FAILING}
+        return moving and (bool(self.hand.live) or self._turns.busy)
+
     async def run(self) -> None:
         """Deliver until cancelled or drained. Raises OtherStream when the stream isn't the journal's."""
         await self._recall()

@@ -58,6 +58,7 @@ class Turns:
         self._alarm = alarm
         self._open_writes = open_writes
         self._tasks: set[asyncio.Task[None]] = set()
+        self._resting = False
         self.room = asyncio.Event()
 
     async def run(self) -> None:
@@ -75,7 +76,15 @@ class Turns:
                 continue
             held_back_s = self._start_writes()
             self.room.set()
+            self._resting = True
             await self._waking.wait(held_back_s)
+            self._resting = False
+
+    @property
+    def busy(self) -> bool:
+        """True while something is looked at, written or settled, or is about to be."""
+        at_work = self._tasks or self._hand.to_load or self._hand.ready
+        return bool(at_work) or self._waking.nudged or not self._resting
 
     async def finish(self) -> None:
         """Begin nothing any more and wait for what is being written; the rest comes again after the next start."""

@@ -26,6 +26,11 @@ class Waking:
         """There may be work to do."""
         self._bell.set()
 
+    @property
+    def nudged(self) -> bool:
+        """True from a nudge until what it is about is looked at."""
+        return self._bell.is_set()
+
     def at_due(self, entry: Entry) -> None:
         """Look at an entry again at its due time."""
         heapq.heappush(self._timers, (entry.due or 0.0, next(self._numbers), entry))

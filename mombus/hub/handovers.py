@@ -6,6 +6,7 @@ It alone has the journal and the index.
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from mombus.bus.connection import Bus
     from mombus.config.model import Config
-    from mombus.delivery.target import Hop
+    from mombus.delivery.target import Hop, Patience
     from mombus.hub.session import Session
     from mombus.hub.store.storage import Storage
     from mombus.ownership.owners import Owners
@@ -126,9 +127,10 @@ def _store(config: Config, folder: Path) -> str:
 
 async def make_handovers(
     config: Config, *, bus: Bus, journal: Journal, index: Journal, owners: Owners, sessions: Mapping[str, Session],
-    storage: Storage, on_hop: Callable[[Hop], None] | None,
+    storage: Storage, on_hop: Callable[[Hop], None] | None, patience: Patience | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Handovers:  # fmt: skip
-    """Everything wired, ready to run. Raises BusError."""
+    """Everything wired, ready to run; delivery goes by `patience` and `clock`. Raises BusError."""
     site = config.plant.site
     shared = config.bus.shared
     aliases = Aliases(config.aliases, journal, shared=shared)
@@ -147,7 +149,8 @@ async def make_handovers(
         targets=make_targets(
             config, sessions.values(), owners, take_in=intake.accept, requests=requests, bus=bus, aliases=aliases
         ),
-        observe=observing.hop, prepare=make_prepare(aliases, known, requests), shared=shared,
+        observe=observing.hop, prepare=make_prepare(aliases, known, requests), shared=shared, patience=patience,
+        clock=clock,
     )  # fmt: skip
     observing.delivery = delivery
     refusals = Refusals(site, journal)

@@ -84,6 +84,10 @@ class Observing:
         if hop.document:
             self._later(Numbered(hop.target, hop.object, hop.key, hop.document, hop.at))
 
+    async def caught_up(self) -> None:
+        """Return once everything that follows from what was seen until now is done."""
+        await self._work.join()
+
     async def run(self) -> None:
         """Do what follows, and count the signals, for ever."""
         async with asyncio.TaskGroup() as tasks:
@@ -112,6 +116,9 @@ class Observing:
                 await self._arrived([what for what in work if not isinstance(what, Numbered)])
             except Exception:
                 log.exception("what follows from a message failed")
+            finally:
+                for _ in work:
+                    self._work.task_done()
 
     def _later(self, what: Numbered | tuple[str, str]) -> None:
         """Do what follows soon. It holds no body: many may be queued."""

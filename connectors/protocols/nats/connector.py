@@ -34,6 +34,7 @@ from connectors.connector import (
     Probe,
     Receipt,
     Rejected,
+    Rendered,
 )
 from connectors.protocols.nats.link import Link, answerable
 from connectors.protocols.nats.settings import NatsConfig, offer_of, subject_of
@@ -137,9 +138,14 @@ class Nats:
         """As Sink.write."""
         return await asyncio.gather(*map(self._written, messages))
 
+    def rendered(self, message: Message) -> Sequence[Rendered]:
+        """The request, with its subject as the place."""
+        subject = f"{self._subject}.{_taken(message)}"
+        return (Rendered(method="REQUEST", place=subject, content=message.content, headers=to_headers(message)),)
+
     async def _written(self, message: Message) -> Receipt | ConnectorError:
         try:
-            answer = await self._asked(f"take.{message.object}.{message.verb}", message.content, to_headers(message))
+            answer = await self._asked(_taken(message), message.content, to_headers(message))
         except ConnectorError as error:
             return error
         return OutcomeUnknown("it says that it doesn't know what it is told") if isinstance(answer, Absent) else answer
@@ -171,6 +177,10 @@ class Nats:
         if self._link is None:
             raise NotConnected(f"not connected to {self._config.url}")
         return self._link
+
+
+def _taken(message: Message) -> str:
+    return f"take.{message.object}.{message.verb}"
 
 
 async def _settled(link: Link, read: Sequence[tuple[Msg, Message | Fault]], outcomes: Sequence[Outcome]) -> None:

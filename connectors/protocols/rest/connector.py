@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from connectors.connector import Absent, Accept, ConnectorConfig, Outcome, Raw, Receipt, Surroundings
+    from connectors.connector import Absent, Accept, ConnectorConfig, Outcome, Raw, Receipt, Rendered, Surroundings
     from connectors.door import DoorConfig
 
 FRESH_S = 2.0
@@ -144,6 +144,10 @@ class Rest:
     async def write(self, messages: Sequence[Message]) -> Sequence[Receipt | ConnectorError]:
         """As declared in `writes`."""
         return await self._writer.write(messages)
+
+    def rendered(self, message: Message) -> Sequence[Rendered]:
+        """The call of the write that fits, its place from the system's `url` on."""
+        return (self._writer.rendered(message),)
 
     async def find(self, message: Message) -> Receipt | Absent:
         """As declared in the write's `find`."""

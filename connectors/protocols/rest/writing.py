@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from connectors.connector import (
     Absent,
@@ -18,6 +19,7 @@ from connectors.connector import (
     PermanentError,
     Receipt,
     Rejected,
+    Rendered,
     RetryableError,
 )
 from connectors.protocols.rest.exchange import Call, readable
@@ -82,6 +84,14 @@ class Writer:
             except ConnectorError as error:
                 results.append(error)
         return results
+
+    def rendered(self, message: Message) -> Rendered:
+        """As Renders.rendered: the one call."""
+        data = seen_by_expressions(message)
+        call = _call(self._fitting(message, data), message, data)
+        query = f"?{urlencode(call.query)}" if call.query else ""
+        place = call.url if "://" in call.url else f"/{call.url.removeprefix('/')}"
+        return Rendered(method=call.method, place=place + query, content=call.content or b"", headers=call.headers)
 
     async def find(self, message: Message) -> Receipt | Absent:
         """As Sink.find."""

@@ -1,0 +1,198 @@
+"""Plays the cases of a file, one after the other, each on a hub of its own; one broker serves them all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from canonical.message import Message
+from canonical.objects import KeyMissingError, data_object
+from connectors.connector import Item, MappingError, Raw, Translates
+from mombus.bus.embedded import EmbeddedBroker
+from mombus.bus.errors import BusError
+from mombus.config.model import Bus
+from mombus.delivery.routing import holds
+from mombus.hub.building import connector_of, rule_of
+from mombus.hub.trial.stand_in import stand_in
+from mombus.hub.trial.trial_hub import NotQuietError, open_trial
+from mombus.hub.trial.witness import Witness
+from mombus.ownership.owners import Owners
+from mombus.trial.happened import Happened, Ran, Result
+from mombus.trial.judging import judged
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from connectors.connector import Connector
+    from mombus.config.model import Config
+    from mombus.delivery.target import Rule
+    from mombus.hub.trial.trial_hub import TrialHub
+    from mombus.trial.cases import Given
+    from mombus.trial.happened import Failure
+    from mombus.trial.reading import Spoken, Test, TestFile
+
+IN_MEMORY = "/dev/shm"  # noqa: S108 - a folder of its own is made there
+"""Memory that is a folder, where there is one: a case's broker and journal needn't outlive it."""
+
+
+class CaseError(Exception):
+    """A case that can't be played as it is written."""
+
+
+class Playing:
+    """Plays cases on the broker at `url`, with their files in `folder`."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url = url
+        self._folder = folder
+        self._played = 0
+
+    async def file(self, file: TestFile, tests: Sequence[Test]) -> Ran:
+        """Play cases of a file. It has a configuration."""
+        assert file.config is not None  # noqa: S101 - the caller looked at its findings
+        play = _Play(file.config)
+        results = [await self._case(play, test) for test in tests]
+        used = frozenset().union(*(result.routes for result in results))
+        unused = {
+            f"routes[{at}]": f"{route.object} to {', '.join(route.to)}"
+            for at, route in enumerate(play.config.routes)
+            if at not in used
+        }
+        return Ran(str(file.path), tuple(results), unused)
+
+    async def _case(self, play: _Play, test: Test) -> Result:
+        self._played += 1
+        folder = self._folder / str(self._played)
+        folder.mkdir()
+        began = time.perf_counter()
+        failures: list[Failure] = []
+        routes: frozenset[int] = frozenset()
+        error = None
+        try:
+            failures, routes = await play.case(test, self._url, folder)
+        except (CaseError, NotQuietError, BusError) as trouble:
+            error = str(trouble)
+        return Result(
+            test.case.name, test.mark("name"), tuple(failures), error, time.perf_counter() - began, routes
+        )  # fmt: skip
+
+
+@asynccontextmanager
+async def playing() -> AsyncIterator[Playing]:
+    """Ready to play. Raises BusError."""
+    base = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="mombus-test-", dir=base, ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        async with EmbeddedBroker(folder / "broker", observe=_unobserved) as broker:
+            yield Playing(broker.url, folder)
+
+
+def _unobserved(_text: str) -> None:
+    """What the broker says of itself is nothing of the cases."""
+
+
+class _Play:
+    """The cases of one configuration: its connectors are made once, and never connected."""
+
+    def __init__(self, config: Config) -> None:
+        kept = Bus(keep=config.bus.keep, largest_body_bytes=config.bus.largest_body_bytes)
+        self.config = config.model_copy(update={"bus": kept})
+        self._owners = Owners(config.objects, config.plant.equipment)
+        self._connectors = {
+            name: connector_of(self.config, system, self._owners) for name, system in config.systems.items()
+        }  # fmt: skip
+        self._rules = [rule_of(route) for route in config.routes]
+
+    async def case(self, test: Test, url: str, folder: Path) -> tuple[list[Failure], frozenset[int]]:
+        """What isn't as expected, and which routes were used. Raises CaseError, NotQuietError, BusError."""
+        case = test.case
+        stand_ins = {
+            name: stand_in(name, connector, case.answers.get(name, ())) for name, connector in self._connectors.items()
+        }  # fmt: skip
+        failures: list[Failure] = []
+        routes: set[int] = set()
+        async with open_trial(
+            self.config, self._owners, broker=url, folder=folder, stand_ins=stand_ins, now=case.now
+        ) as hub:
+            witness = Witness(hub, stand_ins)
+            for number, step in enumerate(case.parts):
+                happened = await self._step(hub, witness, step.retry, test.said[number], case.now)
+                failures += judged(test, number, step, happened)
+                routes |= {at for one in happened for at in self._used(one)}
+        return failures, frozenset(routes)
+
+    async def _step(
+        self, hub: TrialHub, witness: Witness, retry: Sequence[str], said: Sequence[Spoken], now: datetime | None
+    ) -> list[Happened]:
+        for system in retry:
+            await hub.retry(system)
+        for spoken in said:
+            system, item = await self._item(spoken, now or datetime.now(UTC))
+            await witness.given(system, item, await hub.take(system, item))
+            await hub.quiet()
+        await hub.quiet()
+        return await witness.happened()
+
+    async def _item(self, spoken: Spoken, now: datetime) -> tuple[str, Item]:
+        given = spoken.given
+        if given.native:
+            system = str(given.source)
+            return system, await _translated(self._connectors[system], system, spoken)
+        system = given.source or self._owner(given, spoken.content)
+        return system, Item(messages=(_message(given, spoken.content, system, self.config.plant.site, now),))
+
+    def _owner(self, given: Given, content: bytes) -> str:
+        row = data_object(str(given.object))
+        owner = self._owners.of(row.name, row.body.model_validate_json(content) if content else None, "")
+        if owner is None:
+            raise CaseError(f"nobody owns {row.name}: say who says it, with `from`")
+        return owner
+
+    def _used(self, happened: Happened) -> Sequence[int]:
+        """The routes by which something got to a target."""
+        message = happened.stored
+        if message is None or not message.verb.states or message.to is not None or happened.state == "filtered":
+            return ()
+        return [
+            at
+            for at, (route, rule) in enumerate(zip(self.config.routes, self._rules, strict=True))
+            if route.object == message.object and happened.system in route.to and _met(rule, message)
+        ]
+
+
+def _met(rule: Rule, message: Message) -> bool:
+    try:
+        return rule.when is None or holds(rule.when, message)
+    except MappingError:
+        return True
+
+
+def _message(given: Given, content: bytes, system: str, site: str, now: datetime) -> Message:
+    """What is given in canonical words, as the connector of its system would say it. Raises CaseError."""
+    row = data_object(str(given.object))
+    body = row.body.model_validate_json(content) if content else None
+    lanes = None if body is not None else (f"{row.name}:{given.key or 'all'}",)
+    try:
+        return Message.of(
+            row.name, body, source=system, site=site, occurred=given.occurred or now, recorded=now, verb=given.verb,
+            action=given.action, revision=given.revision, key=given.key, lanes=lanes, posting=given.posting,
+            origin=given.origin, by=given.by, correlation=given.correlation, to=given.to,
+        )  # fmt: skip
+    except KeyMissingError as error:
+        raise CaseError(str(error)) from None
+
+
+async def _translated(connector: Connector, system: str, spoken: Spoken) -> Item:
+    """What a document means, by the connector's own mapping. Raises CaseError."""
+    given = spoken.given
+    if not isinstance(connector, Translates):
+        raise CaseError(f"{system}'s connector reads no documents that stand by themselves: give a message instead")
+    raw = Raw(content=spoken.content, content_type=given.content_type, channel=given.channel)
+    item = await connector.translate(raw)
+    return Item(messages=item.messages, faults=item.faults, raw=spoken.content, content_type=given.content_type,
+                channel=given.channel)  # fmt: skip

@@ -1,0 +1,49 @@
+"""The JSON Schema of files of route tests, for editors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from canonical.objects import CATALOGUE
+from mombus.config.schemas import DIALECT
+from mombus.trial.cases import CaseFile
+
+FILE = "tests.schema.json"
+_LISTS = (("Step", "given"), ("Step", "retry"), ("Case", "given"), ("Case", "retry"), ("Expected", "request"),
+          ("CaseFile", "config"))  # fmt: skip
+"""Where one thing may stand instead of a list of them."""
+
+
+def case_schema() -> dict[str, Any]:
+    """The schema: what `mombus test` takes, the short forms included."""
+    schema = CaseFile.model_json_schema(by_alias=True)
+    definitions = schema["$defs"]
+    for owner, name in _LISTS:
+        properties = (schema if owner == "CaseFile" else definitions[owner])["properties"]
+        properties[name] = _one_or_many(properties[name])
+    for owner, name in (("Case", "answers"), ("Case", "expect"), ("Step", "expect")):
+        by_system = definitions[owner]["properties"][name]["patternProperties"]
+        by_system.update({pattern: _one_or_many(values) for pattern, values in by_system.items()})
+        definitions[owner]["properties"][name]["additionalProperties"] = False
+    definitions["Given"] = {"anyOf": [definitions["Given"], *map(_short, CATALOGUE)]}
+    return {"$schema": DIALECT, **schema, "title": "route tests of mombus"}
+
+
+def _one_or_many(field: dict[str, Any]) -> dict[str, Any]:
+    arrays = [one for one in field.get("anyOf", [field]) if one.get("type") == "array"]
+    described: dict[str, Any] = {key: field[key] for key in ("description", "default") if key in field}
+    plain = {key: value for key, value in arrays[0].items() if key not in described}
+    return {**described, "anyOf": [arrays[0]["items"], plain]}
+
+
+def _short(name: str) -> dict[str, Any]:
+    return {
+        "type": "object", "additionalProperties": False, "required": [name],
+        "properties": {name: {"$ref": f"schemas/{name}.json"}},
+    }  # fmt: skip
+
+
+def page() -> str:
+    """The file under docs/."""
+    return json.dumps(case_schema(), indent=2, ensure_ascii=False) + "\n"

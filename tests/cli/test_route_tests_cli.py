@@ -1,0 +1,93 @@
+"""`mombus test` as people and CI call it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+if TYPE_CHECKING:
+    from conftest import Mombus
+
+ROOT = Path(__file__).parent.parent.parent
+ROUTES = """
+version: 1
+plant: {enterprise: acme, site: lyon, timezone: Europe/Paris}
+systems:
+  erp: {connector: rest, url: "http://127.0.0.1:9", listen: /in/erp, pushed: {says: [
+          {object: production_order, occurred: at, body: '{"id": no, "segment_requirement": [{"id": "1"}]}'}]}}
+  mes: {connector: rest, url: "http://127.0.0.1:9", writes: [{object: production_order, url: /o, body: '{"no": key}'}]}
+objects: {production_order: {owner: erp, process_owner: planning@acme.example}}
+routes: [{object: production_order, to: mes}]
+"""
+CASES = """tests:
+  - name: posted
+    given: {from: erp, json: {no: PO-1, at: "2026-03-02T06:00:00Z"}}
+    expect: {mes: {request: {body: {no: PO-1}}}}
+  - name: wrong <on purpose>
+    given: {from: erp, json: {no: PO-1, at: "2026-03-02T06:00:00Z"}}
+    expect: {mes: {request: {body: {no: PO-2}}}}
+"""
+
+
+def folder(tmp_path: Path, cases: str = CASES) -> Path:
+    (tmp_path / "routes.yaml").write_text(ROUTES, encoding="utf-8")
+    (tmp_path / "routes.test.yaml").write_text(cases, encoding="utf-8")
+    return tmp_path
+
+
+def test_the_example_plants_route_tests_pass_and_use_every_route() -> None:
+    command = [sys.executable, "-m", "mombus", "test", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=220, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (file,) = json.loads(done.stdout)
+    assert file["file"] == "routes.test.yaml"
+    assert len(file["cases"]) > 10
+    assert file["unused_routes"] == {}
+
+
+def test_a_failing_case_shows_place_and_difference(mombus: Mombus, tmp_path: Path) -> None:
+    done = mombus("test", "-v", "--junit", "report.xml", cwd=folder(tmp_path))
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[:5] == [
+        "ok     posted",
+        "FAILED wrong <on purpose>",
+        "  routes.test.yaml:7:37: mes[0].request.body.no",
+        '    - "PO-2"',
+        '    + "PO-1"',
+    ]
+    assert '"path": "/o"' in done.stdout, "-v shows all of what came"
+    assert "\x1b" not in done.stdout, "colours are for terminals"
+    assert "2 cases" in done.stderr
+    (suite,) = etree.fromstring((tmp_path / "report.xml").read_bytes())
+    assert suite.attrib["tests"] == "2"
+    assert suite.attrib["failures"] == "1"
+    assert [case.get("name") for case in suite] == ["posted", "wrong <on purpose>"]
+    assert "PO-2" in str(suite[1][0].get("message"))
+
+
+def test_cases_are_chosen_by_their_names(mombus: Mombus, tmp_path: Path) -> None:
+    done = mombus("test", "-k", "POSTED", cwd=folder(tmp_path))
+    assert done.returncode == 0
+    assert done.stdout == "ok     posted\n"
+
+
+def test_what_cannot_be_played_is_refused_before_anything_is(mombus: Mombus, tmp_path: Path) -> None:
+    done = mombus("test", cwd=folder(tmp_path, CASES.replace("expect:", "expects:")))
+    assert done.returncode == 78
+    assert "routes.test.yaml:4:5: error: tests[0]: there is no key 'expects'; did you mean 'expect'?" in done.stdout
+
+
+def test_where_there_is_nothing_to_play_it_says_what_to_do(mombus: Mombus, tmp_path: Path) -> None:
+    done = mombus("test")
+    assert done.returncode == 64
+    assert "docs/testing.md" in done.stderr
+    done = mombus("test", "nowhere.yaml")
+    assert done.returncode == 64
+    assert "nowhere.yaml isn't there" in done.stderr
+    done = mombus("test", "-k", "nothing", cwd=folder(tmp_path))
+    assert done.returncode == 64
