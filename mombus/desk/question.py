@@ -48,12 +48,17 @@ class Nothing(Asked):
     """A question that needs nothing said."""
 
 
-class Deed(Asked):
-    """Something that is done. Both are kept in the audit trail."""
+class Personal(Asked):
+    """What has another answer for everybody."""
 
     who: str = Field(
-        default="", max_length=250, description="Who decides. Over HTTP it is who is signed in, whatever is said here."
+        default="", max_length=250, description="Who asks. Over HTTP it is who is signed in, whatever is said here."
     )
+
+
+class Deed(Personal):
+    """Something that is done: who decides and why are kept in the audit trail."""
+
     why: str = Field(min_length=1, max_length=2000, pattern=r"\S", description="Why, for the audit trail.")
 
 

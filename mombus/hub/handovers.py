@@ -25,6 +25,7 @@ from mombus.hub.desk.journeys import JourneysTopic
 from mombus.hub.desk.messages import MessagesTopic
 from mombus.hub.desk.passage import Passage
 from mombus.hub.desk.people import People
+from mombus.hub.desk.searches import SearchesTopic
 from mombus.hub.desk.signing_in import SigningIn
 from mombus.hub.desk.stages import StagesTopic
 from mombus.hub.housekeeping import Housekeeping
@@ -176,6 +177,7 @@ async def make_handovers(
     desk.take(MessagesTopic(config=config, bus=bus, journal=journal, index=index))
     desk.take(SigningIn(journal, config.http))
     desk.take(People(journal))
+    desk.take(SearchesTopic(journal))
     return Handovers(
         intake=intake, delivery=delivery, requests=requests, refusals=refusals, observing=observing, outcomes=outcomes,
         feeder=Feeder(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from fastapi import Depends, Request
 
-from mombus.desk.question import Deed
+from mombus.desk.question import Personal
 from mombus.web.access.visiting import visit_of
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ class Asking:
         return bool(self.person.roles & question.roles)
 
     async def __call__(self, question: Question, asked: Asked) -> Any:
-        """The answer, as plain data; a deed is done in the person's name.
+        """The answer, as plain data; what is personal is asked in the person's name.
 
         Raises NotAllowedError, QuestionError, UnknownNameError, NoAnswerError: all become answers of their own.
         """
         if not self.may(question):
             roles = " or ".join(sorted(question.roles))
             raise NotAllowedError(f"{self.person.name} may not do that: it is for {roles}")
-        if isinstance(asked, Deed):
+        if isinstance(asked, Personal):
             asked = asked.model_copy(update={"who": self.person.name})
         return await self._desk.ask(question, asked)
 

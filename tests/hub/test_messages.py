@@ -120,3 +120,17 @@ async def test_what_is_asked_wrong_is_told_with_what_was_meant(plant: SmallPlant
 async def test_a_message_that_is_not_there_is_told_so(plant: SmallPlant):
     answer = await plant.http.get(f"{plant.hub.url}/api/messages/ffffffff")
     assert (answer.status_code, "isn't indexed yet" in answer.text) == (404, True), answer.text
+
+
+async def test_searches_are_saved_listed_and_deleted(plant: SmallPlant):
+    url = f"{plant.hub.url}/api/searches"
+    search = {"order": ["PO-4711"], "state": ["parked", "in doubt"], "since": "8h"}
+    kept = await plant.http.put(f"{url}/night shift", json={"search": search})
+    assert kept.status_code == 200, kept.text
+    (row,) = (await plant.http.get(url)).json()
+    assert (row["name"], row["mine"], row["shared"]) == ("night shift", True, False)
+    assert {name: value for name, value in row["search"].items() if value} == search
+    assert (await plant.http.delete(f"{url}/night shift")).status_code == 204
+    assert (await plant.http.get(url)).json() == []
+    gone = await plant.http.delete(f"{url}/night shift")
+    assert (gone.status_code, "search of yours" in gone.text) == (404, True)

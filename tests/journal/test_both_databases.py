@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from mombus.journal import (
     disagreements,
     parked,
     requests,
+    searches,
     waiting,
 )
 from mombus.journal.accounts import Account, Pass, PassKind
@@ -299,3 +301,26 @@ async def test_accounts_and_what_lets_people_in(journal):
     assert [await journal.write(partial(accounts.end, hash="b" * 64)) for _ in range(2)] == [True, False]
     await journal.write(partial(accounts.remove, name="ann"))
     assert await journal.read(partial(accounts.account, name="ann")) is None
+
+
+async def test_searches_are_kept_by_person_and_name_and_shared_ones_are_everybodys(journal):
+    def saved(owner: str, name: str, *, shared: bool = False, search: str = "{}") -> searches.Saved:
+        return searches.Saved(owner=owner, name=name, search=search, shared=shared, changed=NOW)
+
+    for one in (saved("ann", "b"), saved("ann", "a"), saved("bob", "a", shared=True), saved("bob", "c")):
+        await journal.write(partial(searches.save, saved=one))
+    await journal.write(partial(searches.save, saved=saved("ann", "b", search='{"lot": ["L-1"]}')))
+    found = await journal.read(partial(searches.searches, owner="ann"))
+    assert [(one.owner, one.name, one.search) for one in found] == [
+        ("ann", "a", "{}"), ("ann", "b", '{"lot": ["L-1"]}'), ("bob", "a", "{}"),
+    ]  # fmt: skip
+    assert [await journal.write(partial(searches.drop, owner="ann", name=name)) for name in "ac"] == [True, False]
+
+
+async def test_a_person_keeps_so_many_searches_and_changes_those(journal, monkeypatch):
+    monkeypatch.setattr(searches, "MOST", 1)
+    first = searches.Saved(owner="ann", name="a", search="{}", shared=False, changed=NOW)
+    for one in (first, replace(first, shared=True)):
+        await journal.write(partial(searches.save, saved=one))
+    with pytest.raises(searches.TooManySearchesError, match="delete one"):
+        await journal.write(partial(searches.save, saved=replace(first, name="b")))

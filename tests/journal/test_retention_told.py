@@ -18,6 +18,7 @@ from mombus.journal import (  # noqa: F401 - each brings its tables
     parked,
     replays,
     requests,
+    searches,
     waiting,
 )
 from mombus.journal.tables import metadata
