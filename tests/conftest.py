@@ -12,7 +12,7 @@ from databases import new_database
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest.register_assert_rewrite("contract")
+pytest.register_assert_rewrite("connectors.contract")
 
 ROWS = pytest.StashKey[list[reliability.Row]]()
 RAN = pytest.StashKey[set[str]]()

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from zoneinfo import ZoneInfo
 
 import httpx
-from contract import ConnectorContract, Harness, SinkContract
 from erp_facts import ORDER, produced
 from relay import Relay
 
 from connectors.connector import Connector, Surroundings
+from connectors.contract import ConnectorContract, Harness, SinkContract
 from connectors.erp.connector import ErpB2mml, ErpB2mmlConfig
 from plant.erp import Erp
 

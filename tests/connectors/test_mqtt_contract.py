@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from contract import ConnectorContract, Harness, SinkContract, SourceContract
-
 from canonical.isa95.operations import MaterialRequirement, OperationsRequest, SegmentRequirement
 from canonical.message import Message
 from canonical.quantity import Quantity
 from connectors.connector import Surroundings
+from connectors.contract import ConnectorContract, Harness, SinkContract, SourceContract
 from connectors.mes.mqtt import MesMqtt, MesMqttConfig
 from plant.broker import Broker
 from plant.host_link import HostLink, Refusal

@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 import nats
 import pytest
 import yaml
-from contract import ConnectorContract, Harness, SinkContract, SourceContract
 from nats.aio.client import Client
 from nats.errors import Error
 from pydantic import ValidationError
@@ -39,6 +38,7 @@ from connectors.connector import (
     RetryableError,
     Surroundings,
 )
+from connectors.contract import ConnectorContract, Harness, SinkContract, SourceContract
 from connectors.protocols.nats import Nats, NatsConfig
 from connectors.protocols.nats.arrival import arrived
 from mombus.bus.embedded import EmbeddedBroker

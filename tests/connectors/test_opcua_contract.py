@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
-from contract import ConnectorContract, Harness, SinkContract, SourceContract
 from opcua_bench import ServerProcess, Wire, job_order, machine, mark, plc, signals_file
+
+from connectors.contract import ConnectorContract, Harness, SinkContract, SourceContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar
 
-from contract import ConnectorContract, Harness, SinkContract, SourceContract
 from rest_bodies import message, surroundings
 from rest_system import SAYS, WRITE, Ledger
 
+from connectors.contract import ConnectorContract, Harness, SinkContract, SourceContract
 from connectors.protocols.rest import Rest, RestConfig
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 from zoneinfo import ZoneInfo
 
 import pytest
-from contract import ConnectorContract, Harness, SourceContract
 from patience import until
 
 from canonical.isa95.resources import MaterialDefinition
 from canonical.message import Message
 from connectors.connector import Gap, Halted, Surroundings
+from connectors.contract import ConnectorContract, Harness, SourceContract
 from connectors.site import Site, SiteConfig
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
