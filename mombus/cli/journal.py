@@ -56,7 +56,7 @@ async def _adopt(config: Config, who: str | None, why: str | None) -> int:
 
     folder, site = folder_of(config), config.plant.site
     async with AsyncExitStack() as stack:
-        bus, _ = await open_bus(config, folder, stack, EVERYTHING)
+        bus = await open_bus(config, folder, stack, EVERYTHING)
         journal, _ = await open_journals(config, folder, stack)
         plan = await adopting.plan(bus, journal, site)
         _show(plan)

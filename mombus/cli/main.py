@@ -31,6 +31,7 @@ COMMANDS: dict[str, Row] = {
     "check": Row("check", "check", "Check routes.yaml and every file it names."),
     "plan": Row("plan", "plan", "Show what a configuration would change at the running hub."),
     "test": Row("test", "test", "Play route tests: what becomes of what systems say."),
+    "apply": Row("apply", "apply", "Have the running hub take over a configuration."),
     "status": Row("status", "status", "Show the systems, the flows and what needs a person."),
     "flows": Row("flows", "flows", "Show what is declared to go where, also for Mermaid and Graphviz."),
     "journey": Row("journey", "journey", "Show every hop of an order or lot, with delays."),

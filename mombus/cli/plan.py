@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from mombus.cli.asking import Folder, Json, ask
-from mombus.cli.check import DEFAULT, load_or_exit
+from mombus.cli.check import load_or_exit
 from mombus.cli.exits import Exit
 from mombus.cli.planned import show
 from mombus.cli.showing import print_json
@@ -18,19 +19,31 @@ if TYPE_CHECKING:
     from mombus.plan.plan import Plan
 
 Files = Annotated[
-    list[Path] | None, typer.Argument(help="The configuration and files laid over it. Default: routes.yaml")
+    list[Path] | None,
+    typer.Argument(help="The configuration and files laid over it. Default: those that the hub was started from."),
 ]
+Out = Annotated[Path | None, typer.Option("--out", help="Save the plan there, for `mombus apply`.")]
 SALT_BYTES = 16
 
 
-def plan(files: Files = None, folder: Folder = None, as_json: Json = False) -> int:
+class Saved(NamedTuple):
+    """A plan that was saved, under its salt, and the files it is about; none: the hub's own."""
+
+    plan: Plan
+    salt: str
+    files: list[Path]
+
+
+def plan(files: Files = None, out: Out = None, folder: Folder = None, as_json: Json = False) -> int:
     """Show what a configuration would change at the running hub. Nothing is changed.
 
     Exit code 0: nothing would change; 2: something would; 1: no hub answers; 78: the configuration has errors.
     """
-    paths = files or [DEFAULT]
-    salt = secrets.token_hex(SALT_BYTES)
-    made = compared(paths, folder, salt)
+    salt = new_salt()
+    made = planned(files, folder, salt)
+    if out is not None:
+        _save(out, made, files or [], salt)
+        typer.echo(f"Saved: `mombus apply {out}` does that, and nothing else.", err=True)
     if as_json:
         print_json(made.model_dump(mode="json"))
     else:
@@ -38,9 +51,44 @@ def plan(files: Files = None, folder: Folder = None, as_json: Json = False) -> i
     return Exit.CHANGES if made.changes else Exit.OK
 
 
-def compared(paths: list[Path], folder: Path | None, salt: str) -> Plan:
-    """The plan for a configuration. Exits when it has errors, and when no hub answers."""
-    config = load_or_exit(paths)
+def new_salt() -> str:
+    """Seals the secrets of one plan."""
+    return secrets.token_hex(SALT_BYTES)
+
+
+def planned(files: list[Path] | None, folder: Path | None, salt: str) -> Plan:
+    """The plan for a configuration, without one for the files that the hub was started from.
+
+    Exits with 78 when they have errors, and with 1 when no hub answers.
+    """
+    if files:
+        return _compared(files, folder, salt)
+    from mombus.plan.plan import Plan  # noqa: PLC0415 - only these commands need it
+
+    told: dict[str, Any] = ask(folder, "plan_make", salt=salt)
+    if told["plan"] is None:
+        for finding in told["findings"]:
+            typer.echo(finding, err=True)
+        typer.echo("Nothing was changed; `mombus check` shows the same.", err=True)
+        raise typer.Exit(Exit.CONFIG)
+    return Plan.model_validate(told["plan"])
+
+
+def saved(path: Path) -> Saved:
+    """A plan that `--out` saved. Exits with 64 when the file is none."""
+    from mombus.plan.plan import Plan  # noqa: PLC0415 - only these commands need it
+
+    try:
+        said = json.loads(path.read_text("utf-8"))
+        return Saved(Plan.model_validate(said["plan"]), str(said["salt"]), [Path(one) for one in said["files"]])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        typer.echo(f"{path} is no saved plan ({type(error).__name__}): make one with `mombus plan --out`", err=True)
+        raise typer.Exit(Exit.USAGE) from None
+
+
+def _compared(files: list[Path], folder: Path | None, salt: str) -> Plan:
+    """Compared here: the hub reads no file that it wasn't started from."""
+    config = load_or_exit(files)
     basis: dict[str, Any] = ask(folder, "plan_basis", salt=salt)
     from mombus.plan.comparing import compare  # noqa: PLC0415 - only these commands need it
     from mombus.plan.fates import Flow  # noqa: PLC0415
@@ -48,3 +96,8 @@ def compared(paths: list[Path], folder: Path | None, salt: str) -> Plan:
 
     new = picture(config, contents(config), sealing(salt))
     return compare(basis["running"], new, Flow.model_validate(basis["flow"]))
+
+
+def _save(out: Path, made: Plan, files: list[Path], salt: str) -> None:
+    said = {"plan": made.model_dump(mode="json"), "salt": salt, "files": [str(path.absolute()) for path in files]}
+    out.write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n", "utf-8")

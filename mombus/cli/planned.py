@@ -50,7 +50,7 @@ def _ending(plan: Plan) -> Iterator[str]:
     yield from (f"! {line}" for line in plan.restart)
     for target, count in plan.undecided.items():
         waits = "message waits" if count == 1 else "messages wait"
-        yield f"! {count} {waits} for {target}: decide about them first (`mombus waiting`)"
+        yield f"! {count} {waits} for {target}: decide with --skip {target} or --keep {target}, or clear them first"
     if plan.changes:
         counts = {how: sum(change.how == how for change in plan.changes) for how in MARKS}
         yield ""

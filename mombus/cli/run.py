@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mombus.cli.check import load_or_exit
+from mombus.cli.check import loaded_or_exit
 from mombus.cli.exits import Exit
+from mombus.cli.reloading import origin_of, reloading, with_credentials
 from mombus.config.scrubbing import Scrubber
 
 if TYPE_CHECKING:
     from mombus.config.model import Config
+    from mombus.hub.changing.applying import Origin
     from mombus.hub.hub import Hub
     from mombus.hub.parts import Parts
 
@@ -33,9 +35,12 @@ def run(
     credentials: Annotated[
         Path | None, typer.Option(help="Credentials for the broker, as `mombus broker-config` wrote them.")
     ] = None,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Take over the configuration whenever its files change.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> int:
-    """Run the hub, or parts of it, until Ctrl-C, which drains it.
+    """Run the hub, or parts of it, until Ctrl-C, which drains it. SIGHUP makes it read its configuration again.
 
     Exit code 0: stopped as asked; 1: a part of it failed; 64: no such part; 78: the configuration has errors.
     """
@@ -43,10 +48,8 @@ def run(
 
     try:
         parts = parse_parts(part or ())
-        config = load_or_exit(files, parts.needs)
-        if credentials is not None:
-            bus = config.bus.model_copy(update={"credentials": credentials.absolute()})
-            config = config.model_copy(update={"bus": bus})
+        loaded, config = loaded_or_exit(files, parts.needs)
+        config = with_credentials(config, credentials)
         parts.check(config)
     except PartsError as error:
         typer.echo(f"mombus: {error}", err=True)
@@ -54,7 +57,9 @@ def run(
     scrubber = Scrubber.of(config)
     set_up_logging(scrubber, verbose=verbose)
     try:
-        return asyncio.run(_run(config, parts))
+        return asyncio.run(_run(
+            config, parts, origin_of(files, parts.needs, credentials, loaded, scrubber), watch=reload
+        ))  # fmt: skip
     except Exception as error:  # noqa: BLE001 - a bug: shown as Python does, without secrets
         typer.echo(scrubber.text("".join(traceback.format_exception(error))), err=True)
         return Exit.FINDINGS
@@ -115,7 +120,7 @@ async def run_until(asked: asyncio.Event, hub: Hub) -> None:
         running.result()
 
 
-async def _run(config: Config, parts: Parts) -> int:
+async def _run(config: Config, parts: Parts, origin: Origin, *, watch: bool) -> int:
     from mombus.bus.errors import BusError  # noqa: PLC0415 - heavy, after the configuration was found good
     from mombus.delivery.reader import OtherStream  # noqa: PLC0415
     from mombus.hub.hub import open_hub  # noqa: PLC0415
@@ -123,7 +128,7 @@ async def _run(config: Config, parts: Parts) -> int:
 
     asked = when_asked_to_stop()
     try:
-        async with open_hub(config, parts=parts) as hub:
+        async with open_hub(config, parts=parts, origin=origin) as hub, reloading(hub, watch=watch):
             what = "" if parts.whole else f" {parts}"
             typer.echo(f"mombus runs{what} for {config.plant.site}: {hub.url}", err=True)
             typer.echo("`mombus status` shows how it is, Ctrl-C stops it.", err=True)

@@ -34,7 +34,13 @@ class Scrubber:
     """Replaces `secrets`, and what looks like one."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True)
+        self._secrets: list[str] = []
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Replace these as well from now on."""
+        known = {*self._secrets, *(secret for secret in secrets if len(secret) >= SHORTEST)}
+        self._secrets = sorted(known, key=len, reverse=True)
         spelt = sorted({form for secret in self._secrets for form in _spelt(secret)}, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, spelt))) if spelt else None
 

@@ -16,7 +16,7 @@ from mombus.delivery.leased import LeasedSink
 from mombus.delivery.open_writes import OpenWrites
 from mombus.delivery.opening import note_beginnings
 from mombus.delivery.reader import Reader
-from mombus.delivery.target import Patience
+from mombus.delivery.target import Condition, Patience
 from mombus.journal import audit, waiting
 from mombus.journal.inboxes import inbox_of, shard_of, system_of
 from mombus.journal.leaseholder import FencedJournal
@@ -148,6 +148,21 @@ class Delivery:
     def busy(self) -> bool:
         """True while any inbox here is writing, or about to."""
         return any(inbox.busy for inbox in list(self._inboxes.values()))
+
+    async def stored(self) -> int:
+        """The sequence of the last message that is stored."""
+        last, _ = await Reader(self._js, "-", self._patience).facts()
+        return last
+
+    async def has_done(self, target: str, seq: int) -> bool:
+        """True if no inbox of a target here has anything stored up to `seq` to read or in hand. What waits may be."""
+        here = [inbox for inbox in list(self._inboxes.values()) if inbox.target.system == target]
+        return all(await asyncio.gather(*(inbox.has_done(seq) for inbox in here)))
+
+    def works(self, target: str) -> bool:
+        """True if an inbox of a target here goes on by itself: not while the system is down, closed, or paused."""
+        here = [inbox for inbox in self._inboxes.values() if inbox.target.system == target]
+        return any(inbox.standing.condition is Condition.RUNNING for inbox in here)
 
     def drain(self) -> None:
         """Read no more and finish what is being written; `run` returns when that is done."""

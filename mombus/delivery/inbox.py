@@ -124,6 +124,11 @@ class Inbox:
         self.hand.catch_up()
         self.opened.set()
 
+    async def has_done(self, seq: int) -> bool:
+        """True if everything stored up to `seq` that is the target's is dealt with, or in the waiting room."""
+        through = await self._reading.through()
+        return through >= seq and all(one > seq for one in self.hand.unsettled)
+
     def drain(self) -> None:
         """Read no more; finish what is being written."""
         self._reading.drain()

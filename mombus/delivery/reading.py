@@ -56,6 +56,7 @@ class Reading:
         self._room = room
         self._alarm = alarm
         self._draining = False
+        self._taking = False
         self._looked = 0.0
         self.opened = asyncio.Event()
         self.lag = 0
@@ -83,6 +84,11 @@ class Reading:
                 reopen = True
                 self._standing.failing(f"reading failed: {text(error)}")
                 await asyncio.sleep(min(5.0, back_off(attempts, self._patience)))
+
+    async def through(self) -> int:
+        """Up to which sequence of the stream all that is the target's has come into hand."""
+        last = await self._reader.all_read()
+        return self._hand.read if last is None or self._taking else max(self._hand.read, last)
 
     def drain(self) -> None:
         """Read no more."""
@@ -112,7 +118,11 @@ class Reading:
             return
         fetched = await self._reader.fetch(room)
         if fetched:
-            await self._arrivals.take(fetched)
+            self._taking = True
+            try:
+                await self._arrivals.take(fetched)
+            finally:
+                self._taking = False
             self.lag = fetched[-1][0].pending
         if fetched is not None and not (fetched and self.lag):
             self.lag = 0

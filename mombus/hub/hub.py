@@ -31,6 +31,10 @@ from mombus.hub.apart.far_desk import FarDesk
 from mombus.hub.apart.far_intake import FarIntake, IntakeDoor
 from mombus.hub.apart.serving import Serving
 from mombus.hub.building import make_far_sessions, make_sessions
+from mombus.hub.changing.applying import Applying
+from mombus.hub.changing.changing import Changing
+from mombus.hub.changing.trying import connect_first
+from mombus.hub.changing.work import Core, Work
 from mombus.hub.connecting import Connecting
 from mombus.hub.desk.planning import Planning
 from mombus.hub.handovers import make_handovers, open_journals
@@ -47,9 +51,10 @@ from mombus.hub.store.storage import Storage
 from mombus.ownership.owners import Owners
 from mombus.plan.picture import contents
 from mombus.tracing.tracing import Exporting, Tracing
+from mombus.web.front import Front
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 
     from fastapi import FastAPI
 
@@ -57,6 +62,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
     from mombus.delivery.target import Hop
+    from mombus.hub.changing.applying import Origin
     from mombus.hub.connecting import TakesIn
     from mombus.hub.desk.frontdesk import FrontDesk
     from mombus.hub.session import Session
@@ -70,31 +76,53 @@ log = structlog.get_logger()
 
 
 class Hub:
-    """A running hub, made by `open_hub`. `url` is where its pages are, `desk` answers for it."""
+    """A running hub, made by `open_hub`. `url` is where its pages are."""
 
     def __init__(
-        self, *, config: Config, server: Server, desk: FrontDesk | FarDesk, tasks: Sequence[asyncio.Task[None]]
-    ) -> None:
-        self.config = config
+        self, server: Server, changing: Changing, applying: Applying, serving: asyncio.Task[None]
+    ) -> None:  # fmt: skip
         self.url = server.url
-        self.desk = desk
-        self._tasks = tasks
+        self._changing = changing
+        self._applying = applying
+        self._serving = serving
+
+    @property
+    def config(self) -> Config:
+        """What it works under now."""
+        return self._changing.work.config
+
+    @property
+    def desk(self) -> FrontDesk | FarDesk:
+        """Who answers for it now: another one after a change of the configuration."""
+        return self._changing.work.desk
+
+    @property
+    def files(self) -> Sequence[str]:
+        """All files that were looked at when its configuration was read the last time."""
+        return self._applying.files
+
+    def reload(self, who: str, why: str) -> bool:
+        """Take over what its files say now, in its own time; False if it has none, or a change is under way."""
+        return self._applying.reload(who, why)
 
     async def run(self) -> None:
         """Run until cancelled. Raises what made one of its parts end: the hub can't work without it."""
-        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await self._changing.run(self._serving)
 
 
 @asynccontextmanager
 async def open_hub(
-    config: Config, *, parts: Parts = EVERYTHING, on_hop: Callable[[Hop], None] | None = None
+    config: Config,
+    *,
+    parts: Parts = EVERYTHING,
+    on_hop: Callable[[Hop], None] | None = None,
+    origin: Origin | None = None,
 ) -> AsyncIterator[Hub]:
     """Start a hub, or parts of one; leaving the context drains it: what is being written is finished, the rest stays.
 
-    `on_hop` is told of every hop of every message. Raises BusError, AddressInUse, CertificateError, ConfigError,
-    KindError, PartsError.
+    `on_hop` is told of every hop of every message. `origin` is where the configuration was read from: it is read again
+    from there by `mombus apply` and reload.
+    Raises BusError, AddressInUse, CertificateError, ConfigError, KindError, PartsError.
     """
     parts.check(config)
     folder = folder_of(config)
@@ -102,19 +130,47 @@ async def open_hub(
     async with AsyncExitStack() as stack:
         server = Server(config.http)
         stack.push_async_callback(server.stop)
-        bus, broker = await open_bus(config, folder, stack, parts)
-        tasks: list[asyncio.Task[None]] = []
-        if parts.delivery:
-            opened = await _open_delivery(config, parts, bus, broker, stack, tasks, on_hop, server)
-        else:
-            opened = await _open_apart(config, parts, bus, stack, tasks)
-        app = _app(config, parts, opened, lambda: [*server.notices(), *opened.heard()])
-        tasks.append(await server.start(app))
+        broker = await _open_broker(config, folder, stack)
+        front = Front()
+        hull: _Hull
+        changing = Changing(lambda config, first=(): _open_work(config, hull, first), front)
+        applying = Applying(changing, origin, parts)
+        hull = _Hull(parts, broker, server, applying, on_hop)
+        stack.push_async_callback(changing.close)
+        stack.push_async_callback(applying.close)
+        await changing.open(config)
+        serving = await server.start(front)
         stack.push_async_callback(server.stop)
         if parts.delivery:
             note.leave(folder, _note(config, broker.url if broker else config.bus.broker, server.url))
             stack.callback(note.take_away, folder)
-        yield Hub(config=config, server=server, desk=opened.desk, tasks=tasks)
+        yield Hub(server, changing, applying, serving)
+
+
+class _Hull(NamedTuple):
+    """What stays as it is while the configuration changes."""
+
+    parts: Parts
+    broker: EmbeddedBroker | None
+    server: Server
+    applying: Applying
+    on_hop: Callable[[Hop], None] | None
+
+
+@asynccontextmanager
+async def _open_work(config: Config, hull: _Hull, first: Collection[str]) -> AsyncIterator[Work]:
+    """Everything under one configuration; the systems named `first` are connected before anything else begins."""
+    parts, server = hull.parts, hull.server
+    async with AsyncExitStack() as stack:
+        bus = await stack.enter_async_context(_connected(config, parts, hull.broker))
+        tasks: list[asyncio.Task[None]] = []
+        if parts.delivery:
+            opened = await _open_delivery(config, hull, bus, stack, tasks, first)
+        else:
+            opened = await _open_apart(config, parts, bus, stack, tasks)
+        notices = [server.notices, hull.applying.notices, opened.heard]
+        app = _app(config, parts, opened, lambda: [line for told in notices for line in told()])
+        yield Work(config=config, desk=opened.desk, app=app, tasks=tasks, core=opened.core)
 
 
 class _Opened(NamedTuple):
@@ -127,13 +183,15 @@ class _Opened(NamedTuple):
     desk: FrontDesk | FarDesk
     ready: Callable[[], Awaitable[Mapping[str, str]]]
     heard: Callable[[], Sequence[str]]
+    core: Core | None = None
 
 
 async def _open_delivery(  # noqa: PLR0917 - wired in one place
-    config: Config, parts: Parts, bus: Bus, broker: EmbeddedBroker | None, stack: AsyncExitStack,
-    tasks: list[asyncio.Task[None]], on_hop: Callable[[Hop], None] | None, server: Server,
+    config: Config, hull: _Hull, bus: Bus, stack: AsyncExitStack, tasks: list[asyncio.Task[None]],
+    first: Collection[str],
 ) -> _Opened:  # fmt: skip
     """The hub itself, with the connectors that run here; those that run elsewhere are reached over the bus."""
+    parts, server, applying = hull.parts, hull.server, hull.applying
     journal, index = await open_journals(config, folder_of(config), stack)
     owners = Owners(config.objects, config.plant.equipment)
     here = make_sessions(config, owners, parts)
@@ -144,8 +202,9 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     storage = Storage(_disk(config), bus.js, belonging)
     handovers = await make_handovers(
         config, bus=bus, journal=journal, index=index, owners=owners, storage=storage,
-        sessions={name: {**here, **far}[name] for name in config.systems}, on_hop=on_hop,
+        sessions={name: {**here, **far}[name] for name in config.systems}, on_hop=hull.on_hop,
     )  # fmt: skip
+    handovers.observing.metrics.config_reload_failed.set_function(lambda: float(applying.failed))
     if config.traces.endpoint is not None:
         exporting = Exporting(config.traces)
         stack.push_async_callback(asyncio.to_thread, exporting.close)
@@ -156,12 +215,14 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
         session.tell_refusals(handovers.refusals.tell)
     gate = Gate(handovers.intake, bus.link, storage.disk.stopped, handovers.refusals.tell)
     spooling = await _open_spooling(config, here, gate, storage.disk, stack)
-    digests = await asyncio.to_thread(contents, config)
-    handovers.desk.take(
-        Planning(config, digests, journal=journal, delivery=handovers.delivery, spooling=spooling)
+    planning = Planning(
+        config, await asyncio.to_thread(contents, config), journal=journal, delivery=handovers.delivery,
+        spooling=spooling, applying=applying,
     )  # fmt: skip
+    handovers.desk.take(planning)
     connecting = Connecting(here, spooling)
     stack.push_async_callback(lambda: connecting.close(CLOSE_S))
+    await connect_first(here[name] for name in first)
     sharing = None
     if config.bus.shared:
         sharing = Sharing(
@@ -179,16 +240,20 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
         await handovers.begin(tasks[0])
         working = {**handovers.running(), **connecting.running()}
     watching = {f"watching {name}": session.watch() for name, session in far.items()}
-    _begin(tasks, {**storage.running(), "broker": Mending(bus, broker, storage.disk).run()})
+    _begin(tasks, {**storage.running(), "broker": Mending(bus, hull.broker, storage.disk).run()})
     _begin(tasks, {**working, **spooling.running(), **watching})
     if not parts.whole:
         door = IntakeDoor(bus.client, config.plant.site, gate, frozenset(config.systems))
         await door.start()
         stack.push_async_callback(door.stop, CLOSE_S)
     desk = handovers.desk
-    desk.overview.address, desk.overview.notices = server.url, server.notices
+    desk.overview.address = server.url
+    desk.overview.notices = lambda: [*server.notices(), *applying.notices()]
     await desk.listen(bus)
-    return _Opened(connecting, desk, desk.ready, desk.heard)
+    core = Core(
+        bus=bus, journal=journal, delivery=handovers.delivery, planning=planning, spooling=spooling, sessions=here
+    )  # fmt: skip
+    return _Opened(connecting, desk, desk.ready, desk.heard, core)
 
 
 async def _open_apart(
@@ -257,25 +322,34 @@ def folder_of(config: Config) -> Path:
     return (config.folder / config.bus.folder).absolute()
 
 
-async def open_bus(
-    config: Config, folder: Path, stack: AsyncExitStack, parts: Parts
-) -> tuple[Bus, EmbeddedBroker | None]:
+async def open_bus(config: Config, folder: Path, stack: AsyncExitStack, parts: Parts) -> Bus:
     """Connect to the broker; its own one is started first, if the hub has one."""
-    observe = partial(log.warning, "broker")
-    broker, disk_bytes = None, None
-    if config.bus.broker == "embedded":
-        broker = EmbeddedBroker(folder / "broker", observe=lambda text: observe(what=text))
-        await stack.enter_async_context(broker)
-        disk_bytes = shutil.disk_usage(folder).total
+    return await stack.enter_async_context(_connected(config, parts, await _open_broker(config, folder, stack)))
+
+
+async def _open_broker(config: Config, folder: Path, stack: AsyncExitStack) -> EmbeddedBroker | None:
+    if config.bus.broker != "embedded":
+        return None
+    broker = EmbeddedBroker(folder / "broker", observe=_observe)
+    return await stack.enter_async_context(broker)
+
+
+@asynccontextmanager
+async def _connected(config: Config, parts: Parts, broker: EmbeddedBroker | None) -> AsyncIterator[Bus]:
+    disk_bytes = shutil.disk_usage(folder_of(config)).total if broker else None
     limits = Limits.of(config.bus.keep, disk_bytes, config.bus.replicas) if parts.delivery else None
-    bus = await stack.enter_async_context(connect(
+    async with connect(
         broker.url if broker else config.bus.broker, name=f"mombus {parts}", token=_token(config),
-        credentials=config.bus.credentials, ca=config.bus.ca, limits=limits,
-        observe=lambda text: observe(what=text), largest_body_bytes=config.bus.largest_body_bytes,
-    ))  # fmt: skip
-    if parts.delivery:
-        await watch_advisories(bus, lambda text: observe(what=text))
-    return bus, broker
+        credentials=config.bus.credentials, ca=config.bus.ca, limits=limits, observe=_observe,
+        largest_body_bytes=config.bus.largest_body_bytes,
+    ) as bus:  # fmt: skip
+        if parts.delivery:
+            await watch_advisories(bus, _observe)
+        yield bus
+
+
+def _observe(what: str) -> None:
+    log.warning("broker", what=what)
 
 
 def _token(config: Config) -> str | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from mombus.plan.consumers import consumers
 from mombus.plan.fates import fates, left_over
-from mombus.plan.picture import SECTIONS, fingerprint
+from mombus.plan.picture import KINDS, fingerprint
 from mombus.plan.plan import Change, FieldChange, Plan
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mombus.plan.fates import Flow
     from mombus.plan.picture import Picture
 
-KINDS: dict[str, Any] = dict(zip(SECTIONS, get_args(Change.model_fields["kind"].annotation), strict=True))
 _TAKEN_AT_START = "it is taken when the hub starts: stop it and start it again"
 RESTART = {
     "bus": ("broker", "store", "folder"),
@@ -27,7 +26,9 @@ RESTART = {
 
 def compare(before: Picture, after: Picture, flow: Flow) -> Plan:
     """What `after` changes, and what that means for what is on its way."""
-    changes = tuple(change for section in SECTIONS for change in _section(section, before[section], after[section]))
+    changes = tuple(
+        change for section in after for change in _section(section, before.get(section, {}), after[section])
+    )
     return Plan(
         base=fingerprint(before), to=fingerprint(after), changes=changes, consumers=tuple(consumers(before, after)),
         in_flight=tuple(fates(before, after, flow)), left=tuple(left_over(before, after, flow)),
@@ -46,7 +47,7 @@ def _section(
         fields = _differing(old or {}, new or {})
         reasons = [one.field for one in fields if one.field.split(".")[0] in RESTART.get(section, ())]
         restart = f"{', '.join(reasons)}: {_TAKEN_AT_START}" if reasons else None
-        yield Change(kind=KINDS[section], what=name, how=how, fields=fields, restart=restart)
+        yield Change(kind=KINDS.get(section, section), what=name, how=how, fields=fields, restart=restart)
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[FieldChange, ...]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mombus.plan.picture import Picture
 
-DECIDE = "let {0} get it first, or skip it (`mombus waiting`)"
+DECIDE = "let {0} get it first, or decide with `mombus apply`: --skip {0} or --keep {0}"
 
 
 class Waits(Told):
@@ -47,21 +47,21 @@ def fates(before: Picture, after: Picture, flow: Flow) -> Iterator[Fate]:
                 yield fate
     for system, count in flow.spooled.items():
         if system not in after["systems"]:
-            text = "stays on disk, where nobody hands it over: let the bus store it first"
-            yield Fate(target=system, what="from it, in its spool", count=count, becomes="orphaned", text=text)
+            text = f"handed over first; if that can't be, {DECIDE.format(system)}, and it stays on disk"
+            yield Fate(target=system, what="from it, in its spool", count=count, becomes="old rules", text=text)
 
 
 def left_over(before: Picture, after: Picture, flow: Flow) -> Iterator[Fate]:
     """What waits for systems that neither configuration has."""
     for waits in flow.waiting:
         if waits.target not in before["systems"] and waits.target not in after["systems"]:
-            text = "no such system is declared: it stays until one is"
+            text = f"no such system is declared: it stays until one is, or `mombus apply --skip {waits.target}`"
             yield Fate(target=waits.target, what=_what(waits), count=waits.count, becomes="stays", text=text)
 
 
 def _on_the_way(target: str, count: int, *, gone: bool) -> Fate:
     text = "delivered first, by the rules that hold now; " + (
-        f"what {target} doesn't take isn't delivered any more" if gone
+        f"if {target} doesn't take it in time, the configuration stays as it is" if gone
         else f"what {target} doesn't take in time goes by the new rules"
     )  # fmt: skip
     return Fate(target=target, what="stored, not yet delivered", count=count, becomes="old rules", text=text)

@@ -24,8 +24,8 @@ from mombus.config.scrubbing import HIDDEN, Scrubber
 if TYPE_CHECKING:
     from mombus.config.model import Config, System
 
-SECTIONS = ("systems", "objects", "routes", "aliases", "plant", "bus", "http")
-"""The sections of a picture, in the order in which people are told of them."""
+KINDS = {"systems": "system", "objects": "object", "routes": "route", "aliases": "alias"}
+"""The sections that have several things by name, in the order in which people are told of them; the others follow."""
 LARGEST_FILE = 20_000_000
 ARROW = " → "
 WRITTEN_TO = "is written to"
@@ -74,8 +74,11 @@ def picture(config: Config, digests: Mapping[str, str], seal: Seal) -> Picture:
         "routes": _routes(config, seal),
         "aliases": aliases,
         "plant": {"plant": _plant(config, seal)},
-        "bus": {"bus": _fields(config.bus, seal)},
-        "http": {"http": _fields(config.http, seal)},
+        **{
+            name: {name: _fields(section, seal)}
+            for name in type(config).model_fields
+            if name != "plant" and isinstance(section := getattr(config, name), BaseModel)
+        },
     }  # fmt: skip
     scrubbed: Picture = Scrubber.of(config).data(drawn)
     return scrubbed

@@ -26,7 +26,7 @@ class FieldChange(Told):
 class Change(Told):
     """Something that is declared in one of the two configurations only, or differently in both."""
 
-    kind: Literal["system", "object", "route", "alias", "plant", "bus", "http"]
+    kind: str = Field(description="system, object, route, alias, or the section: plant, bus, http …")
     what: str = Field(description="Its name, such as `erp` or `production_order → mes`.")
     how: How
     fields: tuple[FieldChange, ...] = ()

@@ -63,6 +63,9 @@ class Metrics:
         )  # fmt: skip
         self.door_refused = self._gauge("door_refused", "Requests sent away at a system's door.", "system", "why")
         self.broker_up = self._gauge("broker_up", "1 while the broker answers.")
+        self.config_reload_failed = self._gauge(
+            "config_reload_failed", "1 while the file on disk couldn't be taken over: the one before it works on."
+        )  # fmt: skip
         self.disk_free = self._gauge("disk_free_bytes", "Free room on the disk of the hub's folder.")
         self.spool_items = self._gauge("spool_items", "Items kept on disk while nothing is stored.", "system")
         self.spool_bytes = self._gauge("spool_bytes", "Bytes of them.", "system")

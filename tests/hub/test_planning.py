@@ -1,16 +1,22 @@
-"""`mombus plan` against a running hub: what would change, asked of who runs it."""
+"""`mombus plan` and `mombus apply` against a running hub, the same over HTTP, and a file that is read again."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import httpx
+from patience import until
+
 from mombus.config.loader import load
-from mombus.hub.hub import open_hub
+from mombus.hub.changing.applying import Origin
+from mombus.hub.hub import Hub, open_hub
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 CONFIG: dict[str, Any] = {
@@ -38,29 +44,94 @@ async def mombus(folder: Path, *args: str) -> tuple[int | None, str, str]:
     return process.returncode, out.decode(), error.decode()
 
 
-def write(folder: Path, **changed: Any) -> Path:
-    path = folder / "routes.yaml"
+def write(folder: Path, name: str = "routes.yaml", **changed: Any) -> Path:
+    path = folder / name
     path.write_text(json.dumps(CONFIG | changed))
     return path
 
 
-async def test_the_hub_says_what_a_file_would_change(tmp_path: Path) -> None:
-    loaded = load([write(tmp_path)])
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Hub]:
+    """A hub that was started from the file in `folder`."""
+    path = write(folder)
+    loaded = load([path])
     assert loaded.config, loaded.findings
-    async with open_hub(loaded.config):
+    async with open_hub(loaded.config, origin=Origin((path,), loaded.files, lambda: load([path]))) as hub:
+        yield hub
+
+
+async def test_a_file_is_compared_and_taken_over_from_the_command_line(tmp_path: Path) -> None:
+    promised = [{"object": "production_order", "to": "mes", "within": "15m"}]
+    async with running(tmp_path):
         code, out, _ = await mombus(tmp_path, "plan", "--folder", "hub")
         assert (code, out) == (0, "Nothing changes: the hub runs this configuration.\n")
-        write(tmp_path, routes=[{"object": "production_order", "to": "mes", "within": "15m"}])
-        code, out, error = await mombus(tmp_path, "plan", "--folder", "hub")
-        assert (code, error) == (2, "")
+        other = write(tmp_path, "other.yaml", routes=promised)
+        code, out, error = await mombus(tmp_path, "plan", "other.yaml", "--out", "plan.json", "--folder", "hub")
+        assert (code, error) == (2, "Saved: `mombus apply plan.json` does that, and nothing else.\n")
         assert "  ~ production_order → mes\n      within: (default) → 900 s\n" in out
-        code, out, _ = await mombus(tmp_path, "plan", "routes.yaml", "--folder", "hub", "--json")
-        (change,) = json.loads(out)["changes"]
-        assert (code, change["what"], change["how"]) == (2, "production_order → mes", "changed")
-        write(tmp_path, routes=[{"object": "production_order", "to": "mess"}])
-        code, _, error = await mombus(tmp_path, "plan", "--folder", "hub")
-        assert code == 78
-        assert "did you mean 'mes'?" in error
-    write(tmp_path)
+        done = await mombus(tmp_path, "apply", "plan.json", "--yes", "--why", "asked for", "--folder", "hub")
+        assert (done[0], done[2].splitlines()[-1]) == (0, "The hub runs it.")
+        assert (tmp_path / "routes.yaml").read_text() == other.read_text(), "the next start finds it"
+        code, _, error = await mombus(tmp_path, "apply", "plan.json", "--yes", "--why", "again", "--folder", "hub")
+        assert (code, error) == (0, "")
     code, _, error = await mombus(tmp_path, "plan", "--folder", "hub")
     assert (code, "no hub runs" in error) == (1, True)
+
+
+async def test_what_the_hub_does_not_take_leaves_its_file_as_it_was(tmp_path: Path) -> None:
+    async with running(tmp_path):
+        before = (tmp_path / "routes.yaml").read_text()
+        systems = {**CONFIG["systems"], "wms": CONFIG["systems"]["mes"]}
+        write(tmp_path, "other.yaml", systems=systems)
+        code, _, error = await mombus(
+            tmp_path, "apply", "other.yaml", "--yes", "--why", "new warehouse", "--folder", "hub"
+        )
+        assert code == 1
+        assert "the configuration before works on: wms can't be connected" in error
+        assert (tmp_path / "routes.yaml").read_text() == before
+        write(tmp_path, routes=[{"object": "production_order", "to": "mess"}])
+        code, _, error = await mombus(tmp_path, "plan", "--folder", "hub")
+        assert (code, "did you mean 'mes'?" in error) == (78, True)
+
+
+async def test_over_http_it_is_the_hubs_own_file_that_is_taken(tmp_path: Path) -> None:
+    promised = [{"object": "production_order", "to": "mes", "within": "15m"}]
+    async with running(tmp_path) as hub, httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=45) as http:
+        write(tmp_path, routes=promised)
+        told = (await http.get("/api/plan")).json()
+        assert [change["what"] for change in told["plan"]["changes"]] == ["production_order → mes"]
+        answer = await http.post("/api/plan/apply", json={"why": "x", "files": ["/etc/passwd"]})
+        assert answer.status_code == 422, "it can't be told what to read"
+        wish = {"why": "asked for", "base": told["plan"]["base"], "to": told["plan"]["to"], "salt": told["salt"]}
+        live = asyncio.create_task(http.get("/live"))
+        answer = await http.post("/api/plan/apply", json=wish)
+        assert (answer.status_code, answer.json()["state"]) == (202, "changing"), answer.text
+        seen = set()
+        while (now := await http.get("/api/plan/apply")).json().get("state") == "changing":
+            seen.add((await http.get("/api/status")).status_code)
+        assert (now.json()["state"], seen) == ("applied", {200}), "who asks meanwhile waits a moment"
+        assert (await live).status_code == 200, "what streams is ended, to be asked for again"
+        assert (await http.get("/api/plan")).json()["plan"]["changes"] == []
+
+
+async def test_a_broken_file_is_told_until_a_good_one_is_read(tmp_path: Path) -> None:
+    async with running(tmp_path) as hub, httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=45) as http:
+
+        async def told(words: str) -> bool:
+            return words in (await http.get("/readyz?verbose")).text
+
+        desk = hub.desk
+        write(tmp_path, routes=[{"object": "production_order", "to": "mess"}])
+        assert hub.reload("ann", "edited")
+        await until(lambda: told("did you mean 'mes'?"))
+        assert await told(
+            f"[!] the changed configuration was not taken, the one before works on: {tmp_path}/routes.yaml:1:"
+        )
+        assert "mombus_config_reload_failed 1.0" in (await http.get("/metrics")).text
+        assert any("was not taken" in line for line in (await http.get("/api/status")).json()["trouble"])
+        assert hub.desk is desk
+        write(tmp_path, routes=[{"object": "production_order", "to": "mes", "start": "now"}])
+        assert hub.reload("ann", "mended")
+        await until(lambda: told("was not taken"), good=lambda found: not found)
+        assert hub.desk is not desk
+        assert "mombus_config_reload_failed 0.0" in (await http.get("/metrics")).text

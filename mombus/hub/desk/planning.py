@@ -1,4 +1,4 @@
-"""Tells what a plan begins with: the configuration that runs, and what is on its way."""
+"""Tells what a plan begins with, the configuration that runs and what is on its way; and has the files taken over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mombus.desk.planning import BASIS, Basis
+from mombus.desk.planning import APPLY, BASIS, CHANGED, PLAN, Basis
 from mombus.journal import selection
 from mombus.journal.selection import Selection
 from mombus.plan.fates import Flow, Waits
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
-    from mombus.desk.planning import Salted
-    from mombus.desk.question import Question
+    from mombus.desk.planning import Apply, MaybeSalted, Salted
+    from mombus.desk.question import Nothing, Question
+    from mombus.hub.changing.applying import Applying
     from mombus.hub.desk.topic import Answer
     from mombus.hub.spooling import Spooling
     from mombus.journal.journal import Journal
@@ -31,17 +32,19 @@ class Planning:
     """Of one hub. `digests` are of the files that its systems name, as they were when it opened."""
 
     def __init__(
-        self, config: Config, digests: Mapping[str, str], *, journal: Journal, delivery: Delivery, spooling: Spooling
-    ) -> None:
+        self, config: Config, digests: Mapping[str, str], *, journal: Journal, delivery: Delivery, spooling: Spooling,
+        applying: Applying,
+    ) -> None:  # fmt: skip
         self._config = config
         self._digests = digests
         self._journal = journal
         self._delivery = delivery
         self._spooling = spooling
+        self._applying = applying
 
     def answers(self) -> Mapping[Question, Answer]:
         """See the questions."""
-        return {BASIS: self._basis}
+        return {BASIS: self._basis, PLAN: self._plan, APPLY: self._apply, CHANGED: self._changed}
 
     async def drawn(self, salt: str) -> Picture:
         """The configuration that runs. Sealing takes its time, elsewhere."""
@@ -62,4 +65,14 @@ class Planning:
         )  # fmt: skip
 
     async def _basis(self, asked: Salted) -> Any:
-        return Basis(running=await self.drawn(asked.salt), flow=await self.flow()).model_dump(mode="json")
+        running, flow = await self.drawn(asked.salt), await self.flow()
+        return Basis(running=running, flow=flow, files=self._applying.paths).model_dump(mode="json")
+
+    async def _plan(self, asked: MaybeSalted) -> Any:
+        return (await self._applying.plan(asked.salt)).model_dump(mode="json")
+
+    async def _apply(self, asked: Apply) -> Any:
+        return self._applying.begin(asked).model_dump(mode="json")
+
+    async def _changed(self, _asked: Nothing) -> Any:
+        return self._applying.last.model_dump(mode="json")

@@ -1,0 +1,49 @@
+"""Whether systems can be reached, found out before anything is changed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mombus.hub.building import make_sessions
+from mombus.hub.changing.changing import NotTakenError
+from mombus.hub.parts import Parts
+from mombus.ownership.owners import Owners
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from mombus.config.model import Config
+    from mombus.hub.session import Session
+
+CONNECT_S = 10.0
+
+
+async def connect_first(sessions: Iterable[Session]) -> None:
+    """Connect them, side by side. Raises NotTakenError with those that can't be reached."""
+    reasons = [reason for reason in await asyncio.gather(*map(_connected, sessions)) if reason]
+    if reasons:
+        raise NotTakenError("; ".join(reasons))
+
+
+async def try_new(config: Config, systems: Collection[str]) -> None:
+    """Connect systems that nobody is connected with yet, and let them go again. Raises NotTakenError."""
+    if not systems:
+        return
+    owners = Owners(config.objects, config.plant.equipment)
+    sessions = make_sessions(config, owners, Parts(systems=frozenset(systems))).values()
+    try:
+        await connect_first(sessions)
+    finally:
+        await asyncio.gather(*(session.connector.close() for session in sessions), return_exceptions=True)
+
+
+async def _connected(session: Session) -> str | None:
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            await session.connect(session.opened)
+    except TimeoutError:
+        return f"{session.system} doesn't answer within {CONNECT_S:.0f} s"
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is why
+        return f"{session.system} can't be connected: {str(error) or type(error).__name__}"
+    return None
