@@ -13,7 +13,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("canonical", "connectors", "mombus", "plant")
-ROOMS = ("config", "journal", "ownership", "bus", "index", "delivery", "tracing", "plan", "desk", "web", "trial", "cli")
+ROOMS = (
+    "config", "journal", "ownership", "bus", "index", "delivery", "tracing", "doctor", "plan", "desk", "web", "trial",
+    "cli",
+)  # fmt: skip
 """Left to right: a room imports only rooms to its left."""
 COMPOSITION_ROOT = "hub"
 """`mombus/hub/` wires the rooms together; only the CLI uses it."""

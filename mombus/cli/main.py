@@ -29,6 +29,7 @@ COMMANDS: dict[str, Row] = {
     "run": Row("run", "run", "Run the hub until Ctrl-C."),
     "broker-config": Row("broker_config", "broker_config", "Write the configuration of a broker with accounts."),
     "check": Row("check", "check", "Check routes.yaml and every file it names."),
+    "doctor": Row("doctor", "doctor", "Look at everything a hub needs: ports, certificates, clocks, disk, broker."),
     "plan": Row("plan", "plan", "Show what a configuration would change at the running hub."),
     "test": Row("test", "test", "Play route tests: what becomes of what systems say."),
     "apply": Row("apply", "apply", "Have the running hub take over a configuration."),

@@ -1,0 +1,85 @@
+"""A broker and a database of one's own: whether they take us in, and what they are."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mombus.bus.errors import BusError
+from mombus.bus.login import login
+from mombus.config.database import database_url
+from mombus.doctor.check import Check, Verdict, clock
+from mombus.doctor.reaching import PATIENCE_S
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mombus.config.model import Bus
+
+
+async def broker(bus: Bus) -> AsyncIterator[Check]:
+    """The nodes of a broker of one's own, each by itself."""
+    for node in bus.broker.split(","):
+        yield await _node(node.strip(), bus)
+
+
+async def _node(node: str, bus: Bus) -> Check:
+    import nats  # noqa: PLC0415 - heavy
+    from nats.errors import Error  # noqa: PLC0415
+    from nats.js.errors import APIError, ServiceUnavailableError  # noqa: PLC0415
+
+    async def quiet(_error: Exception) -> None:
+        """Told by what it keeps from working."""
+
+    about = f"broker {node}"
+    token = bus.token.get_secret_value() if bus.token else None
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            client = await nats.connect(
+                node, allow_reconnect=False, error_cb=quiet, **login(token, bus.credentials, bus.ca)
+            )
+    except (Error, OSError, BusError, TimeoutError) as error:
+        why = str(error) or type(error).__name__
+        return Check(
+            about, Verdict.WRONG, f"it doesn't take us in: {why}", "see bus.broker, bus.token, bus.credentials"
+        )
+    try:
+        await client.jetstream().account_info()
+    except (APIError, ServiceUnavailableError, Error, TimeoutError) as error:
+        return Check(
+            about, Verdict.WRONG, f"JetStream can't be used: {str(error) or 'off'}", "turn it on (`jetstream {}`)"
+        )
+    finally:
+        await client.close()
+    return Check(about, Verdict.WELL, f"NATS {client.connected_server_version} with JetStream takes us in")
+
+
+async def database(bus: Bus) -> AsyncIterator[Check]:
+    """A database of one's own."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - heavy
+
+    try:
+        version, now = await asyncio.to_thread(_asked, bus)
+    except (SQLAlchemyError, OSError) as error:
+        why = str(error).splitlines()[0]
+        yield Check(
+            "store", Verdict.WRONG, f"it doesn't take us in: {why}", "see bus.store, store_user, store_password"
+        )
+        return
+    yield Check("store", Verdict.WELL, version)
+    yield clock("store", now, datetime.now(UTC))
+
+
+def _asked(bus: Bus) -> tuple[str, Any]:
+    from sqlalchemy import create_engine, text  # noqa: PLC0415
+
+    password = bus.store_password.get_secret_value() if bus.store_password else None
+    url = database_url(bus.store).set(username=bus.store_user, password=password)
+    engine = create_engine(url, connect_args={"connect_timeout": int(PATIENCE_S)})
+    try:
+        with engine.connect() as connection:
+            version, now = connection.execute(text("select version(), now()")).one()
+    finally:
+        engine.dispose()
+    return str(version).split(" on ", maxsplit=1)[0], now

@@ -1,0 +1,149 @@
+"""What the doctor finds, of real servers: names, ports, TLS, clocks, brokers, databases, disks, secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from authority import Authority
+from nats_server import nats_server
+from ports import free_port
+
+from mombus.config.model import Bus
+from mombus.doctor import machine
+from mombus.doctor.check import Verdict
+from mombus.doctor.reaching import reached
+from mombus.doctor.stores import broker, database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from mombus.doctor.check import Check
+
+
+@asynccontextmanager
+async def web_server(at: datetime, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """One whose clock says `at`."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with_head = await reader.readuntil(b"\r\n\r\n") if not reader.at_eof() else b""
+        if with_head:
+            head = f"HTTP/1.1 404 Not Found\r\ndate: {format_datetime(at, usegmt=True)}\r\ncontent-length: 0\r\n\r\n"
+            writer.write(head.encode())
+            await writer.drain()
+        writer.close()
+
+    async def quiet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+            writer.close()
+
+    server = await asyncio.start_server(quiet, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+async def found(checks: AsyncIterator[Check]) -> list[tuple[Verdict, str]]:
+    return [(check.verdict, check.text) async for check in checks]
+
+
+async def test_a_server_that_answers_in_time_is_well() -> None:
+    async with web_server(datetime.now(UTC)) as port:
+        checks = await found(reached("erp", f"http://127.0.0.1:{port}/api"))
+    assert checks == [
+        (Verdict.WELL, f"127.0.0.1:{port} answers"), (Verdict.WELL, "its clock agrees with this machine's")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ahead", "words"), [(3600, "ahead of"), (-3600, "behind")])
+async def test_a_clock_that_is_wrong_is_told(ahead: int, words: str) -> None:
+    async with web_server(datetime.now(UTC) + timedelta(seconds=ahead)) as port:
+        *_, (verdict, text) = await found(reached("erp", f"http://127.0.0.1:{port}"))
+    assert verdict is Verdict.WRONG
+    assert f"s {words} this machine's" in text
+
+
+async def test_nobody_there_and_no_such_name() -> None:
+    ((verdict, text),) = await found(reached("mes", f"mqtt://127.0.0.1:{free_port()}"))
+    assert (verdict, "nothing answers at 127.0.0.1:" in text) == (Verdict.WRONG, True)
+    ((verdict, text),) = await found(reached("mes", "mqtt://nowhere.invalid:1883"))
+    assert (verdict, text) == (Verdict.WRONG, "'nowhere.invalid' is no name that is known here")
+
+
+@pytest.mark.parametrize(("days", "verdict"), [(365, Verdict.WELL), (5, Verdict.SOON), (-1, Verdict.WRONG)])
+async def test_when_a_certificate_ends_and_who_signed_it(tmp_path: Path, days: float, verdict: Verdict) -> None:
+    authority = Authority(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(*authority.sign("127.0.0.1", days))
+    async with web_server(datetime.now(UTC), tls) as port:
+        trusted = await found(reached("erp", f"https://127.0.0.1:{port}", authority.file))
+        strange = await found(reached("erp", f"https://127.0.0.1:{port}"))
+    assert trusted[1][0] is verdict
+    assert "its certificate" in trusted[1][1]
+    assert any("isn't trusted" in text for _, text in strange)
+    assert any("isn't trusted" in text for _, text in trusted) == (days < 0)
+
+
+async def test_what_doesnt_speak_tls_is_told() -> None:
+    async with web_server(datetime.now(UTC)) as port:
+        checks = await found(reached("mes", f"mqtts://127.0.0.1:{port}"))
+    assert checks[1][0] is Verdict.WRONG
+    assert checks[1][1].startswith("TLS can't be agreed on")
+
+
+async def test_a_broker_of_ones_own(tmp_path: Path) -> None:
+    good, off, locked = tmp_path / "good", tmp_path / "off", tmp_path / "locked"
+    for folder, text in {
+        good: f'jetstream {{store_dir: "{good}"}}', off: "", locked: "authorization: {token: secret}",
+    }.items():  # fmt: skip
+        folder.mkdir()
+        (folder / "nats.conf").write_text(f'listen: "127.0.0.1:-1"\n{text}')
+    async with (
+        nats_server(good / "nats.conf") as well, nats_server(off / "nats.conf") as without,
+        nats_server(locked / "nats.conf") as shut,
+    ):  # fmt: skip
+        checks = await found(broker(Bus(broker=f"{well},{without},{shut},nats://127.0.0.1:{free_port()}")))
+    assert [verdict for verdict, _ in checks] == [Verdict.WELL, Verdict.WRONG, Verdict.WRONG, Verdict.WRONG]
+    assert "with JetStream takes us in" in checks[0][1]
+    assert checks[1][1].startswith("JetStream can't be used")
+
+
+async def test_a_database_of_ones_own(postgresql: str) -> None:
+    version, clock = await found(database(Bus.model_construct(store=postgresql, store_user=None, store_password=None)))
+    assert version[0] is clock[0] is Verdict.WELL
+    assert version[1].startswith("PostgreSQL ")
+    away = Bus.model_construct(
+        store=f"postgresql://127.0.0.1:{free_port()}/mombus", store_user=None, store_password=None
+    )
+    ((verdict, text),) = await found(database(away))
+    assert verdict is Verdict.WRONG
+    assert "doesn't take us in" in text
+
+
+def test_secrets_that_others_may_read_are_told(tmp_path: Path) -> None:
+    for name, mode in {"ERP": 0o600, "QMS": 0o644}.items():
+        (tmp_path / name).write_text("x")
+        (tmp_path / name).chmod(mode)
+    (check,) = machine._secrets(tmp_path)
+    assert (check.verdict, check.text) == (Verdict.WRONG, "others may read QMS")
+    (tmp_path / "QMS").chmod(0o400)
+    (check,) = machine._secrets(tmp_path)
+    assert check.verdict is Verdict.WELL
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    import socket  # noqa: PLC0415
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert machine._port("127.0.0.1", port).verdict is Verdict.WRONG
+    assert machine._port("127.0.0.1", port).verdict is Verdict.WELL
