@@ -38,12 +38,11 @@ class JournalDesk:
     def __init__(self, journal: Journal, http: Http) -> None:
         self.journal = journal
         self.people, self.signing_in = People(journal), SigningIn(journal, http)
-        self.auditing = Auditing(journal)
         self.asked: list[str] = []
         self.away = ""
         self._answers = {
             question.name: answer
-            for topic in (self.people, self.signing_in)
+            for topic in (self.people, self.signing_in, Auditing(journal))
             for question, answer in topic.answers().items()
         }
 

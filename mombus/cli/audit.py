@@ -29,6 +29,7 @@ JournalUrl = Annotated[
 def deeds(
     context: typer.Context,
     who: Annotated[str | None, typer.Option("--who", help="Only what this person did.")] = None,
+    action: Annotated[str | None, typer.Option("--action", help="Only this, such as retry or sign_in.")] = None,
     target: Annotated[str | None, typer.Option("--target", help="Only what was done about this system.")] = None,
     message: Annotated[str | None, typer.Option("--message", help="Only what was done about this message id.")] = None,
     journal: JournalUrl = None,
@@ -38,7 +39,7 @@ def deeds(
     """Show the newest things that people did, who, when and why; `audit verify` looks whether the trail is intact."""
     if context.invoked_subcommand is not None:
         return Exit.OK
-    wanted = {"who": who, "target": target, "message_id": message}
+    wanted = {"who": who, "action": action, "target": target, "message_id": message}
     rows = _read(journal, wanted) if journal else ask(folder, "audit", **wanted)
     if as_json:
         print_json(rows)
@@ -86,12 +87,12 @@ def _summary(verdict: Mapping[str, Any]) -> str:
     return f"The audit trail is intact up to number {verdict['number']}. Head: {verdict['head']}"
 
 
-def _read(journal: str, wanted: Mapping[str, str | None]) -> Any:
-    from mombus.hub.desk.auditing import SHOWN, shown  # noqa: PLC0415 - heavy, only who reads a journal needs it
+def _read(journal: str, wanted: Mapping[str, Any]) -> Any:
+    from mombus.hub.desk.auditing import shown  # noqa: PLC0415 - heavy, only who reads a journal needs it
     from mombus.journal import audit  # noqa: PLC0415
 
     with _opened(journal) as connection:
-        return [shown(deed) for deed in audit.deeds(connection, limit=SHOWN, **wanted)]
+        return [shown(deed) for deed in audit.deeds(connection, **wanted)]
 
 
 def _verified(journal: str, head: str | None) -> Any:

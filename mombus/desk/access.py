@@ -77,12 +77,17 @@ class SetPassword(Named):
     password: Password
 
 
-class GiveToken(Named):
+class WantToken(Named):
     """A token for a program that works in this person's name, with these of their roles."""
 
     roles: Roles
     days: int = Field(default=90, ge=1, le=366, description="How long it lets in.")
     purpose: str = Field(default="", max_length=200, description="What it is for.")
+
+
+class GiveToken(WantToken):
+    """The same, once it is made: the hub gets its hash."""
+
     token: Hash
 
 
@@ -140,6 +145,12 @@ class Told(BaseModel):
 
     ok: bool
     text: str
+
+
+class Given(Told):
+    """A token, told only now."""
+
+    token: str
 
 
 WHO = Question("user_who", Shown)

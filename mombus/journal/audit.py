@@ -119,12 +119,14 @@ def seal(previous: str, row: dict[str, Any]) -> str:
 
 
 def deeds(
-    connection: Connection, *, who: str | None = None, target: str | None = None, message_id: str | None = None,
-    limit: int = 200,
+    connection: Connection, *, who: str | None = None, action: str | None = None, target: str | None = None,
+    message_id: str | None = None, before: int | None = None, limit: int = 200,
 ) -> Sequence[Noted]:  # fmt: skip
-    """The newest deeds, newest first; of one person, about one target or message, if they are given."""
+    """The newest deeds, newest first; those alone that fit what is given, with numbers smaller than `before`."""
     statement = select(*(column for column in audit.c if column.name != "previous")).order_by(audit.c.number.desc())
-    for column, wanted in ((audit.c.who, who), (audit.c.target, target), (audit.c.message_id, message_id)):
+    for name, wanted in (("who", who), ("action", action), ("target", target), ("message_id", message_id)):
         if wanted is not None:
-            statement = statement.where(column == wanted)
+            statement = statement.where(audit.c[name] == storable(wanted))
+    if before is not None:
+        statement = statement.where(audit.c.number < before)
     return [Noted(**row) for row in connection.execute(statement.limit(limit)).mappings()]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import ImmutableMultiDict
+
+from mombus.desk.question import QuestionError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 FORM = "application/x-www-form-urlencoded"
 """As `<form method="post">` sends it."""
@@ -28,3 +34,12 @@ async def _fields(request: Request) -> Fields:
 
 Form: TypeAlias = Annotated[Fields, Depends(_fields)]
 """What an endpoint takes to read a form."""
+
+
+def understood(model: type[Model], said: Mapping[str, Any]) -> Model:
+    """What a form or an address asks. Raises QuestionError with the first thing that is wrong."""
+    try:
+        return model.model_validate(said)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise QuestionError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -37,7 +37,7 @@ async def test_after_ten_tries_nothing_is_looked_at_any_more_though_the_password
         answer = await http.post("/sign-in", data=form | {"password": PASSWORD})
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "12")
         house.forget()
-        assert (await signed_in.get("/api/journey/1")).status_code == 200, "who is signed in at the same address"
+        assert (await signed_in.get("/api/me")).status_code == 200, "who is signed in at the same address"
         assert (await sign_in(elsewhere)).status_code == 303, "the same person at another address"
 
 
@@ -107,12 +107,12 @@ async def test_a_cookie_that_was_made_up_or_put_there_is_nobody(house):
             "__Host-mombus=" + "a" * 43,
             "mombus=é",
         ):
-            answer = await http.get("/api/status", headers={b"cookie": cookie.encode()})
+            answer = await http.get("/api/me", headers={b"cookie": cookie.encode()})
             assert answer.status_code == 401, cookie
         planted = "b" * 43
         http.cookies.set("mombus", planted)
         await sign_in(http)
-        assert (await http.get("/api/status", headers={"cookie": f"mombus={planted}"})).status_code == 401
+        assert (await http.get("/api/me", headers={"cookie": f"mombus={planted}"})).status_code == 401
 
 
 ELSEWHERE = (

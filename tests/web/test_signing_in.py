@@ -42,20 +42,20 @@ async def house(tmp_path: Path) -> AsyncIterator[Housed]:
 
 async def test_before_the_first_account_nobody_signs_in_and_after_it_everybody_does(tmp_path):
     async with housed(tmp_path) as house, house.browser() as http:
-        assert (await http.get("/api/journey/PO-1")).status_code == 200
+        assert (await http.get("/api/me")).status_code == 200
         assert "doesn't answer" in (await http.get("/readyz")).text
         with pytest.raises(QuestionError, match="nobody could manage accounts"):
             await house.add("vic", Role.VIEWER)
         await house.add("ann", Role.ENGINEER)
         house.forget()
-        assert (await http.get("/api/journey/PO-1")).status_code == 401
+        assert (await http.get("/api/me")).status_code == 401
         assert (await http.get("/readyz")).text == "not ready\n"
         assert (await http.get("/livez")).status_code == 200
 
 
 async def test_declared_accounts_let_nobody_in_before_there_is_one(tmp_path):
     async with housed(tmp_path, accounts=True) as house, house.browser() as http:
-        assert (await http.get("/api/journey/PO-1")).status_code == 401
+        assert (await http.get("/api/me")).status_code == 401
         assert (await http.get("/sign-in")).status_code == 200
 
 
@@ -67,7 +67,7 @@ async def test_a_page_leads_to_the_sign_in_and_back(house):
         assert 'value="/journey?number=PO-1%2F2"' in form.text
         answer = await sign_in(http, next="/journey?number=PO-1%2F2")
         assert (answer.status_code, answer.headers["location"]) == (303, "/journey?number=PO-1%2F2")
-        assert (await http.get("/api/journey/PO-1")).status_code == 200
+        assert (await http.get("/api/me")).status_code == 200
         assert (await http.get("/sign-in?next=/x")).headers["location"] == "/x"
     newest = (await house.deeds())[0]
     assert (newest.who, newest.action, newest.result) == ("ann", "sign_in", "signed in from 127.0.0.1")
@@ -75,7 +75,7 @@ async def test_a_page_leads_to_the_sign_in_and_back(house):
 
 async def test_a_program_is_told_what_it_may_show(house):
     async with house.browser() as http:
-        answer = await http.get("/api/status", headers={"accept": "application/json"})
+        answer = await http.get("/api/me", headers={"accept": "application/json"})
         assert (answer.status_code, answer.headers.get_list("www-authenticate")) == (401, ['Bearer realm="mombus"'])
         assert (await http.post("/nowhere", data={"a": "1"})).status_code == 401
 
@@ -101,7 +101,7 @@ async def test_signing_out_ends_it_at_once(house):
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
         assert "Max-Age=0" in answer.headers["set-cookie"]
     async with house.browser() as http:
-        assert (await http.get("/api/status", headers={"cookie": f"mombus={session}"})).status_code == 401
+        assert (await http.get("/api/me", headers={"cookie": f"mombus={session}"})).status_code == 401
 
 
 async def test_a_wrong_name_and_a_wrong_password_are_answered_alike(house):
@@ -122,7 +122,7 @@ async def test_a_hub_that_is_away_is_said_and_lets_nobody_in(house):
         form = {"csrf": await csrf(http), "name": "ann", "password": PASSWORD}
         house.forget()
         house.desk.away = "the hub's part `delivery` doesn't run"
-        assert (await http.get("/api/journey/1")).status_code == 503
+        assert (await http.get("/api/me")).status_code == 503
         assert (await http.get("/livez")).status_code == 200
         answer = await http.post("/sign-in", data=form)
         assert (answer.status_code, "part `delivery`" in answer.text) == (503, True)
@@ -136,12 +136,12 @@ async def test_sessions_end_by_themselves(tmp_path, monkeypatch):
         for minutes, status in ((29, 200), (58, 200), (89, 401)):
             monkeypatch.setattr(house.desk.signing_in, "_clock", lambda at=minutes: real() + timedelta(minutes=at))
             house.forget()
-            assert (await http.get("/api/journey/1")).status_code == status, minutes
+            assert (await http.get("/api/me")).status_code == status, minutes
         await sign_in(http)
         for minutes in range(89 + 20, 89 + 121, 20):
             monkeypatch.setattr(house.desk.signing_in, "_clock", lambda at=minutes: real() + timedelta(minutes=at))
             house.forget()
-            status = (await http.get("/api/journey/1")).status_code
+            status = (await http.get("/api/me")).status_code
         assert status == 401, "used all the time, and yet over"
 
 
@@ -151,7 +151,7 @@ async def test_what_changes_an_account_ends_its_sessions(house, change):
     people = house.desk.people
     async with house.browser() as http:
         await sign_in(http, "bob")
-        assert (await http.get("/api/journey/1")).status_code == 200
+        assert (await http.get("/api/me")).status_code == 200
         (session,) = await house.desk.journal.survey(accounts.all_passes)
         match change:
             case "roles":
@@ -164,9 +164,9 @@ async def test_what_changes_an_account_ends_its_sessions(house, change):
                 await people.end(EndPass(**DEED, id=session.id))
             case "end_all":
                 await people.end_all(EndAll(**DEED, name="bob"))
-        assert (await http.get("/api/journey/1")).status_code == 200, "remembered for some seconds"
+        assert (await http.get("/api/me")).status_code == 200, "remembered for some seconds"
         house.forget()
-        assert (await http.get("/api/journey/1")).status_code == 401
+        assert (await http.get("/api/me")).status_code == 401
         still = change in ("roles", "end", "end_all")
         assert (await sign_in(http, "bob")).status_code == (303 if still else 401)
     assert any(row.action == f"user_{change}" and row.who == "ada" for row in await house.deeds())
@@ -209,11 +209,11 @@ async def test_a_token_does_what_its_roles_may_and_no_more(house):
     await house.desk.people.give_token(GiveToken(**asked, roles=frozenset({Role.OPERATOR})))
     bearer = {"authorization": f"Bearer {made}"}
     async with house.browser() as http:
-        assert (await http.get("/api/journey/1", headers=bearer)).status_code == 200
-        assert (await http.get("/api/journey/1", headers={"authorization": f"Bearer {made}x"})).status_code == 401
+        assert (await http.get("/api/me", headers=bearer)).status_code == 200
+        assert (await http.get("/api/me", headers={"authorization": f"Bearer {made}x"})).status_code == 401
         await house.desk.people.set_roles(SetRoles(**DEED, name="bob", roles=frozenset({Role.VIEWER})))
         house.forget()
-        assert (await http.get("/api/journey/1", headers=bearer)).status_code == 401
+        assert (await http.get("/api/me", headers=bearer)).status_code == 401
 
 
 async def test_the_hub_is_not_asked_at_each_request(house):
@@ -221,7 +221,7 @@ async def test_the_hub_is_not_asked_at_each_request(house):
         await sign_in(http)
         house.desk.asked.clear()
         for _ in range(5):
-            await http.get("/api/journey/1")
+            await http.get("/api/me")
         assert house.desk.asked.count("user_who") == 1
 
 
@@ -250,11 +250,11 @@ async def test_a_live_part_ends_with_its_session(house, monkeypatch):
 
 async def test_the_hub_s_own_token_still_opens_where_people_sign_in(tmp_path):
     async with housed(tmp_path, token="tok-1") as house, house.browser() as http:
-        refused = await http.get("/api/journey/1")
+        refused = await http.get("/api/me")
         assert refused.headers.get_list("www-authenticate")[0].startswith("Basic")
         await house.add("ann", Role.ENGINEER)
         house.forget()
         assert (await http.get("/journey")).status_code == 303
-        assert (await http.get("/api/journey/1", headers={"authorization": "Bearer tok-1"})).status_code == 200
+        assert (await http.get("/api/me", headers={"authorization": "Bearer tok-1"})).status_code == 200
         assert (await sign_in(http)).status_code == 303
-        assert (await http.get("/api/journey/1")).status_code == 200
+        assert (await http.get("/api/me")).status_code == 200

@@ -8,17 +8,19 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mombus.desk.audit import AUDIT, VERIFY
 from mombus.journal import audit, chain
 from mombus.journal.audit import Deed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from mombus.desk.audit import Verify, Wanted
+    from mombus.desk.question import Question
+    from mombus.hub.desk.topic import Answer
     from mombus.hub.store.trail import Trail
     from mombus.journal.journal import Journal
 
-SHOWN = 200
-"""Deeds in one answer."""
 TEXT = 200
 """Characters kept of each part of a question that was refused."""
 
@@ -29,16 +31,18 @@ class Auditing:
     def __init__(self, journal: Journal, trail: Trail | None = None) -> None:
         self._journal, self._trail = journal, trail
 
-    async def deeds(
-        self, who: str | None = None, target: str | None = None, message_id: str | None = None
-    ) -> Sequence[Mapping[str, Any]]:
+    def answers(self) -> Mapping[Question, Answer]:
+        """See mombus/desk/audit.py."""
+        return {AUDIT: self.deeds, VERIFY: self.verified}
+
+    async def deeds(self, wanted: Wanted) -> Sequence[Mapping[str, Any]]:
         """The newest deeds, newest first."""
-        look = partial(audit.deeds, who=who, target=target, message_id=message_id, limit=SHOWN)
+        look = partial(audit.deeds, **wanted.model_dump())
         return [shown(deed) for deed in await self._journal.survey(look)]
 
-    async def verified(self, head: str | None = None) -> Mapping[str, Any]:
+    async def verified(self, asked: Verify) -> Mapping[str, Any]:
         """Whether the trail is as it was written."""
-        verdict = await self._journal.survey(partial(chain.verify, head=head))
+        verdict = await self._journal.survey(partial(chain.verify, head=asked.head))
         if self._trail is not None:
             await self._trail.check()
             verdict = replace(verdict, faults=(*verdict.faults, *((self._trail.wrong,) if self._trail.wrong else ())))

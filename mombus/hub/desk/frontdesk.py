@@ -78,6 +78,7 @@ class FrontDesk:
         )  # fmt: skip
         self.neighbours: Neighbours | None = None
         self._topics: dict[str, tuple[Question, Answer]] = {}
+        self.take(self.audit)
 
     async def listen(self, bus: Bus) -> None:
         """Answer commands that come over the bus."""
@@ -288,10 +289,6 @@ class FrontDesk:
                 return await getattr(self, name)()
             case "waiting" | "causes":
                 return await getattr(self, name)(**_texts(question, target=None))
-            case "audit":
-                return await self.audit.deeds(**_texts(question, who=None, target=None, message_id=None))
-            case "audit_verify":
-                return await self.audit.verified(**_texts(question, head=None))
             case "do" | "resume" | "do_kept":
                 async with self.audit.refusals(name, question):
                     return await self._done(name, question)

@@ -8,13 +8,14 @@ from collections import OrderedDict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mombus.desk.access import SIGN_IN, SIGN_OUT, WHO, Shown, SignIn, SignOut
+from mombus.desk.access import SIGN_IN, SIGN_OUT, TOKEN, WHO, Given, GiveToken, Shown, SignIn, SignOut
 from mombus.desk.question import Person, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from mombus.desk.question import Desk
+    from mombus.desk.access import WantToken
+    from mombus.desk.question import Asked, Desk, Question
 
 REMEMBERED_S = 5.0
 """How long an answer of the hub holds: what is ended or changed there ends here at most so much later."""
@@ -81,3 +82,10 @@ def person_of(said: dict[str, Any]) -> Person:
 def hashed(shown: str) -> str:
     """What is told of it."""
     return sha256(shown.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+async def give_token(ask: Callable[[Question, Asked], Awaitable[Any]], deed: WantToken) -> Given:
+    """Make a token; the hub is told its hash. Raises as `ask`."""
+    made = TOKENS + secrets.token_urlsafe(32)
+    told = await ask(TOKEN, GiveToken(**deed.model_dump(), token=hashed(made)))
+    return Given(**told, token=made)

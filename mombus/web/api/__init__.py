@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mombus.web.api import disagreements, journey, messages, metrics, plan, searches, stages, status, waiting
+from mombus.web.api import (
+    access,
+    audit,
+    disagreements,
+    journey,
+    messages,
+    metrics,
+    plan,
+    searches,
+    stages,
+    status,
+    waiting,
+)
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 ROUTERS = (
     status.router, journey.router, messages.router, searches.router, stages.router, waiting.router,
-    disagreements.router, metrics.router, plan.router,
+    disagreements.router, metrics.router, plan.router, access.router, audit.router,
 )  # fmt: skip
 
 

@@ -16,9 +16,13 @@ class Refused(BaseModel):
 
 
 REFUSED: dict[int | str, dict[str, Any]] = {
+    401: {"model": Refused, "description": "Who asks isn't known: docs/access.md."},
     403: {"model": Refused, "description": "The person's roles don't let them."},
     404: {"model": Refused, "description": "What is named isn't there."},
+    408: {"model": Refused, "description": "The body didn't come in time."},
+    413: {"model": Refused, "description": "The body is too large."},
     422: {"model": Refused, "description": "It can't be understood, or can't be done: the reason."},
+    429: {"model": Refused, "description": "Too many wrong tokens came from this address; `Retry-After` tells when."},
     503: {"model": Refused, "description": "The hub doesn't answer now."},
 }
 """A router's `responses`."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mombus.web.pages import (
+    audit,
     disagreements,
     flows,
     journey,
     night,
+    people,
     sign_in,
 )
 
@@ -20,6 +22,8 @@ ROUTERS = (
     flows.router,
     journey.router,
     disagreements.router,
+    audit.router,
+    people.router,
     sign_in.router,
 )
 ENTRIES = (
@@ -27,6 +31,8 @@ ENTRIES = (
     flows.ENTRY,
     journey.ENTRY,
     disagreements.ENTRY,
+    audit.ENTRY,
+    people.ENTRY,
 )
 """The navigation: those pages that people begin at."""
 
