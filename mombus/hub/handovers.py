@@ -23,6 +23,7 @@ from mombus.hub.desk.disagreements import Disagreements
 from mombus.hub.desk.frontdesk import FrontDesk
 from mombus.hub.desk.journeys import JourneysTopic
 from mombus.hub.desk.messages import MessagesTopic
+from mombus.hub.desk.ownership import OwnershipMatrix
 from mombus.hub.desk.passage import Passage
 from mombus.hub.desk.people import People
 from mombus.hub.desk.searches import SearchesTopic
@@ -174,6 +175,7 @@ async def make_handovers(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, replays=replays
     )  # fmt: skip
     desk.take(Disagreements(config, journal, arbitration))
+    desk.take(OwnershipMatrix(config, journal, index, observing.flows))
     desk.take(MessagesTopic(config=config, bus=bus, journal=journal, index=index))
     desk.take(SigningIn(journal, config.http))
     desk.take(People(journal))

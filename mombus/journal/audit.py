@@ -130,3 +130,11 @@ def deeds(
     if before is not None:
         statement = statement.where(audit.c.number < before)
     return [Noted(**row) for row in connection.execute(statement.limit(limit)).mappings()]
+
+
+def of_accounts(connection: Connection, since: datetime, limit: int) -> Sequence[Noted]:
+    """The newest refusals to accounts since then, at most `limit`."""
+    columns = (column for column in audit.c if column.name != "previous")
+    fits = (audit.c.who.startswith("account "), audit.c.at >= since)
+    found = connection.execute(select(*columns).where(*fits).order_by(audit.c.number.desc()).limit(limit))
+    return [Noted(**row) for row in found.mappings()]

@@ -156,6 +156,14 @@ def systems(connection: Connection) -> set[str]:
     return set(connection.execute(select(p.system).where(p.closed.is_(None)).distinct()).scalars())
 
 
+def refused_statements(connection: Connection, limit: int) -> list[tuple[str, str]]:
+    """Open messages that were refused to a system, the newest: system and place (verb, object and key)."""
+    p = parked.c
+    fits = (p.kind == Parked.REFUSED, p.closed.is_(None), p.headers.is_not(None))
+    rows = connection.execute(select(p.system, p.place).where(*fits).order_by(p.number.desc()).limit(limit))
+    return [(row[0], row[1]) for row in rows]
+
+
 def count(connection: Connection) -> int:
     """How much is kept."""
     return connection.execute(select(func.count()).where(parked.c.closed.is_(None))).scalar_one()

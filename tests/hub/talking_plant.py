@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
@@ -103,12 +103,12 @@ class Plant:
 
 
 @asynccontextmanager
-async def talking_plant(folder: Path) -> AsyncIterator[Plant]:
+async def talking_plant(folder: Path, within: timedelta | None = None) -> AsyncIterator[Plant]:
     """The hub, with orders on their way from the ERP to the MES; the ERP takes changes."""
     erp, mes, wms = Talker(Verb.CHANGE), Talker(), Talker()
     with pytest.MonkeyPatch.context() as patch:
         wire(patch, {"erp": erp, "mes": mes, "wms": wms})
-        routes = (Route(object="production_order", to=("mes",)),)
+        routes = (Route(object="production_order", to=("mes",), within=within),)
         settings = config(folder, "erp", "mes", "wms", owns=OWNS, routes=routes, bus=Bus(folder=folder / "hub"))
         async with (
             open_hub(settings) as hub,

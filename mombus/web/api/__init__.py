@@ -11,6 +11,7 @@ from mombus.web.api import (
     journey,
     messages,
     metrics,
+    ownership,
     plan,
     searches,
     stages,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 ROUTERS = (
     status.router, journey.router, messages.router, searches.router, stages.router, waiting.router,
-    disagreements.router, metrics.router, plan.router, access.router, audit.router,
+    disagreements.router, ownership.router, metrics.router, plan.router, access.router, audit.router,
 )  # fmt: skip
 
 

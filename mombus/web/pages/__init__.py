@@ -10,6 +10,7 @@ from mombus.web.pages import (
     flows,
     journey,
     night,
+    ownership,
     people,
     sign_in,
 )
@@ -22,6 +23,7 @@ ROUTERS = (
     flows.router,
     journey.router,
     disagreements.router,
+    ownership.router,
     audit.router,
     people.router,
     sign_in.router,
@@ -31,6 +33,7 @@ ENTRIES = (
     flows.ENTRY,
     journey.ENTRY,
     disagreements.ENTRY,
+    ownership.ENTRY,
     audit.ENTRY,
     people.ENTRY,
 )

@@ -1,0 +1,45 @@
+"""How much was said lately, by object and system."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import func, select
+
+from mombus.index.tables import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+
+class Said(NamedTuple):
+    """So many messages, and when the last of them was stored."""
+
+    number: int
+    last: datetime
+
+
+def said(connection: Connection, since: datetime) -> dict[tuple[str, str], Said]:
+    """What was stored since then, by (object, source)."""
+    m = messages.c
+    found = connection.execute(
+        select(m.object, m.source, func.count(), func.max(m.stored))
+        .where(m.stored >= since).group_by(m.object, m.source)
+    )  # fmt: skip
+    return {(row[0], row[1]): Said(row[2], row[3]) for row in found}
+
+
+def last_said(connection: Connection, object: str, source: str) -> datetime | None:
+    """When a system's last message about an object was stored."""
+    m = messages.c
+    found = select(m.stored).where(m.object == object, m.source == source).order_by(m.seq.desc()).limit(1)
+    return connection.execute(found).scalar()
+
+
+def stored_at(connection: Connection, ids: Sequence[str]) -> dict[str, datetime]:
+    """When messages were stored, by id."""
+    m = messages.c
+    return {row[0]: row[1] for row in connection.execute(select(m.id, m.stored).where(m.id.in_(ids)))}

@@ -1,0 +1,68 @@
+"""How the promises of routes were kept, and what is over its promise now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import Integer, case, cast, func, select
+
+from mombus.journal.deliveries import Outcome, deliveries
+from mombus.journal.waiting import waiting
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+
+class Done(NamedTuple):
+    """What a target took of an object, and how much of it late."""
+
+    number: int
+    late: int
+
+
+class Owed(NamedTuple):
+    """What waits for a target of an object, how much of it is over its deadline, and the earliest deadline."""
+
+    number: int
+    overdue: int
+    deadline: datetime | None
+
+
+class Late(NamedTuple):
+    """A late handover."""
+
+    message_id: str
+    at: datetime
+
+
+def done(connection: Connection, since: datetime) -> dict[tuple[str, str], Done]:
+    """What was delivered since then, by (object, target)."""
+    d = deliveries.c
+    counted = select(d.object, d.target, func.count(), func.sum(cast(d.late, Integer)))
+    found = connection.execute(
+        counted.where(d.outcome == Outcome.DELIVERED, d.at >= since).group_by(d.object, d.target)
+    )
+    return {(row[0], row[1]): Done(row[2], row[3] or 0) for row in found}
+
+
+def owed(connection: Connection, now: datetime) -> dict[tuple[str, str], Owed]:
+    """What waits, by (object, target)."""
+    w = waiting.c
+    over = func.sum(case((w.deadline < now, 1), else_=0))
+    found = connection.execute(
+        select(w.object, w.target, func.count(), over, func.min(w.deadline)).group_by(w.object, w.target)
+    )
+    return {(row[0], row[1]): Owed(row[2], row[3] or 0, row[4]) for row in found}
+
+
+def newest_late(connection: Connection, object: str, target: str, since: datetime, limit: int) -> list[Late]:
+    """The newest late handovers since then."""
+    d = deliveries.c
+    found = connection.execute(
+        select(d.message_id, d.at)
+        .where(d.target == target, d.object == object, d.outcome == Outcome.DELIVERED, d.late.is_(True), d.at >= since)
+        .order_by(d.at.desc()).limit(limit)
+    )  # fmt: skip
+    return [Late(*row) for row in found]

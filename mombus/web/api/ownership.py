@@ -1,0 +1,25 @@
+"""Who owns what."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from mombus.desk.ownership import OWNERSHIP, Matrix
+from mombus.desk.question import Nothing
+from mombus.web.api.refused import REFUSED
+from mombus.web.asking import Ask
+from mombus.web.tables import Csv, csv_of, ownership_lines
+
+router = APIRouter(prefix="/api", tags=["ownership"], responses=REFUSED)
+
+
+@router.get("/ownership")
+async def ownership(ask: Ask) -> Matrix:
+    """Every declared object by system: owner, consumers, promises kept or late, traffic, violations."""
+    return Matrix.model_validate(await ask(OWNERSHIP, Nothing()))
+
+
+@router.get("/ownership.csv", response_class=Csv)
+async def ownership_csv(ask: Ask) -> Csv:
+    """The same as a table, one line for each object and system that has to do with it."""
+    return csv_of("ownership", ownership_lines(await ask(OWNERSHIP, Nothing())))

@@ -1,0 +1,57 @@
+"""What pages show, as CSV files for spreadsheets (RFC 4180, UTF-8)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+class Csv(Response):
+    """A CSV file."""
+
+    media_type = "text/csv"
+
+
+def csv_of(name: str, lines: Iterable[Mapping[str, Any]]) -> Csv:
+    """The lines, each with the same columns; `name` is the file's. Text that looks like a formula begins with a `'`."""
+    text, rows = io.StringIO(), list(lines)
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["nothing"])
+    writer.writeheader()
+    writer.writerows({column: _harmless(value) for column, value in row.items()} for row in rows)
+    return Csv(text.getvalue(), headers={"content-disposition": f'attachment; filename="{name}.csv"'})
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def ownership_lines(matrix: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One line for each cell; an object that has to do with two routes to a system has two."""
+    return [
+        _line(row, cell, promise)
+        for row in matrix["rows"] for cell in row["cells"] for promise in cell["promises"] or [{}]
+    ]  # fmt: skip
+
+
+def _line(row: Mapping[str, Any], cell: Mapping[str, Any], promise: Mapping[str, Any]) -> dict[str, Any]:
+    mine = [owner for owner in row["owners"] if owner["system"] == cell["system"]]
+    answering = dict.fromkeys(owner["process_owner"] for owner in row["owners"] if owner["process_owner"])
+    stated, broken = cell["stated"] or {}, cell["violations"] or {}
+    return {
+        "object": row["object"], "kind": row["kind"], "system": cell["system"],
+        "owns": "yes" if cell["owns"] else "", "scope": ", ".join(owner["scope"] for owner in mine if owner["scope"]),
+        "process_owner": ", ".join(answering), "consumes": "yes" if promise else "",
+        **{name: promise.get(name, "") for name in ("effect", "within_s", "done", "late", "worst_late_s", "waiting",
+                                                    "overdue", "most_overdue_s")},
+        "stated_last_hour": stated.get("hour", ""), "last_stated": stated.get("last") or "", "asks": cell["asks"],
+        **{name: broken.get(name, 0) for name in ("disagreements", "refused", "tried")},
+    }  # fmt: skip

@@ -1,0 +1,74 @@
+"""The ownership matrix tells who owns and gets what, which promises are kept, and who says what isn't theirs."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from hub_plant import order
+from patience import until
+from talking_plant import Plant, talking_plant
+
+from canonical.isa95.resources import MaterialDefinition
+from canonical.message import Message
+from mombus.hub.desk import ownership
+from mombus.hub.desk.ownership import _tried
+from mombus.journal.audit import Noted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+AT = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+
+
+async def cells(one: Plant) -> dict[str, dict[str, Any]]:
+    answer = await one.http.get("/api/ownership")
+    assert answer.status_code == 200, answer.text
+    (row,) = answer.json()["rows"]
+    assert (row["object"], row["owners"][0]["system"], row["unused"]) == ("production_order", "erp", False)
+    return {cell["system"]: cell for cell in row["cells"]}
+
+
+async def test_the_matrix_shows_what_happens_about_each_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ownership, "FRESH_S", -1.0)
+    async with talking_plant(tmp_path, timedelta(microseconds=1)) as one:
+        quiet = await cells(one)
+        assert set(quiet) == {"erp", "mes"}, "the WMS has nothing to do with orders yet"
+        await one.disagree("PO-1")
+        await one.wms.say(_material())
+        await one.wms.say(order("PO-GHOST", source="wms"))
+        found = await until(lambda: cells(one), good=lambda found: found["mes"]["promises"][0]["late"])
+        promise = found["mes"]["promises"][0]
+        assert (promise["done"], promise["late"], promise["worst_late_s"] > 0) == (1, 1, True)
+        assert (found["erp"]["owns"], found["erp"]["stated"]["hour"]) == (True, 1)
+        assert found["mes"]["violations"] == {"disagreements": 1, "refused": 0, "tried": 0}
+        assert found["wms"]["violations"] == {"disagreements": 1, "refused": 0, "tried": 0}
+
+        page = await one.http.get("/ownership?broken", headers={"accept": "text/html"})
+        assert (page.status_code, "1 of 1 late" in page.text, "says otherwise: 1" in page.text) == (200, True, True)
+        file = await one.http.get("/api/ownership.csv")
+        lines = list(csv.DictReader(file.text.splitlines()))
+        said = [(line["system"], line["owns"], line["late"]) for line in lines]
+        assert said[:2] == [("erp", "yes", ""), ("mes", "", "1")]
+
+
+def _material() -> Message:
+    body = MaterialDefinition(id="FG-1")
+    return Message.of("material", body, source="wms", site="lyon", occurred=AT, recorded=AT)
+
+
+def test_what_accounts_tried_is_counted_by_object() -> None:
+    def refusal(action: str, result: str = "refused") -> Noted:
+        return Noted(
+            at=AT, who="account wms", action=action, target=None, message_id=None, why="", result=result, number=1,
+            hash="",
+        )  # fmt: skip
+
+    found = _tried([
+        refusal("publish on mom.lyon.production_order.sync.erp.x.y", "refused, 12 times"),
+        refusal("hand over sync production_order of erp"), refusal("publish on $JS.API.STREAM.NAMES"),
+    ])  # fmt: skip
+    assert found == {("production_order", "wms"): 13}
