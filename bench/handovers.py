@@ -1,5 +1,7 @@
 """Durable handovers per second, journal on, against bare nats-py: fetch and acknowledge in the same process.
 
+A noting target tells each call, as connectors do, and what it tells is kept as the hub keeps it.
+
 A handover counts when its outcome is committed to the journal. Bare and bus read the same messages from the same
 broker, by as many consumers, in turns; of each run the first tenth warms up, and the median of the rounds counts.
 Judged by processor time, so that what else the machine does is in neither; how it was by the clock is in the notes.
@@ -8,12 +10,26 @@ Judged by processor time, so that what else the machine does is in neither; how 
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
 from bench.figure import Aim, Figure, amount
-from bench.stream import FINDABLE, IDEMPOTENT, SUBJECT, Rate, Sink, Tally, broker, confirmation, delivery, middle
+from bench.stream import (
+    FINDABLE,
+    IDEMPOTENT,
+    SUBJECT,
+    NotingSink,
+    Rate,
+    Sink,
+    Tally,
+    broker,
+    confirmation,
+    delivery,
+    kept_exchanges,
+    middle,
+)
 from mombus.delivery.target import Hop, State
 
 if TYPE_CHECKING:
@@ -43,6 +59,8 @@ async def _run(number: int, rounds: int) -> list[Figure]:
                 for name, accept in (("idempotent", IDEMPOTENT), ("findable", FINDABLE)):
                     rate = await _delivered(bus, folder, number, accept, targets)
                     rates.setdefault((name, targets), []).append(rate)
+            rate = await _delivered(bus, folder, number, FINDABLE, 3, keep=True)
+            rates.setdefault(("findable and noting", 3), []).append(rate)
     return [
         _figure(name, targets, middle(each), middle(rates["bare", targets]), f"{number:,} messages, median of {rounds}")
         for (name, targets), each in rates.items()
@@ -79,13 +97,21 @@ async def _fetch(bus: Bus, number: int, tally: Tally) -> None:
     await bus.js.delete_consumer("MOM", name)
 
 
-async def _delivered(bus: Bus, folder: Path, number: int, accept: Accept, targets: int) -> Rate:
+async def _delivered(  # noqa: PLR0917 - one run
+    bus: Bus, folder: Path, number: int, accept: Accept, targets: int, keep: bool = False
+) -> Rate:
     tally = Tally(number * targets)
 
     def observe(hop: Hop) -> None:
         if hop.state is State.DELIVERED:
             tally.add()
 
-    async with delivery(bus, folder, [Sink(accept) for _ in range(targets)], start=LONG_AGO, observe=observe):
+    kind = NotingSink if keep else Sink
+    async with (
+        kept_exchanges(folder) if keep else nullcontext() as overhear,
+        delivery(
+            bus, folder, [kind(accept) for _ in range(targets)], start=LONG_AGO, observe=observe, overhear=overhear
+        ),
+    ):
         await tally.reached.wait()
     return tally.rate

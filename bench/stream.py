@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 import time
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
@@ -16,18 +16,21 @@ from canonical.isa95.operations import MaterialActual, SegmentResponse
 from canonical.message import Message
 from canonical.quantity import Quantity
 from connectors.connector import Absent, Accept, Effect, Level, Offer, Receipt
+from connectors.exchange import about, calling
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.streams import Limits
 from mombus.delivery.delivery import Delivery
 from mombus.delivery.target import Rule, Target
+from mombus.hub.overhearing import Overhearing
+from mombus.journal.exchanges import exchanges_metadata
 from mombus.journal.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from mombus.bus.connection import Bus
-    from mombus.delivery.target import Observe
+    from mombus.delivery.target import Observe, Overhear
 
 OBJECT = "production_response"
 SUBJECT = "mom.lyon.>"
@@ -64,6 +67,33 @@ class Sink:
     async def find(self, _message: Message) -> Receipt | Absent:
         """Never asked here."""
         return Absent()
+
+
+class NotingSink(Sink):
+    """One that notes a call for each message, as a connector does."""
+
+    async def write(self, messages: Sequence[Message]) -> list[Receipt]:
+        """Take them."""
+        for message in messages:
+            with about(message.id), calling("POST http://target/entries", message.content) as call:
+                call.answered(b'{"document": "4500001"}', status="201", media_type="application/json")
+        return await super().write(messages)
+
+
+@asynccontextmanager
+async def kept_exchanges(folder: Path) -> AsyncIterator[Overhear]:
+    """Where exchanges are kept, as the hub does it."""
+    store = await Journal.open(f"sqlite:///{folder / f'exchanges-{time.time_ns()}.sqlite'}", schema=exchanges_metadata)
+    overhearing = Overhearing(store, age=timedelta(days=7), most_bytes=256 * 1024**2)
+    task = asyncio.create_task(overhearing.run())
+    try:
+        yield overhearing.hear
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await overhearing.close()
+        await store.close()
 
 
 class Rate(NamedTuple):
@@ -125,13 +155,15 @@ async def delivery(
     *,
     start: datetime | Literal["now"],
     observe: Observe = lambda _: None,
+    overhear: Overhear | None = None,
 ) -> AsyncIterator[None]:
     """Delivery to `sinks` with a journal of its own, running."""
     journal = await Journal.open(f"sqlite:///{folder / f'journal-{time.time_ns()}.sqlite'}")
     rules = (Rule(object=OBJECT, start=start),)
     targets = [Target(system=f"t{at}", sink=sink, rules=rules) for at, sink in enumerate(sinks)]
     running = Delivery(
-        js=bus.js, journal=journal, site="lyon", targets=targets, publish=bus.publish, observe=observe
+        js=bus.js, journal=journal, site="lyon", targets=targets, publish=bus.publish, observe=observe,
+        overhear=overhear,
     )  # fmt: skip
     task = asyncio.create_task(running.run())
     try:

@@ -336,6 +336,8 @@ class Sink(Protocol):
     async def write(self, messages: Sequence[Message]) -> Sequence[Receipt | ConnectorError]:
         """Write them in order and return one result each, in order. Never raises ConnectorError for a single one.
 
+        Every call that is made for them is noted by `connectors.exchange.calling`, and so in `find`.
+
         Raises NotConnected or Halted for the whole call only if nothing of it was sent.
         """
 

@@ -37,6 +37,7 @@ from connectors.connector import (
     RetryableError,
     Translates,
 )
+from connectors.exchange import Noted, listening
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -278,6 +279,20 @@ class SinkContract(Suite):
         assert isinstance(results[2], Receipt), results[2]
         assert [await harness.effects(message) for message in (first, last)] == [1, 1]
 
+    async def test_what_went_over_the_wire_is_noted_for_its_message(self, harness: Harness, connector: Any) -> None:
+        """`connectors.exchange.calling` around each call, so that people see what was sent and answered."""
+        messages = harness.good(2)
+        noted: list[Noted] = []
+        with listening(noted.append, tuple(message.id for message in messages)):
+            await _write(connector, messages)
+        assert [one.messages for one in noted] == [(message.id,) for message in messages]
+        for one in noted:
+            assert one.exchange.request
+            assert one.exchange.request_size >= len(one.exchange.request)
+            assert one.exchange.response is not None
+            assert one.exchange.trouble is None
+            assert "://" not in one.exchange.how or "@" not in one.exchange.how
+
     async def test_finds_what_took_effect_and_nothing_else(self, harness: Harness, connector: Any) -> None:
         done, never = harness.good(2)
         assert await connector.find(done) == Absent()
@@ -311,8 +326,12 @@ class SinkContract(Suite):
     async def test_an_answer_that_got_lost_is_looked_up(self, harness: Harness, connector: Any) -> None:
         message = harness.good(1)[0]
         await harness.swallow_next_reply()
-        result = (await connector.write([message]))[0]
+        noted: list[Noted] = []
+        with listening(noted.append, (message.id,)):
+            result = (await connector.write([message]))[0]
         assert isinstance(result, OutcomeUnknown), result
+        lost = noted[-1].exchange
+        assert (lost.response, lost.request != b"", bool(lost.trouble)) == (None, True, True)
         await _connected(connector)
         assert isinstance(await connector.find(message), Receipt)
         assert await harness.effects(message) == 1

@@ -31,6 +31,7 @@ from connectors.connector import (
 )
 from connectors.door import DoorConfig
 from connectors.erp.questions import NAMESPACE, NOUNS
+from connectors.exchange import about
 from connectors.protocols.soap.credentials import Credentials
 from connectors.protocols.soap.service import Operation, Service
 
@@ -178,7 +179,10 @@ class ErpB2mml:
 
     async def write(self, messages: Sequence[Message]) -> Sequence[Receipt | ConnectorError]:
         """Post each message as a document of its own, in order."""
-        results = [await self._desk.post(message) for message in messages]
+        results = []
+        for message in messages:
+            with about(message.id):
+                results.append(await self._desk.post(message))
         if any(isinstance(result, Receipt) for result in results):
             self._heard_at = time.monotonic()
         return results

@@ -36,6 +36,7 @@ from connectors.connector import (
     Rendered,
     RetryableError,
 )
+from connectors.exchange import about
 from connectors.mes.native import Native, Reply
 from connectors.mes.orders import REPLIES, REQUESTED, WRITERS, document
 from connectors.mes.reports import READERS, Said
@@ -147,7 +148,8 @@ class MesMqtt:
         results: list[Receipt | ConnectorError] = []
         for message in messages:
             try:
-                results.append(await self._tell(message))
+                with about(message.id):
+                    results.append(await self._tell(message))
             except ConnectorError as error:
                 results.append(error)
         return results

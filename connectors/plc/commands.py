@@ -15,6 +15,7 @@ from connectors.connector import (
     Rendered,
     RetryableError,
 )
+from connectors.exchange import calling
 from connectors.plc.mapping import judge, variants
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from canonical.message import Message
     from connectors.plc.signals import Call, Command, Signals, Write
     from connectors.protocols.opcua.session import Session
+
+
+JSON = "application/json"
 
 
 class Machine:
@@ -74,7 +78,10 @@ class Machine:
     async def _call(self, call: Call, message: Message) -> list[Any]:
         arguments = variants(call.arguments, message)
         parent, method = self._found((call.object, call.place))
-        return await self._session.call(parent, method, arguments, f"{call.method} for {message.key}")
+        with calling(f"call {call.place}", _json([argument.Value for argument in arguments])) as noted:
+            outputs = await self._session.call(parent, method, arguments, f"{call.method} for {message.key}")
+            noted.answered(_json(outputs), status="Good", media_type=JSON)
+        return outputs
 
     async def _write(self, writes: Sequence[Write], message: Message) -> None:
         """Write one after another; after the first a failure leaves the machine half told, so it isn't harmless."""
@@ -82,14 +89,20 @@ class Machine:
         nodes = self._found([write.node for write in writes])
         for number, (write, node, value) in enumerate(zip(writes, nodes, values, strict=True)):
             try:
-                await self._session.write(node, value, f"writing {write.node} for {message.key}")
+                with calling(f"write {write.node}", _json(value.Value)) as noted:
+                    await self._session.write(node, value, f"writing {write.node} for {message.key}")
+                    noted.answered(None, status="Good")
             except ConnectorError as error:
                 if number:
                     raise OutcomeUnknown(f"{number} of {len(writes)} values were written, then: {error}") from None
                 raise
 
     async def _read(self, places: Sequence[str], message: Message) -> list[Any]:
-        return await self._session.read(self._found(places), f"reading for {message.key}")
+        nodes = self._found(places)
+        with calling(f"read {', '.join(places)}", b"") as noted:
+            values = await self._session.read(nodes, f"reading for {message.key}")
+            noted.answered(_json(values), status="Good", media_type=JSON)
+        return values
 
     def _found(self, places: Sequence[str]) -> list[ua.NodeId]:
         """Node ids of places. Raises MappingError for one that isn't there."""
@@ -112,7 +125,7 @@ def rendered(signals: Signals, message: Message) -> Sequence[Rendered]:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, default=str, ensure_ascii=False).encode()
+    return json.dumps(value, default=str, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _command(signals: Signals, message: Message) -> Command:

@@ -26,6 +26,7 @@ from connectors.connector import (
     Rendered,
     Surroundings,
 )
+from connectors.exchange import about
 from connectors.plc.signals import load
 from connectors.protocols.opcua.endpoint import EndpointConfig
 
@@ -209,7 +210,8 @@ class PlcOpcua:
         results: list[Receipt | ConnectorError] = []
         for message in messages:
             try:
-                results.append(await self._ready().do(message))
+                with about(message.id):
+                    results.append(await self._ready().do(message))
             except ConnectorError as error:
                 if isinstance(error, NotConnected) and not results:
                     raise

@@ -42,4 +42,11 @@ class Keep(BaseModel):
     raw_age: Age = Field(default=timedelta(days=90), description="How long documents are kept as they came.")
     raw_size: Share = Field(default="15%, at most 16 GiB", description="How much of them; the oldest make room.")
     dead_age: Age = Field(default=timedelta(days=365), description="How long notices of what was parked are kept.")
+    exchanges_age: Age = Field(
+        default=timedelta(days=7), description="How long the hub keeps what was exchanged with the targets, in its "
+        "folder: requests, answers, refusals.",
+    )  # fmt: skip
+    exchanges_size: Share = Field(
+        default="256 MiB", description="How much of that, compressed; the oldest make room. Of a long text 64 KiB."
+    )
     dead_size: Share = Field(default="1%, at most 1 GiB", description="How much of them; the oldest make room.")

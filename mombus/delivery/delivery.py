@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nats.js import JetStreamContext
 
     from mombus.delivery.replaying import Replaying
-    from mombus.delivery.target import Hop, Observe, Prepare, Publish, Status, Target
+    from mombus.delivery.target import Hop, Observe, Overhear, Prepare, Publish, Status, Target
     from mombus.journal.journal import Journal
     from mombus.journal.leaseholder import Lease
     from mombus.journal.waiting import Wait, Waiting
@@ -49,7 +49,8 @@ class Delivery:
     """Everything that is written to systems.
 
     `publish` stores replies; `prepare` puts a message in a target's words (outbound aliases, references) or says what
-    is missing; `observe` is told of every hop. Sinks are connected by the caller before `run`. With `shared` other hubs
+    is missing; `observe` is told of every hop, `overhear` of what
+    goes over the wires. Sinks are connected by the caller before `run`. With `shared` other hubs
     deliver from the same journal: each inbox is served under a lease, by `serve`.
     """
 
@@ -57,6 +58,7 @@ class Delivery:
         self, *, js: JetStreamContext, journal: Journal, site: str, targets: Sequence[Target], publish: Publish,
         observe: Observe = _unobserved, prepare: Prepare | None = None, patience: Patience | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC), shared: bool = False,
+        overhear: Overhear | None = None,
     ) -> None:  # fmt: skip
         self._journal = journal
         self._patience = patience or Patience()
@@ -65,7 +67,7 @@ class Delivery:
         self._open_writes: defaultdict[str, OpenWrites] = defaultdict(OpenWrites)
         self._make = partial(
             Inbox, js=js, site=site, publish=publish, observe=observe, prepare=prepare, patience=self._patience,
-            clock=clock,
+            clock=clock, overhear=overhear,
         )  # fmt: skip
         self._inboxes: dict[str, Inbox] = {}
         if not shared:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from mombus.delivery.lanes import Entry
     from mombus.delivery.open_writes import OpenWrites
-    from mombus.delivery.target import Observe, Patience, Prepare, Publish, Target
+    from mombus.delivery.target import Observe, Overhear, Patience, Prepare, Publish, Target
     from mombus.journal.journal import Journal
 
 
@@ -52,7 +52,7 @@ class Inbox:
     def __init__(
         self, target: Target, *, js: JetStreamContext, journal: Journal, site: str, publish: Publish,
         observe: Observe, prepare: Prepare | None, patience: Patience, clock: Callable[[], datetime],
-        open_writes: OpenWrites,
+        open_writes: OpenWrites, overhear: Overhear | None,
     ) -> None:  # fmt: skip
         self.target = target
         self.journal = journal
@@ -71,7 +71,7 @@ class Inbox:
         self._calm = Calm(target.calm_s, patience.first_s, lambda: asyncio.get_running_loop().time())
         self.writing = Writing(
             target, self.settling, self.bodies, Reversing(target, journal, self.hand), self._calm, publish,
-            prepare, patience, clock,
+            prepare, patience, clock, overhear,
         )  # fmt: skip
         self.posting = Posting(self)
         self.commands = Commands(self)

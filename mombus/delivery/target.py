@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from canonical.message import Message
 from canonical.subjects import PARTITIONS
 from connectors.connector import Level, Sink
+from connectors.exchange import Noted
 from mombus.config.closing import Closing
 from mombus.journal.inboxes import inbox_of, inboxes_of, shard_of
 
@@ -156,6 +157,22 @@ class Hop:
 
 Observe: TypeAlias = Callable[[Hop], None]
 """Is told of every hop, in the delivery loop: returns at once and keeps what it keeps bounded."""
+
+
+class Heard(NamedTuple):
+    """What was exchanged with a target for some messages: when they were written, or `asked` about.
+
+    `attempts` says for each message which attempt it was.
+    """
+
+    target: str
+    asked: bool
+    attempts: Mapping[str, int]
+    noted: Noted
+
+
+Overhear: TypeAlias = Callable[[Heard], None]
+"""Is told of every exchange with a target: returns at once and keeps what it keeps bounded."""
 
 
 class Condition(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from connectors.connector import (
     Receipt,
     RetryableError,
 )
+from connectors.exchange import listening
 from mombus.delivery import replies
 from mombus.delivery.calm import SELDOM_S, NotYet
 from mombus.delivery.posting import until_next
@@ -25,7 +27,7 @@ from mombus.delivery.reversing import Never, Owed
 from mombus.delivery.routing import mapped
 from mombus.delivery.settling import Ending, Settlement
 from mombus.delivery.stock import materials
-from mombus.delivery.target import Missing
+from mombus.delivery.target import Heard, Missing
 from mombus.delivery.verdict import Done, Refused, Stop, ToWait, back_off, text, verdict
 from mombus.journal import deliveries
 from mombus.journal.deliveries import Outcome
@@ -33,6 +35,7 @@ from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from canonical.message import Message
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from mombus.delivery.lanes import Entry
     from mombus.delivery.reversing import Reversing
     from mombus.delivery.settling import Settling
-    from mombus.delivery.target import Patience, Prepare, Publish, Target
+    from mombus.delivery.target import Overhear, Patience, Prepare, Publish, Target
 
 NOTHING_SENT = Accept(effect=Effect.IDEMPOTENT)
 _LEVELS = list(Level)
@@ -65,6 +68,7 @@ class Writing:
     def __init__(  # noqa: PLR0917 - wired in one place
         self, target: Target, settling: Settling, bodies: Bodies, reversing: Reversing, calm: Calm,
         publish: Publish, prepare: Prepare | None, patience: Patience, clock: Callable[[], datetime],
+        overhear: Overhear | None = None,
     ) -> None:  # fmt: skip
         self._target = target
         self._sink = target.sink
@@ -76,6 +80,7 @@ class Writing:
         self._prepare = prepare
         self._patience = patience
         self._clock = clock
+        self._overhear = overhear
 
     def accept(self, offer: Offer) -> Accept | None:
         """How the target takes an offer, None if it doesn't."""
@@ -106,7 +111,8 @@ class Writing:
         said = await self._said(entry)
         if isinstance(said, Missing):
             raise OutcomeUnknown(f"{said.kind} {said.object} {said.id} is missing")
-        found: Receipt | Absent = await self._in_time(self._sink.find(said), "reading it back")
+        with self._overhearing([entry], asked=True):
+            found: Receipt | Absent = await self._in_time(self._sink.find(said), "reading it back")
         return found
 
     async def _attempt(self, attempts: list[Attempt], accept: Accept) -> None:
@@ -158,7 +164,8 @@ class Writing:
             return OutcomeUnknown("it may have been written before, and it can't be read back")
         not_yet = self._calm.left(attempt.entry)
         try:
-            found = await self._in_time(self._sink.find(attempt.said or attempt.entry.in_hand), "reading it back")
+            with self._overhearing([attempt.entry], asked=True):
+                found = await self._in_time(self._sink.find(attempt.said or attempt.entry.in_hand), "reading it back")
         except Exception as error:  # noqa: BLE001 - the verdict decides
             if isinstance(error, OutcomeUnknown):
                 self._calm.ended(attempt.entry, answered=False)  # who can't tell may be at work on it
@@ -181,7 +188,8 @@ class Writing:
     async def _send(self, attempts: Sequence[Attempt]) -> None:
         messages = [attempt.said for attempt in attempts if attempt.said is not None]
         try:
-            answers = await self._in_time(self._sink.write(messages), "writing it")
+            with self._overhearing([attempt.entry for attempt in attempts], asked=False):
+                answers = await self._in_time(self._sink.write(messages), "writing it")
             if len(answers) != len(messages):
                 raise OutcomeUnknown(f"the connector gave {len(answers)} results for {len(messages)} messages")
         except Exception as error:  # noqa: BLE001 - the verdict decides
@@ -193,6 +201,14 @@ class Writing:
         for attempt in attempts:
             answer = attempt.answer
             self._calm.ended(attempt.entry, answered=isinstance(answer, OutcomeUnknown) and answer.answered)
+
+    def _overhearing(self, entries: Sequence[Entry], *, asked: bool) -> AbstractContextManager[None]:
+        """What the connector exchanges in this block is told to who wants to know."""
+        overhear, target = self._overhear, self._target.system
+        if overhear is None:
+            return nullcontext()
+        attempts = {entry.id: entry.attempts for entry in entries}
+        return listening(lambda noted: overhear(Heard(target, asked, attempts, noted)), tuple(attempts))
 
     async def _in_time(self, call: Awaitable[Any], doing: str) -> Any:
         try:

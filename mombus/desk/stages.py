@@ -1,6 +1,6 @@
 """One message at every step of its way, and what is different between two of them.
 
-raw → canonical → for each target: mapped → how it ended. What can't be shown says why.
+raw → canonical → for each target: mapped → sent → what it answered → how it ended. What can't be shown says why.
 """
 
 from __future__ import annotations
@@ -76,6 +76,21 @@ class Outcome(Answered):
     due: str | None = Field(default=None, description="When it is tried again.")
 
 
+class Attempt(Answered):
+    """One call to a target for the message, as it really went over the wire."""
+
+    number: int = Field(ge=1, description="Its place among those that are shown, from 1; `diff` names it so.")
+    attempt: int = Field(ge=0, description="To which attempt of the delivery it belonged.")
+    asked: bool = Field(description="Whether the target was only asked what it has; otherwise it was written to.")
+    at: str
+    took_s: float
+    how: str = Field(description="What was called: `POST http://…`, `publish mes/in/…`, `call /Objects/…`.")
+    status: str | None = Field(description="The wire's own word for how it went.")
+    trouble: str | None = Field(description="Why there was no good answer, as far as the wire tells.")
+    sent: Content
+    reply: Content
+
+
 class AtTarget(Answered):
     """What a target gets of a message, and what became of it."""
 
@@ -83,6 +98,8 @@ class AtTarget(Answered):
     passes: bool | None = Field(description="Whether a route lets it through; unknown where its `when` fails.")
     why: str = Field(description="Which route that is, or why there is none.")
     mapped: Content = Field(description="What the route makes of it, in the target's words.")
+    attempts: list[Attempt] = Field(default_factory=list, description="What was exchanged with it: the last calls.")
+    attempts_missing: str | None = Field(default=None, description="Why none is shown.")
     outcome: Outcome
 
 
@@ -106,11 +123,18 @@ class Stage(StrEnum):
     RAW = "raw"
     CANONICAL = "canonical"
     MAPPED = "mapped"
+    SENT = "sent"
+    REPLY = "reply"
 
     @property
     def at_target(self) -> bool:
         """True if each target has its own."""
-        return self is Stage.MAPPED
+        return self in {Stage.MAPPED, Stage.SENT, Stage.REPLY}
+
+    @property
+    def exchanged(self) -> bool:
+        """True for what went over a target's wire."""
+        return self in {Stage.SENT, Stage.REPLY}
 
 
 class Side(Asked):
@@ -118,7 +142,13 @@ class Side(Asked):
 
     id: Id | None = None
     stage: Stage = Stage.CANONICAL
-    target: System | None = Field(default=None, description="At which target; needed for what is mapped.")
+    target: System | None = Field(default=None, description="At which target; needed for what is mapped or exchanged.")
+    number: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Which call, as the stages number them; else the last that wrote.",
+    )
     text: str | None = Field(default=None, max_length=MOST_TEXT, description="A text instead of a message.")
 
     @model_validator(mode="after")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from connectors.connector import Item, Probe
+from connectors.exchange import hidden, hiding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -38,7 +39,8 @@ def _call(call: Callable[..., Any], scrubber: Scrubber) -> Callable[..., Any]:
     @wraps(call)
     async def discreetly(*args: Any, **more: Any) -> Any:
         try:
-            result = await call(*args, **more)
+            with hiding(partial(hidden, text=scrubber.text)):
+                result = await call(*args, **more)
         except Exception as error:
             scrubber.error(error)
             raise

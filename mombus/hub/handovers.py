@@ -6,6 +6,7 @@ It alone has the journal and the index.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from mombus.bus.intake import Intake
 from mombus.bus.known import Known
 from mombus.bus.requests import Requests
 from mombus.config.database import database_url
+from mombus.config.share import bytes_of
 from mombus.delivery.delivery import Delivery
 from mombus.hub.building import make_prepare, make_targets
 from mombus.hub.desk.arbitration import Arbitration
@@ -31,13 +33,16 @@ from mombus.hub.desk.signing_in import SigningIn
 from mombus.hub.desk.stages import StagesTopic
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
+from mombus.hub.overhearing import Overhearing
 from mombus.hub.refusals import Refusals
 from mombus.hub.replay.replays import Replays
 from mombus.hub.replay.translating import Translating
 from mombus.index.feeder import Feeder
 from mombus.index.outcomes import Outcomes
 from mombus.index.tables import index_metadata
+from mombus.journal.exchanges import exchanges_metadata
 from mombus.journal.journal import Journal
+from mombus.journal.versions import EXCHANGES
 from mombus.ownership.aliases import Aliases
 
 if TYPE_CHECKING:
@@ -64,7 +69,7 @@ class Handovers:
     def __init__(
         self, *, intake: Intake, delivery: Delivery, requests: Requests, feeder: Feeder, observing: Observing,
         housekeeping: Housekeeping, replays: Replays, bulk: BulkActions, desk: FrontDesk,
-        refusals: Refusals, outcomes: Outcomes,
+        refusals: Refusals, outcomes: Outcomes, overhearing: Overhearing | None,
     ) -> None:  # fmt: skip
         self.intake = intake
         self.delivery = delivery
@@ -75,6 +80,7 @@ class Handovers:
         self._outcomes = outcomes
         self.observing = observing
         self._housekeeping = housekeeping
+        self._overhearing = overhearing
         self.replays = replays
         self.bulk = bulk
 
@@ -101,11 +107,23 @@ class Handovers:
         return {
             "index": self._feeder.run(), "outcomes": self._outcomes.run(), "observing": self.observing.run(),
             "refusals": self.refusals.run(),
+            **({"exchanges": self._overhearing.run()} if self._overhearing else {}),
         }  # fmt: skip
 
     def housework(self) -> Sequence[Coroutine[None, None, None]]:
         """What one hub does for all: requests and their answers, and housekeeping."""
         return self._requests.run(), self._housekeeping.run()
+
+
+async def open_overhearing(config: Config, folder: Path, stack: AsyncExitStack) -> Overhearing:
+    """What keeps the exchanges with the targets, closed with `stack`. Raises ConnectionError."""
+    store = await Journal.open(f"sqlite:///{folder / EXCHANGES}", schema=exchanges_metadata)
+    stack.push_async_callback(store.close)
+    keep = config.bus.keep
+    most_bytes = bytes_of(keep.exchanges_size, shutil.disk_usage(folder).total)
+    overhearing = Overhearing(store, age=keep.exchanges_age, most_bytes=most_bytes)
+    stack.push_async_callback(overhearing.close)
+    return overhearing
 
 
 async def open_journals(config: Config, folder: Path, stack: AsyncExitStack) -> tuple[Journal, Journal]:
@@ -129,10 +147,13 @@ def _store(config: Config, folder: Path) -> str:
 
 async def make_handovers(
     config: Config, *, bus: Bus, journal: Journal, index: Journal, owners: Owners, sessions: Mapping[str, Session],
-    storage: Storage, on_hop: Callable[[Hop], None] | None, patience: Patience | None = None,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    storage: Storage, on_hop: Callable[[Hop], None] | None, overhearing: Overhearing | None = None,
+    patience: Patience | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Handovers:  # fmt: skip
-    """Everything wired, ready to run; delivery goes by `patience` and `clock`. Raises BusError."""
+    """Everything wired, ready to run; delivery goes by `patience` and `clock`. Raises BusError.
+
+    Without `overhearing` nothing that goes over the wires is kept, and no message's stages are shown.
+    """
     site = config.plant.site
     shared = config.bus.shared
     aliases = Aliases(config.aliases, journal, shared=shared)
@@ -152,7 +173,7 @@ async def make_handovers(
             config, sessions.values(), owners, take_in=intake.accept, requests=requests, bus=bus, aliases=aliases
         ),
         observe=observing.hop, prepare=make_prepare(aliases, known, requests), shared=shared, patience=patience,
-        clock=clock,
+        clock=clock, overhear=overhearing.hear if overhearing else None,
     )  # fmt: skip
     observing.delivery = delivery
     refusals = Refusals(site, journal)
@@ -168,9 +189,10 @@ async def make_handovers(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, delivery=delivery,
         observing=observing, storage=storage, replays=replays, bulk=bulk,
     )  # fmt: skip
-    passage = Passage(site=site, bus=bus, journal=journal, index=index, delivery=delivery, aliases=aliases)
     desk.take(JourneysTopic(index, journal))
-    desk.take(StagesTopic(passage, journal, delivery))
+    if overhearing is not None:
+        passage = Passage(site=site, bus=bus, journal=journal, index=index, delivery=delivery, aliases=aliases)
+        desk.take(StagesTopic(passage, journal, delivery, overhearing))
     arbitration = Arbitration(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, replays=replays
     )  # fmt: skip
@@ -185,6 +207,6 @@ async def make_handovers(
         feeder=Feeder(
             bus.js, index, observing.stored, unreadable=refusals.contradicted, bodies=config.bus.search_bodies
         ), replays=replays, bulk=bulk,
-        desk=desk,
+        desk=desk, overhearing=overhearing,
         housekeeping=Housekeeping(bus=bus, journal=journal, index=index, aliases=aliases, intake=intake),
     )  # fmt: skip

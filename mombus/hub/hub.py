@@ -37,7 +37,7 @@ from mombus.hub.changing.trying import connect_first
 from mombus.hub.changing.work import Core, Work
 from mombus.hub.connecting import Connecting
 from mombus.hub.desk.planning import Planning
-from mombus.hub.handovers import make_handovers, open_journals
+from mombus.hub.handovers import make_handovers, open_journals, open_overhearing
 from mombus.hub.parts import EVERYTHING, Parts
 from mombus.hub.server import Server
 from mombus.hub.several.neighbours import Neighbours
@@ -203,6 +203,7 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     handovers = await make_handovers(
         config, bus=bus, journal=journal, index=index, owners=owners, storage=storage,
         sessions={name: {**here, **far}[name] for name in config.systems}, on_hop=hull.on_hop,
+        overhearing=await open_overhearing(config, folder_of(config), stack),
     )  # fmt: skip
     handovers.observing.metrics.config_reload_failed.set_function(lambda: float(applying.failed))
     if config.traces.endpoint is not None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, MetaData, Table
     from sqlalchemy.engine.interfaces import ReflectedColumn
 
-INDEX = "index.sqlite"
+INDEX, EXCHANGES = "index.sqlite", "exchanges.sqlite"
 
 
 class OtherVersionError(ConnectionError):
@@ -53,4 +53,6 @@ def _name(connection: Connection) -> str:
 def _advice(connection: Connection) -> str:
     if Path(connection.engine.url.database or "").name == INDEX:
         return "Delete it: the index is made anew from the broker's streams"
+    if Path(connection.engine.url.database or "").name == EXCHANGES:
+        return "Delete it, or move it away: what was exchanged with the targets until now isn't shown any more then"
     return "Start the version that wrote it, or this one with a database and a folder of its own"

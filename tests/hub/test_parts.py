@@ -15,6 +15,7 @@ from patience import until
 
 from canonical.message import Verb
 from connectors.connector import Accept, Effect, Item, Level, NotConnected, Offer, OutcomeUnknown, Receipt, Rejected
+from connectors.exchange import calling, listening
 from mombus.bus.connection import connect
 from mombus.config.model import Bus, Route
 from mombus.desk.question import Nothing
@@ -210,6 +211,33 @@ async def test_a_result_travels_whole_and_an_error_by_its_type(tmp_path, monkeyp
         assert (await far.find(said)) == Receipt(Level.ACCEPTED)
         with pytest.raises(NotConnected, match="nobody runs erp"):
             await plant.far("erp", Asker()).write([said])
+
+
+class Telling(Findable):
+    """Notes what it exchanges."""
+
+    async def write(self, messages: Any) -> Any:
+        with calling("POST http://mes/orders", b"the order") as call:
+            call.answered(b"taken", status="201")
+        return await super().write(messages)
+
+    async def find(self, message: Any) -> Any:
+        with calling("GET http://mes/orders", b""):
+            raise NotConnected("gone")
+
+
+async def test_what_was_exchanged_travels_too_also_when_it_went_wrong(tmp_path, monkeypatch):
+    mes = Telling()
+    async with apart(tmp_path, monkeypatch, Asker(), mes) as plant, open_hub(plant.config, parts=connectors("mes")):
+        far, said, noted = plant.far("mes", mes), order("PO-1", revision=1), []
+        with listening(noted.append, (said.id,)):
+            await far.write([said])
+            with pytest.raises(NotConnected):
+                await far.find(said)
+        written, asked = noted
+        assert written.messages == asked.messages == (said.id,)
+        assert (written.exchange.request, written.exchange.response) == (b"the order", b"taken")
+        assert (asked.exchange.how, asked.exchange.trouble) == ("GET http://mes/orders", "NotConnected: gone")
 
 
 async def test_what_is_still_being_written_is_neither_there_nor_absent(tmp_path, monkeypatch):

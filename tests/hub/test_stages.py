@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import pytest_asyncio
-from history_plant import Board, board, loaded, post_docs, write_config
+from history_plant import Board, loaded, post_docs, write_config
 from patience import until
 from small_documents import decision
+from starlette.responses import Response
 
 from mombus.hub.hub import open_hub
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from starlette.requests import Request
+
+    from mombus.config.model import Config
     from mombus.hub.hub import Hub
 
 ROUTE = {
@@ -30,6 +34,7 @@ NOTED = (
     ' $exists(note) ? {"description": note} : {}])'
 )  # fmt: skip
 LONG = "x" * 1_200_000
+TOKEN = "the-board's-token-7351"
 
 
 class Looking:
@@ -46,9 +51,11 @@ class Looking:
         assert answer.status_code == code, answer.text
         return answer.json()
 
-    async def id_of(self, number: str) -> str:
-        hops = await until(lambda: self.get(f"journey/{number}"))
-        return hops[0]["message_id"]
+    async def id_of(self, lot: str) -> str:
+        async def found() -> list[Any]:
+            return (await self.get("messages", lot=lot))["messages"]
+
+        return (await until(found))[0]["id"]
 
     async def delivered(self, number: str) -> dict[str, Any]:
         """The stages of what is about a lot, once the board has it."""
@@ -62,20 +69,50 @@ class Looking:
         return await until(told)
 
 
+class Strict(Board):
+    """A board that refuses what has no lot of its own liking, and repeats the token that it was shown."""
+
+    async def _enter(self, request: Request) -> Response:
+        if (await request.json())["lot"].startswith("UD-bad"):
+            return Response(f'{{"error": "no such lot", "you": "{request.headers["authorization"]}"}}', 422)
+        return await super()._enter(request)
+
+
+@asynccontextmanager
+async def strict_board() -> AsyncIterator[Board]:
+    one = Strict()
+    await one.server.start()
+    try:
+        yield one
+    finally:
+        await one.server.stop()
+
+
+def config_of(folder: Path, one: Board) -> Config:
+    path = write_config(folder, one, [ROUTE], NOTED)
+    config = json.loads(path.read_text())
+    config["systems"]["board"]["token"] = "${env:BOARD_TOKEN}"
+    config["systems"]["board"]["writes"][0]["query"] = {"token": "x{body.id}", "by": "{source}"}
+    path.write_text(json.dumps(config))
+    return loaded(path)
+
+
 @asynccontextmanager
 async def looking(folder: Path) -> AsyncIterator[Looking]:
     async with (
-        board() as one,
+        strict_board() as one,
         httpx.AsyncClient(trust_env=False, timeout=30) as http,
-        open_hub(loaded(write_config(folder, one, [ROUTE], NOTED))) as running,
+        open_hub(config_of(folder, one)) as running,
     ):
         yield Looking(running, one, http)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Looking]:
-    async with looking(tmp_path_factory.mktemp("stages")) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BOARD_TOKEN", TOKEN)
+        async with looking(tmp_path_factory.mktemp("stages")) as running:
+            yield running
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -96,6 +133,33 @@ async def test_every_stage_of_what_was_delivered(plant: Looking) -> None:
     assert at_board["why"] == "the route release_decision → board"
     assert json.loads(at_board["mapped"]["text"])["description"] == "of ledger"
     assert at_board["outcome"]["level"] == "accepted"
+    (call,) = at_board["attempts"]
+    assert call["how"].startswith("POST http://127.0.0.1:")
+    assert call["how"].endswith("/entries?token=***&by=ledger")
+    assert (call["attempt"], call["asked"], call["status"], call["trouble"]) == (1, False, "201", None)
+    assert json.loads(call["sent"]["text"]) == {"id": "UD-1", "lot": "UD-1-L1", "note": "of ledger"}
+    assert call["reply"] == {"text": None, "media_type": None, "size": 0, "cut": False, "missing": "it was empty"}
+
+
+async def test_what_a_target_refused_is_shown_with_its_words_and_without_the_token(plant: Looking) -> None:
+    await plant.say(decision("UD-bad"))
+    id = await plant.id_of("UD-bad-L1")
+
+    async def parked() -> Any:
+        (at_board,) = (await plant.get(f"messages/{id}/stages"))["targets"]
+        return at_board if at_board["outcome"]["state"] == "parked" else None
+
+    at_board = await until(parked)
+    (call,) = at_board["attempts"]
+    assert call["status"] == "422"
+    assert json.loads(call["reply"]["text"]) == {"error": "no such lot", "you": "Bearer ***"}
+    assert TOKEN not in json.dumps(at_board)
+    found = await plant.get("diff", left=id, right=id, left_stage="sent", left_target="board", right_stage="raw")
+    assert (found["format"], found["left"]) == ("json", f"{id}, sent for board")
+    found = await plant.get("diff", left=id, right=id, left_stage="reply", left_target="board", left_number="1")
+    assert "error" in [one["path"] for one in found["changes"]]
+    said = await plant.get("diff", 422, left=id, right=id, left_stage="reply", left_target="board", left_number="9")
+    assert said["detail"] == "there is no call 9: 1 are kept"
 
 
 async def test_what_a_when_keeps_out_says_so(plant: Looking) -> None:

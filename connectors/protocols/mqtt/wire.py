@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from connectors.connector import ConnectorError, Gap, Health, NotConnected, OutcomeUnknown, Probe
+from connectors.exchange import calling
 from connectors.protocols.mqtt.settings import MqttConfig, tls_context
 
 if TYPE_CHECKING:
@@ -195,8 +196,11 @@ class MqttWire:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._answers[reply_topic] = answer
         try:
-            await link.send(topic, payload)
-            return await self._answer(link, answer, reply_topic)
+            with calling(f"publish {topic}", payload) as noted:
+                await link.send(topic, payload)
+                content = await self._answer(link, answer, reply_topic)
+                noted.answered(content, status=f"answered on {reply_topic}", media_type="application/json")
+            return content
         finally:
             self._answers.pop(reply_topic, None)
 

@@ -36,6 +36,7 @@ from connectors.connector import (
     Rejected,
     Rendered,
 )
+from connectors.exchange import about
 from connectors.protocols.nats.link import Link, answerable
 from connectors.protocols.nats.settings import NatsConfig, offer_of, subject_of
 from connectors.protocols.nats.words import receipt, shows, understood
@@ -145,7 +146,8 @@ class Nats:
 
     async def _written(self, message: Message) -> Receipt | ConnectorError:
         try:
-            answer = await self._asked(_taken(message), message.content, to_headers(message))
+            with about(message.id):
+                answer = await self._asked(_taken(message), message.content, to_headers(message))
         except ConnectorError as error:
             return error
         return OutcomeUnknown("it says that it doesn't know what it is told") if isinstance(answer, Absent) else answer

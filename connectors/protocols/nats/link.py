@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.connector import ConnectorError, Halted, NotConnected, OutcomeUnknown, PermanentError
+from connectors.exchange import calling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,6 +95,12 @@ class Link:
         Raises NotConnected when nobody is there to hear it, PermanentError when it is too long, Halted when the broker
         lets it pass to nobody, OutcomeUnknown when it went out and no answer came.
         """
+        with calling(f"request {subject}", content) as noted:
+            answer = await self._asked(subject, content, headers)
+            noted.answered(answer, media_type="application/json")
+        return answer
+
+    async def _asked(self, subject: str, content: bytes, headers: Mapping[str, str]) -> bytes:
         from nats.errors import Error, MaxPayloadError, NoRespondersError  # noqa: PLC0415
 
         client = self._open()
@@ -105,7 +112,8 @@ class Link:
             await asyncio.wait({asked, ended}, return_when=asyncio.FIRST_COMPLETED)
             if not asked.done():
                 raise OutcomeUnknown(f"the connection ended before an answer on {subject} came")
-            return asked.result().data
+            data: bytes = asked.result().data
+            return data
         except NoRespondersError:
             raise NotConnected(f"nobody answers on {subject}: does the system run?") from None
         except MaxPayloadError:

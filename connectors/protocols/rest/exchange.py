@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from connectors import sending
 from connectors.answer_body import ACCEPTED, read_answer
 from connectors.connector import ConfigError, ConnectorError, MappingError, OutcomeUnknown, RetryableError
+from connectors.exchange import address, calling
 from connectors.protocols.rest.answers import ForeignHostError, Reply, translated
 from connectors.protocols.rest.mapping import evaluate
 
@@ -135,11 +136,15 @@ class Exchange:
             target = target.copy_merge_params(dict(call.query))
         for _ in range(MAX_REDIRECTS + 1):
             self._at_home(target)
-            async with client.stream(
-                call.method, target, content=call.content, headers=dict(call.headers),
-                extensions={"trace": _look_first} if sending.is_watched() else None,
-            ) as response:  # fmt: skip
-                content = await read_answer(response, self._endpoint.max_response_bytes)
+            with calling(f"{call.method} {address(str(target))}", call.content or b"") as noted:
+                async with client.stream(
+                    call.method, target, content=call.content, headers=dict(call.headers),
+                    extensions={"trace": _look_first} if sending.is_watched() else None,
+                ) as response:  # fmt: skip
+                    status, kind = str(response.status_code), response.headers.get("content-type")
+                    noted.answered(None, status=status, media_type=kind)
+                    content = await read_answer(response, self._endpoint.max_response_bytes)
+                    noted.answered(content, status=status, media_type=kind)
             reply = Reply(response.status_code, response.headers, content, url=str(response.url))
             if call.method != "GET" or not response.has_redirect_location:
                 break

@@ -22,6 +22,7 @@ from connectors.connector import (
     Rendered,
     RetryableError,
 )
+from connectors.exchange import about
 from connectors.protocols.rest.exchange import Call, readable
 from connectors.protocols.rest.mapping import (
     as_number,
@@ -75,7 +76,8 @@ class Writer:
         results: list[Receipt | ConnectorError] = []
         for message in messages:
             try:
-                results.append(await self._written(message))
+                with about(message.id):
+                    results.append(await self._written(message))
             except (NotConnected, Halted) as error:
                 if not results:
                     raise

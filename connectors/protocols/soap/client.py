@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.answer_body import ACCEPTED, AnswerBroken, AnswerTooLarge, read_answer
 from connectors.connector import ConfigError, MappingError, NotConnected
+from connectors.exchange import address, calling
 from connectors.protocols.soap.envelope import EnvelopeError, Version, is_envelope, open_envelope, own, wrap
 from connectors.protocols.soap.errors import (
     Asked,
@@ -178,9 +179,14 @@ class SoapClient:
         return wrap(wrapper, call.version)
 
     async def _post(self, http: httpx.AsyncClient, call: Call, envelope: bytes) -> bytes | None:
-        async with http.stream("POST", call.address, content=envelope, headers=_soap_headers(call)) as response:
-            content = await read_answer(response, self._target.max_bytes)
-        return self._opened(response, content, call)
+        headers = _soap_headers(call)
+        with calling(f"POST {address(call.address)} ({call.name})", envelope, headers["Content-Type"]) as noted:
+            async with http.stream("POST", call.address, content=envelope, headers=headers) as response:
+                status, kind = str(response.status_code), response.headers.get("content-type")
+                noted.answered(None, status=status, media_type=kind)
+                content = await read_answer(response, self._target.max_bytes)
+                noted.answered(content, status=status, media_type=kind)
+            return self._opened(response, content, call)
 
     def _opened(self, response: httpx.Response, content: bytes, call: Call) -> bytes | None:
         status, after_s = response.status_code, retry_after_s(response.headers.get("retry-after"))

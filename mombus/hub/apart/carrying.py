@@ -22,16 +22,20 @@ from connectors.connector import (
 )
 from mombus.bus.calls.framing import Failure
 from mombus.bus.items import pack, unpack
+from mombus.hub.apart.overheard import heard, told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from canonical.message import Message
+    from connectors.exchange import Noted
 
 LONGEST_S = 86_400.0
 """The longest that a target may ask us to wait."""
 MOST_DOCUMENT = 1000
 """Characters of a document number."""
+MOST_FAILED, MOST_OF_FAILED = 4, 16 * 1024
+"""What of the exchanges goes with an error, which is one message: so many calls, so many bytes of each text."""
 _TREE = {
     kind.__name__: kind
     for kind in vars(connector).values()
@@ -43,9 +47,9 @@ class UnexpectedError(Exception):
     """A connector in another process failed with what is none of its errors."""
 
 
-def failure(error: BaseException) -> Failure:
-    """An error as it is told to the other process."""
-    more: dict[str, Any] = {}
+def failure(error: BaseException, noted: Sequence[Noted] = ()) -> Failure:
+    """An error as it is told to the other process, with the beginnings of what was exchanged before it."""
+    more: dict[str, Any] = {"exchanges": [told(one, MOST_OF_FAILED) for one in noted[-MOST_FAILED:]]} if noted else {}
     if isinstance(error, RetryableError):
         more["retry_after_s"] = error.retry_after_s
     if isinstance(error, ConfigError):
@@ -54,7 +58,7 @@ def failure(error: BaseException) -> Failure:
         more["answered"] = error.answered
     kind = next((cls.__name__ for cls in type(error).__mro__ if _TREE.get(cls.__name__) is cls), None)
     if kind is None:
-        return Failure("unexpected", f"{type(error).__name__}: {error}")
+        return Failure("unexpected", f"{type(error).__name__}: {error}", more)
     return Failure(kind, str(error), more)
 
 
@@ -84,21 +88,29 @@ def unpack_messages(data: bytes) -> tuple[Message, ...]:
     return tuple(unpack(data).messages)  # type: ignore[arg-type] # no gaps were packed
 
 
-def pack_answers(answers: Sequence[Receipt | Absent | BaseException]) -> bytes:
-    """One answer per message: receipts with their replies, Absent, or errors."""
+def pack_answers(answers: Sequence[Receipt | Absent | BaseException], noted: Sequence[Noted] = ()) -> bytes:
+    """One answer per message: receipts with their replies, Absent, or errors; and what was exchanged for them."""
     replies: list[Message] = []
     said = json.dumps([_said(answer, replies) for answer in answers]).encode()
-    return b"\n".join((said, pack_messages(replies)))
+    return b"\n".join((said, json.dumps([told(one) for one in noted]).encode(), pack_messages(replies)))
 
 
 def unpack_answers(data: bytes) -> list[Receipt | Absent | Exception]:
     """The answers that were packed. Raises ValueError, whatever else came."""
     said, _, rest = data.partition(b"\n")
-    replies = unpack_messages(rest)
+    replies = unpack_messages(rest.partition(b"\n")[2])
     try:
         return [_read(answer, replies) for answer in json.loads(said)]
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"an answer that makes no sense: {said[:200]!r}") from error
+
+
+def unpack_noted(data: bytes, messages: Collection[str]) -> list[Noted]:
+    """What was exchanged for these messages; what makes no sense or is about others is left out."""
+    try:
+        return heard(json.loads(data.split(b"\n", 2)[1]), messages)
+    except (ValueError, LookupError, RecursionError):
+        return []
 
 
 def pack_outcomes(outcomes: Sequence[Outcome]) -> bytes:

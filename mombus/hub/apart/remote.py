@@ -26,10 +26,12 @@ from connectors.connector import (
     Receipt,
     Sink,
 )
+from connectors.exchange import pass_on
 from mombus.bus.calls.caller import Caller
 from mombus.bus.calls.framing import Failure, connectors_base
 from mombus.bus.errors import AnswerLost, NobodyAnswers
-from mombus.hub.apart.carrying import pack_messages, raised, unpack_answers, unpack_messages
+from mombus.hub.apart.carrying import pack_messages, raised, unpack_answers, unpack_messages, unpack_noted
+from mombus.hub.apart.overheard import heard
 from mombus.hub.apart.told import MOST_TEXT, Told, down
 from mombus.hub.session import Condition, Session
 from mombus.ownership.decision import is_reply
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from canonical.message import Message
     from connectors.connector import Connector
+    from connectors.exchange import Noted
 
 CALL_S = 30.0
 """How long a call that changes nothing may take."""
@@ -113,18 +116,30 @@ class RemoteSink(Remote):
 
     async def write(self, messages: Sequence[Message]) -> Sequence[Receipt | ConnectorError]:
         """As `Sink.write`; delivery limits how long it may take."""
-        answers = unpack_answers(await self._ask("write", pack_messages(messages), once=True))
+        answers = unpack_answers(await self._overheard("write", messages, once=True))
         if len(answers) != len(messages):
             raise OutcomeUnknown(f"its process gave {len(answers)} results for {len(messages)} messages")
         return [_result(self._own(answer, one)) for answer, one in zip(answers, messages, strict=True)]
 
     async def find(self, message: Message) -> Receipt | Absent:
         """As `Sink.find`."""
-        found, *more = unpack_answers(await self._ask("find", pack_messages([message])))
+        found, *more = unpack_answers(await self._overheard("find", [message]))
         found = self._own(found, message)
         if isinstance(found, Exception) or more:
             raise found if isinstance(found, Exception) else OutcomeUnknown("its process gave more than one result")
         return found
+
+    async def _overheard(self, name: str, messages: Sequence[Message], *, once: bool = False) -> bytes:
+        """The answer; what its process exchanged with the system is passed on, also when that went wrong."""
+        ids = [message.id for message in messages]
+        try:
+            answer = await self._ask(name, pack_messages(messages), once=once)
+        except Exception as error:
+            if isinstance(error.__cause__, Failure):
+                _pass_on(heard(error.__cause__.more.get("exchanges"), ids))
+            raise
+        _pass_on(unpack_noted(answer, ids))
+        return answer
 
     def _own(self, answer: Receipt | Absent | Exception, message: Message) -> Receipt | Absent | Exception:
         """The answer; what it replies in another's name, or without being asked that, is never published."""
@@ -208,6 +223,11 @@ class RemoteSession(Session):
         while True:
             await self.probe()
             await asyncio.sleep(WATCH_S)
+
+
+def _pass_on(noted: Sequence[Noted]) -> None:
+    for one in noted:
+        pass_on(one)
 
 
 def _result(answer: Receipt | Absent | Exception) -> Receipt | ConnectorError:

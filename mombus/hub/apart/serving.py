@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from canonical.subjects import token
 from connectors.connector import Answers, OutcomeUnknown, PermanentError, Sink
+from connectors.exchange import listening
 from mombus.bus.calls.answerer import Answerer
 from mombus.bus.calls.framing import Failure, connectors_base
 from mombus.hub.apart.carrying import failure, pack_answers, pack_messages, unpack_messages
 from mombus.hub.session import reconnecting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from nats.aio.client import Client
 
+    from canonical.message import Message
+    from connectors.connector import Absent, ConnectorError, Receipt
+    from connectors.exchange import Noted
     from mombus.bus.calls.framing import Call
     from mombus.hub.session import Session
 
@@ -66,6 +70,8 @@ class Serving:
                     return await self._find(session, call.content)
                 case "answer":
                     return await _shows(session.connector, call.content)
+        except Failure:
+            raise
         except Exception as error:
             raise failure(error) from error
         raise Failure("unexpected", f"a connector knows no call '{call.name}'")
@@ -77,18 +83,35 @@ class Serving:
         sink = _sink(session)
         self._writing |= things
         try:
-            return pack_answers(await sink.write(messages))
+            return await _overheard(sink.write(messages), messages)
         finally:
             self._writing -= things
 
     async def _find(self, session: Session, content: bytes) -> bytes:
         (message,) = unpack_messages(content)
         self._not_twice({(session.system, message.id)})
-        return pack_answers([await _sink(session).find(message)])
+        return await _overheard(_alone(_sink(session).find(message)), (message,))
 
     def _not_twice(self, things: set[tuple[str, str]]) -> None:
         if things & self._writing:
             raise OutcomeUnknown("it is being written right now")
+
+
+async def _overheard(
+    answering: Awaitable[Sequence[Receipt | Absent | ConnectorError]], messages: Sequence[Message]
+) -> bytes:
+    """The answers with what was exchanged for them. Raises Failure, which says that too."""
+    noted: list[Noted] = []
+    try:
+        with listening(noted.append, tuple(message.id for message in messages)):
+            answers = await answering
+    except Exception as error:
+        raise failure(error, noted) from error
+    return pack_answers(answers, noted)
+
+
+async def _alone(finding: Awaitable[Receipt | Absent]) -> Sequence[Receipt | Absent]:
+    return [await finding]
 
 
 def _sink(session: Session) -> Sink:

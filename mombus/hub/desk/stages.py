@@ -29,32 +29,36 @@ from mombus.desk.stages import (
     Stages,
     StagesAsked,
 )
+from mombus.hub.desk import attempts
 from mombus.hub.desk.contents import Room, missing
 from mombus.journal import standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mombus.delivery.delivery import Delivery
     from mombus.desk.question import Question
     from mombus.hub.desk.passage import OnBus, Passage, Routed
     from mombus.hub.desk.topic import Answer
+    from mombus.hub.overhearing import Overhearing
     from mombus.journal.journal import Journal
     from mombus.journal.standing import Standing
 
 LARGEST_COMPARED = 1024 * 1024
 """Bytes of a text that are compared: of a longer one its beginning."""
 MOST_CHANGES = 300
+MOST_ATTEMPTS = 20
 NOT_SENT = "it isn't sent yet, or its outcome isn't kept any more"
 
 
 class StagesTopic:
     """Looks at one message, at all targets or one."""
 
-    def __init__(self, passage: Passage, journal: Journal, delivery: Delivery) -> None:
+    def __init__(self, passage: Passage, journal: Journal, delivery: Delivery, overhearing: Overhearing) -> None:
         self._passage = passage
         self._journal = journal
         self._delivery = delivery
+        self._overhearing = overhearing
 
     def answers(self) -> Mapping[Question, Answer]:
         """As Topic."""
@@ -125,11 +129,15 @@ class StagesTopic:
         """Those that get it, or did; without a name none that has nothing to do with it."""
         entered = await self._entered(message, targets)
         known = await self._journal.survey(partial(standing.standings, targets=targets, message_id=message.id))
+        exchanged: dict[str, list[Any]] = {}
+        for row in await self._overhearing.of(message.id, targets, MOST_ATTEMPTS):
+            exchanged.setdefault(row.target, []).append(row)
         shown = []
         for target in targets:
             routed = await self._passage.routed(message, target, target in entered)
-            if named or routed.passes is not False or target in known or routed.conditional:
-                shown.append(self._at_target(target, routed, known.get(target), room))
+            rows = exchanged.get(target, [])
+            if named or routed.passes is not False or target in known or routed.conditional or rows:
+                shown.append(self._at_target(target, routed, known.get(target), rows, room))
         return shown
 
     async def _entered(self, message: Message, targets: list[str]) -> set[str]:
@@ -137,11 +145,16 @@ class StagesTopic:
             partial(standing.has_entered, targets=targets, object=message.object, key=message.key)
         )
 
-    def _at_target(self, target: str, routed: Routed, known: Standing | None, room: Room) -> AtTarget:
+    def _at_target(
+        self, target: str, routed: Routed, known: Standing | None, rows: Sequence[Any], room: Room
+    ) -> AtTarget:
         said = routed.said
         content = missing(said) if isinstance(said, str) else _said(said, room)
         return AtTarget(
-            target=target, passes=routed.passes, why=routed.why, mapped=content, outcome=_outcome(known, routed.passes)
+            target=target, passes=routed.passes, why=routed.why, mapped=content,
+            attempts=[attempts.told(row, number, room) for number, row in enumerate(rows, 1)],
+            attempts_missing=None if rows else attempts.why_none(known, self._overhearing.dropped),
+            outcome=_outcome(known, routed.passes),
         )  # fmt: skip
 
     async def _text(self, side: Side) -> bytes | str:
@@ -157,6 +170,9 @@ class StagesTopic:
                 return document if isinstance(document, str) else document.raw.content
             case Stage.CANONICAL:
                 return await self._passage.beginning(message)
+        if side.stage.exchanged:
+            rows = await self._overhearing.of(message.id, targets, MOST_ATTEMPTS)
+            return attempts.text(rows, side.stage, side.number)
         entered = await self._entered(message, targets)
         said = (await self._passage.routed(message, targets[0], targets[0] in entered)).said
         return said if isinstance(said, str) else said.content
@@ -189,4 +205,5 @@ def _outcome(known: Standing | None, passes: bool | None) -> Outcome:
 def _named(side: Side) -> str:
     if side.id is None:
         return "a text"
-    return f"{side.id}, {side.stage}{f' for {side.target}' if side.target and side.stage.at_target else ''}"
+    at = f" for {side.target}" if side.target and side.stage.at_target else ""
+    return f"{side.id}, {side.stage}{at}{f', call {side.number}' if side.number and side.stage.exchanged else ''}"

@@ -30,13 +30,15 @@ async def diff(  # noqa: PLR0917 - each is one parameter of the address
     right_stage: Stage = Stage.CANONICAL,
     left_target: Annotated[System | None, Query()] = None,
     right_target: Annotated[System | None, Query()] = None,
+    left_number: Annotated[int | None, Query(ge=1, le=1000)] = None,
+    right_number: Annotated[int | None, Query(ge=1, le=1000)] = None,
     left_text: Annotated[str | None, Query(max_length=MOST_TEXT)] = None,
     right_text: Annotated[str | None, Query(max_length=MOST_TEXT)] = None,
 ) -> Diff:
     """What is different between two stages of one message, of two messages, or between texts."""
     sides = (
-        _side(id=left, stage=left_stage, target=left_target, text=left_text),
-        _side(id=right, stage=right_stage, target=right_target, text=right_text),
+        _side(id=left, stage=left_stage, target=left_target, number=left_number, text=left_text),
+        _side(id=right, stage=right_stage, target=right_target, number=right_number, text=right_text),
     )
     return Diff.model_validate(await ask(DIFF, DiffAsked(left=sides[0], right=sides[1])))
 

@@ -1,0 +1,136 @@
+"""What is exchanged with the targets is kept within its limits, by a task of its own, and nothing waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from patience import until
+
+from connectors.exchange import Exchange, Noted, hidden
+from mombus.delivery.target import Heard
+from mombus.hub import overhearing
+from mombus.hub.apart.carrying import failure, pack_answers, raised, unpack_answers, unpack_noted
+from mombus.hub.apart.overheard import heard, told
+from mombus.hub.overhearing import Overhearing
+from mombus.journal.exchanges import exchanges_metadata, kept
+from mombus.journal.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    import pytest
+
+NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+
+
+def noted(*messages: str, request: bytes = b"{}", **more: Any) -> Noted:
+    exchange = Exchange(how="POST http://mes/orders", request=request, request_size=len(request), at=NOW, took_s=0.1)
+    return Noted(messages, Exchange(**{name: getattr(exchange, name) for name in Exchange.__slots__} | more), _hide)
+
+
+def _hide(exchange: Exchange) -> Exchange:
+    return hidden(exchange, lambda text: text.replace("s3cret", "***"))
+
+
+def exchanged(*messages: str, asked: bool = False, attempt: int = 1, **more: Any) -> Heard:
+    return Heard(target="mes", asked=asked, attempts=dict.fromkeys(messages, attempt), noted=noted(*messages, **more))
+
+
+@asynccontextmanager
+async def keeping(folder: Path, **limits: Any) -> AsyncIterator[tuple[Overhearing, Journal]]:
+    store = await Journal.open(f"sqlite:///{folder / 'exchanges.sqlite'}", schema=exchanges_metadata)
+    limits = {"age": timedelta(days=7), "most_bytes": 10_000_000, "clock": lambda: NOW} | limits
+    one = Overhearing(store, **limits)
+    task = asyncio.create_task(one.run())
+    try:
+        yield one, store
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await one.close()
+        await store.close()
+
+
+async def test_what_was_exchanged_is_found_by_its_message_in_order_and_after_a_restart(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as (one, _):
+        one.hear(exchanged("m1", attempt=1, response=b"no", status="422"))
+        one.hear(exchanged("m1", "m2", attempt=2, response=b"yes s3cret", status="201"))
+        first, second = await one.of("m1", ["mes", "erp"], 10)
+        assert [(row.attempt, row.status) for row in (first, second)] == [(1, "422"), (2, "201")]
+        one.hear(exchanged("m3"))
+    async with keeping(tmp_path) as (one, _):
+        assert [row.number for row in await one.of("m1", ["mes"], 10)] == [1, 2]
+        assert [row.number for row in await one.of("m1", ["mes"], 1)] == [2]
+        assert [row.number for row in await one.of("m3", ["mes"], 1)] == [3], "queued at the stop"
+        one.hear(exchanged("m3"))
+        assert [row.number for row in await one.of("m3", ["mes"], 9)] == [3, 4]
+        assert await one.of("m1", ["erp"], 10) == []
+
+
+async def test_the_oldest_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overhearing, "PAUSE_S", 0)
+    async with keeping(tmp_path, most_bytes=200_000) as (one, store):
+        for number in range(60):
+            one.hear(exchanged(f"m{number}", request=os.urandom(10_000)))
+
+        async def room() -> bool:
+            there = await store.read(kept)
+            return there.last == 60 and there.bytes <= 200_000
+
+        await until(room)
+        assert await one.of("m0", ["mes"], 1) == []
+        assert len(await one.of("m59", ["mes"], 1)) == 1
+
+
+async def test_what_is_too_old_is_forgotten(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as (one, _):
+        one.hear(exchanged("old", at=NOW - timedelta(days=8)))
+        one.hear(exchanged("new"))
+        assert len(await one.of("old", ["mes"], 1)) == 1
+    async with keeping(tmp_path) as (one, store):
+
+        async def forgotten() -> bool:
+            return await one.of("old", ["mes"], 1) == []
+
+        await until(forgotten)
+        assert len(await one.of("new", ["mes"], 1)) == 1
+        assert 0 < (await store.read(kept)).bytes < 1000
+
+
+async def test_what_comes_too_fast_is_counted_and_not_kept(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as (one, _):
+        for number in range(overhearing.QUEUED + 5):
+            one.hear(exchanged(f"m{number}"))
+        assert (one.dropped, one.since) == (5, NOW)
+        assert len(await one.of("m0", ["mes"], 1)) == 1
+
+
+def test_an_exchange_travels_between_processes_without_its_secrets() -> None:
+    one = noted("m1", request=b"\x00\xff s3cret", response=b"s3cret", response_size=6, status="200", trouble="s3cret")
+    packed = pack_answers([], [one])
+    assert b"s3cret" not in packed
+    assert unpack_answers(packed) == []
+    (back,) = unpack_noted(packed, ["m1", "m2"])
+    assert back.hide(back.exchange) == _hide(one.exchange)
+    assert unpack_noted(packed, ["m2"]) == [], "about another message than was written"
+    failed = failure(ConnectionError("gone"), [one])
+    assert len(heard(failed.more["exchanges"], ["m1"])) == 1
+    assert str(raised(failed)) == "ConnectionError: gone"
+
+
+def test_what_makes_no_sense_is_left_out() -> None:
+    good = told(noted("m1"))
+    for wrong in (
+        {"took_s": float("inf")}, {"request": "*" * 8}, {"request": "a" * 10_000_000}, {"at": "2026-03-02T06:00:00"},
+        {"messages": []}, {"request_size": -1}, {"more": 1}, {"how": None},
+    ):  # fmt: skip
+        assert heard([good | wrong], ["m1"]) == [], wrong
+    for nonsense in (None, "x", 7, {}, [None], [[]]):
+        assert heard(nonsense, ["m1"]) == []
+    for data in (b"", b"[]", b"[]\n", b"[]\nnull\n", b"[]\n" + b"[" * 100_000 + b"\n"):
+        assert unpack_noted(data, ["m1"]) == []
