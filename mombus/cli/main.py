@@ -36,6 +36,8 @@ COMMANDS: dict[str, Row] = {
     "status": Row("status", "status", "Show the systems, the flows and what needs a person."),
     "flows": Row("flows", "flows", "Show what is declared to go where, also for Mermaid and Graphviz."),
     "journey": Row("journey", "journey", "Show every hop of an order or lot, with delays."),
+    "messages": Row("messages", "messages", "Find messages by what they are about."),
+    "searches": Row("messages", "searches", "List saved searches of messages."),
     "waiting": Row("waiting", "waiting", "List what waits, why, and what may be done."),
     "release": Row("deciding", "release", "Let a waiting message go."),
     "retry": Row("deciding", "retry", "Try a waiting message now."),

@@ -163,6 +163,7 @@ class SmallPlant:
 
     def __init__(self, hub: Hub, erp: FaultyErp, ledger: Ledger, clients: Any) -> None:
         self.hub, self.desk, self.erp, self.ledger = hub, hub.desk, erp, ledger
+        self.folder = hub.config.bus.folder
         self.http: httpx.AsyncClient = clients[0]
         self.mqtt: aiomqtt.Client = clients[1]
         self.bench: Client = clients[2]

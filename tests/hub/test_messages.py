@@ -6,10 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from history_plant import mombus
 from small_documents import confirmation
 from small_plant import eventually, until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from small_plant import SmallPlant
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -134,3 +137,24 @@ async def test_searches_are_saved_listed_and_deleted(plant: SmallPlant):
     assert (await plant.http.get(url)).json() == []
     gone = await plant.http.delete(f"{url}/night shift")
     assert (gone.status_code, "search of yours" in gone.text) == (404, True)
+
+
+async def test_the_command_line_finds_shows_and_keeps_searches(plant: SmallPlant, tmp_path: Path):
+    id = await confirmed(plant)
+    await once_found(plant, key=id, state="delivered")
+    folder = ("--folder", str(plant.folder))
+    code, out, err = await mombus("messages", "--key", id, "--save", "mine", *folder, cwd=tmp_path)
+    assert code == 0, err
+    head, row = out.splitlines()
+    assert head.split()[:8] == ["stored", "object", "verb", "key", "order", "equipment", "material", "from"]
+    assert {id, "PO-4711", "LINE1", "FG-1000", "mes", "ledger:", "delivered"} <= set(row.split())
+    code, out, err = await mombus("messages", "--saved", "mine", "--json", *folder, cwd=tmp_path)
+    assert [one["key"] for one in json.loads(out)["messages"]] == [id], err
+    code, out, _ = await mombus("searches", *folder, cwd=tmp_path)
+    assert (code, f"key {id}" in out) == (0, True)
+    code, _, err = await mombus("searches", "--delete", "mine", *folder, cwd=tmp_path)
+    assert (code, "is deleted" in err) == (0, True)
+    code, _, err = await mombus("messages", "--saved", "mine", *folder, cwd=tmp_path)
+    assert (code, "no saved search 'mine'" in err) == (64, True)
+    code, out, _ = await mombus("messages", "--key", "nobody's", *folder, cwd=tmp_path)
+    assert (code, out) == (1, "Nothing fits.\n")
