@@ -13,7 +13,7 @@ import typer
 from mombus.cli.asking import Folder, HubError, Json, ask, asked, the_hub, whoami
 from mombus.cli.exits import Exit
 from mombus.cli.placing import placed
-from mombus.cli.plan import Saved, new_salt, planned, saved
+from mombus.cli.plan import Saved, new_salt, of_own_files, planned, saved
 from mombus.cli.planned import show
 from mombus.cli.showing import print_json, printable
 from mombus.hub.note import NoHub
@@ -61,9 +61,10 @@ def apply(
     before = saved(files[0]) if files and is_saved else None
     salt = before.salt if before else new_salt()
     named = before.files if before else files or []
-    own: list[str] = ask(folder, "plan_basis", salt=salt)["files"]
+    told = ask(folder, "plan_make", salt=salt)
+    own: list[str] = told["files"]
     others = [path for path in named if [str(one.absolute()) for one in named] != own]
-    made = planned(others or None, folder, salt)
+    made = planned(others, folder, salt) if others else of_own_files(told)
     if not as_json:
         show(made)
     decided = {*(skip or ()), *(keep or ())}

@@ -64,6 +64,7 @@ def _empty(folder: Path) -> None:
 async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: bool) -> int:
     from mombus.bus.errors import BusError  # noqa: PLC0415 - heavy
     from mombus.cli.live import LiveTable  # noqa: PLC0415
+    from mombus.hub.changing.applying import Origin  # noqa: PLC0415
     from mombus.hub.hub import open_hub  # noqa: PLC0415
 
     asked = when_asked_to_stop()
@@ -73,7 +74,7 @@ async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: b
         config = demo_config([path], folder, urls, port, poll_s=0.2 if once else 2.0)
         set_up_logging(Scrubber.of(config), verbose=False)
         try:
-            async with open_hub(config, on_hop=table.hop) as hub:
+            async with open_hub(config, on_hop=table.hop, origin=Origin((path.absolute(),), (), again)) as hub:
                 _say_where(hub, urls, folder, quiet=as_json)
                 with table:
                     if once:

@@ -61,11 +61,13 @@ def planned(files: list[Path] | None, folder: Path | None, salt: str) -> Plan:
 
     Exits with 78 when they have errors, and with 1 when no hub answers.
     """
-    if files:
-        return _compared(files, folder, salt)
+    return _compared(files, folder, salt) if files else of_own_files(ask(folder, "plan_make", salt=salt))
+
+
+def of_own_files(told: dict[str, Any]) -> Plan:
+    """The plan as the hub told it. Exits with 78 when its files have errors."""
     from mombus.plan.plan import Plan  # noqa: PLC0415 - only these commands need it
 
-    told: dict[str, Any] = ask(folder, "plan_make", salt=salt)
     if told["plan"] is None:
         for finding in told["findings"]:
             typer.echo(finding, err=True)

@@ -32,21 +32,17 @@ class MaybeSalted(Asked):
 
 
 class Basis(Told):
-    """What a plan begins with: the running configuration as `mombus.plan.picture` draws it, and what is on its way.
-
-    `files` are those that the hub was started from, none if it wasn't.
-    """
+    """What a plan begins with: the running configuration as `mombus.plan.picture` draws it, and what is on its way."""
 
     running: dict[str, dict[str, dict[str, object]]]
     flow: Flow
-    files: tuple[str, ...]
 
 
 class Planned(Told):
     """What the hub's files would change now: the plan, or the findings for which there is none."""
 
     salt: str = Field(description="Under which the fingerprints and sealed secrets of the plan hold.")
-    files: tuple[str, ...] = Field(description="The files that were read.")
+    files: tuple[str, ...] = Field(description="The files that the hub was started from, the first one the base.")
     findings: tuple[str, ...] = Field(description="The errors in them, each with its place.")
     plan: Plan | None
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mombus.plan.fates import Flow
     from mombus.plan.picture import Picture
 
+LONGEST = 1000
+"""Characters shown of a value."""
 _TAKEN_AT_START = "it is taken when the hub starts: stop it and start it again"
 RESTART = {
     "bus": ("broker", "store", "folder"),
@@ -53,9 +55,14 @@ def _section(
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[FieldChange, ...]:
     names = [*old, *(name for name in new if name not in old)]
     return tuple(
-        FieldChange(field=name, before=old.get(name), after=new.get(name))
+        FieldChange(field=name, before=_short(old.get(name)), after=_short(new.get(name)))
         for name in names if old.get(name) != new.get(name)
     )  # fmt: skip
+
+
+def _short(value: Any) -> Any:
+    """A plan is to be read, and to fit into an answer."""
+    return f"{value[: LONGEST - 1]}…" if isinstance(value, str) and len(value) > LONGEST else value
 
 
 def _renamed(changes: tuple[Change, ...], before: Picture, after: Picture) -> Iterator[str]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mombus.hub.parts import Parts
     from mombus.plan.plan import Plan
 
-END_S = 45.0
+END_S = 25.0
 """How long a change that has begun may still take when the hub ends."""
 
 log = structlog.get_logger()
@@ -87,7 +87,7 @@ class Applying:
         salt = salt or secrets.token_hex(SALT_BYTES)
         loaded, plan = await self._planned(salt)
         findings = tuple(str(one) for one in loaded.findings if one.severity is Severity.ERROR)
-        return Planned(salt=salt, files=loaded.files, findings=findings, plan=plan)
+        return Planned(salt=salt, files=self.paths, findings=findings, plan=plan)
 
     def begin(self, asked: Apply) -> Changed:
         """Begin to change. Raises QuestionError while another change is under way."""
@@ -151,11 +151,13 @@ class Applying:
             self._parts.check(loaded.config)
             await self._switch(loaded.config, plan, asked, core)
         elif not skipped:
+            await self._note(asked, "nothing to change")
             return False
         removed = {one.what for one in plan.changes if one.kind == "system" and one.how == "removed"}
         self._step("clearing up")
         core = self._core()
-        await left.clear(core, gone=removed - {*asked.keep}, skip=skipped, who=asked.who, why=asked.why)
+        gone = removed - {*asked.keep} if not loaded.config.bus.shared else set()
+        await left.clear(core, gone=gone, skip=skipped, who=asked.who, why=asked.why)
         await self._note(asked, "applied: " + told(plan))
         return True
 

@@ -87,13 +87,20 @@ class Changing:
         self._settled.clear()
         await self.work.finish(FINISH_S)
         await self._front.close(ANSWER_S)
-        await self.close()
+        await self._leave()
         try:
             await self.open(config, first)
         except Exception as error:
             log.exception("the new configuration doesn't work: back to the one before")
             await self._go_back(before)
             raise NotTakenError(str(error) or type(error).__name__) from error
+
+    async def _leave(self) -> None:
+        """What doesn't close as it should keeps nothing else from closing, nor the next from being opened."""
+        try:
+            await self.close()
+        except Exception:
+            log.exception("a part of what worked until now didn't close as it should")
 
     async def _go_back(self, config: Config) -> None:
         """Raises what keeps it from working now: the hub ends then, and its next start begins with the file."""

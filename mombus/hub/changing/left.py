@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 
 async def clear(core: Core, *, gone: Collection[str], skip: Collection[str], who: str, why: str) -> None:
-    """Skip what waits for `skip`, and forget where the routes to `gone` began and their consumers. None of them is
-    a system now."""
+    """Skip what waits for `skip`, and forget where the routes to `gone` began and their consumers.
+
+    None of them is a system now, at this hub or at another one.
+    """
     for target in skip:
         await core.journal.write(partial(_skip, target=target, who=who, why=why))
     for target in gone:

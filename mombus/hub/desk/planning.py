@@ -66,7 +66,7 @@ class Planning:
 
     async def _basis(self, asked: Salted) -> Any:
         running, flow = await self.drawn(asked.salt), await self.flow()
-        return Basis(running=running, flow=flow, files=self._applying.paths).model_dump(mode="json")
+        return Basis(running=running, flow=flow).model_dump(mode="json")
 
     async def _plan(self, asked: MaybeSalted) -> Any:
         return (await self._applying.plan(asked.salt)).model_dump(mode="json")
