@@ -49,14 +49,13 @@ def check(
 
 def load_or_exit(files: list[Path] | None, needs: Needs = EVERY_SECRET) -> Config:
     """The configuration for a command that needs one; exits with 78 after printing the errors if it has any."""
-    return loaded_or_exit(files, needs)[1]
+    return config_or_exit(load(files or [DEFAULT], needs=needs))
 
 
-def loaded_or_exit(files: list[Path] | None, needs: Needs = EVERY_SECRET) -> tuple[Loaded, Config]:
-    """As `load_or_exit`, with all that was found."""
-    loaded = load(files or [DEFAULT], needs=needs)
+def config_or_exit(loaded: Loaded) -> Config:
+    """As `load_or_exit`, of what was loaded."""
     if loaded.config is not None:
-        return loaded, loaded.config
+        return loaded.config
     for finding in loaded.findings:
         print(finding, file=sys.stderr)  # noqa: T201
     typer.echo(f"{_summary(loaded)} Nothing was started; `mombus check` shows the same.", err=True)

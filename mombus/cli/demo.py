@@ -8,21 +8,23 @@ import json
 import shutil
 import sys
 import tempfile
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.check import load_or_exit
+from mombus.cli.check import config_or_exit
 from mombus.cli.exits import Exit
 from mombus.cli.run import run_until, set_up_logging, when_asked_to_stop
+from mombus.config.loader import load
 from mombus.config.scrubbing import Scrubber
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from mombus.config.model import Config
+    from mombus.config.loader import Loaded
     from mombus.hub.hub import Hub
 
 MARK = "demo"
@@ -48,7 +50,7 @@ def demo(
         return Exit.FINDINGS
     _empty(folder)
     speed = pace if pace is not None else 0.0 if once else 1.0
-    return asyncio.run(_demo(config, folder, once=once, pace=speed, as_json=as_json))
+    return asyncio.run(_demo(config.absolute(), folder, once=once, pace=speed, as_json=as_json))
 
 
 def _empty(folder: Path) -> None:
@@ -71,10 +73,12 @@ async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: b
     table = LiveTable(quiet=as_json)
     port = _free_port()
     async with simulated_plant(f"http://127.0.0.1:{port}", pace, orders=1 if once else 0) as urls:
-        config = demo_config([path], folder, urls, port, poll_s=0.2 if once else 2.0)
+        again = partial(load_demo, [path], folder, urls, port, poll_s=0.2 if once else 2.0)
+        config = config_or_exit(again())
+        origin = Origin((path,), (), again)
         set_up_logging(Scrubber.of(config), verbose=False)
         try:
-            async with open_hub(config, on_hop=table.hop, origin=Origin((path.absolute(),), (), again)) as hub:
+            async with open_hub(config, on_hop=table.hop, origin=origin) as hub:
                 _say_where(hub, urls, folder, quiet=as_json)
                 with table:
                     if once:
@@ -99,7 +103,7 @@ def _free_port() -> int:
     raise OSError("no port is free on 127.0.0.1")
 
 
-def demo_config(paths: Sequence[Path], folder: Path, urls: Mapping[str, str], port: int, poll_s: float) -> Config:
+def load_demo(paths: Sequence[Path], folder: Path, urls: Mapping[str, str], port: int, poll_s: float) -> Loaded:
     """The configuration in `paths` with the addresses where the simulated systems really are, polled more often."""
     systems: dict[str, dict[str, Any]] = {name: {"url": url} for name, url in urls.items()}
     for name in POLLED:
@@ -108,7 +112,7 @@ def demo_config(paths: Sequence[Path], folder: Path, urls: Mapping[str, str], po
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         json.dump(overlay, file)
         file.flush()
-        return load_or_exit([*paths, Path(file.name)])
+        return load([*paths, Path(file.name)])
 
 
 @contextlib.asynccontextmanager

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mombus.cli.check import loaded_or_exit
+from mombus.cli.check import DEFAULT, config_or_exit
 from mombus.cli.exits import Exit
 from mombus.cli.reloading import origin_of, reloading, with_credentials
+from mombus.config.loader import load
 from mombus.config.scrubbing import Scrubber
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def run(
 
     try:
         parts = parse_parts(part or ())
-        loaded, config = loaded_or_exit(files, parts.needs)
-        config = with_credentials(config, credentials)
+        loaded = load(files or [DEFAULT], needs=parts.needs)
+        config = with_credentials(config_or_exit(loaded), credentials)
         parts.check(config)
     except PartsError as error:
         typer.echo(f"mombus: {error}", err=True)

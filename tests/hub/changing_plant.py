@@ -12,6 +12,7 @@ from patience import until
 
 from mombus.config.loader import Loaded
 from mombus.config.model import Route
+from mombus.desk.audit import AUDIT, Wanted
 from mombus.desk.planning import APPLY, CHANGED, PLAN, Apply, MaybeSalted
 from mombus.desk.question import Nothing
 from mombus.hub.changing.applying import Origin
@@ -86,6 +87,10 @@ class ChangingPlant:
         finally:
             going = False
             await running
+
+    async def deeds(self) -> list[tuple[str, str]]:
+        """What was done, with what came of it."""
+        return [(deed["action"], deed["result"]) for deed in await self.hub.desk.ask(AUDIT, Wanted())]
 
     def got(self, name: str) -> list[str]:
         return [message.key for message in self.systems[name].got]

@@ -103,7 +103,7 @@ async def test_what_cannot_be_connected_leaves_all_as_it_was(tmp_path: Path, mon
             mes.away = False
         await until(lambda: len(plant.got("mes")) >= len(plant.said))
         assert (plant.got("mes"), plant.got("wms")) == (plant.said, [])
-        deeds = [(deed["action"], deed["result"]) for deed in await plant.hub.desk.audit.deeds()]
+        deeds = await plant.deeds()
         assert ("apply", "not done: wms can't be connected: nobody is there") in deeds
         plant.write(to("mes", "wms"))
         assert (await plant.apply(unreached=True))["state"] == "applied"
@@ -136,7 +136,7 @@ async def test_what_waits_for_what_goes_is_decided_by_a_person(tmp_path: Path, m
         plant.write(to("wms"), systems=("erp", "wms"))
         assert (await plant.apply(skip=("mes",)))["state"] == "applied"
         assert not (await plant.plan())["left"]
-        deeds = [(deed["action"], deed["result"]) for deed in await plant.hub.desk.audit.deeds()]
+        deeds = await plant.deeds()
         assert ("skip", "2 waiting messages skipped: there is no system 'mes' any more") in deeds
         plant.write(to("mes", "wms", start="now"))
         assert (await plant.apply())["state"] == "applied"
