@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 
@@ -43,3 +44,32 @@ def day(at: str | datetime | None) -> str:
 def words(name: str) -> str:
     """A data object's name as people say it: `production order`."""
     return name.replace("_", " ")
+
+
+def laid_out(text: str, media_type: str | None) -> str:
+    """JSON and XML over several lines, the same otherwise; another text, and half of one, as it is."""
+    kind = (media_type or "").partition(";")[0]
+    if kind.endswith("json"):
+        return _json(text)
+    return _xml(text) if kind.endswith("xml") and "<!--" not in text else text
+
+
+def _json(text: str) -> str:
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text
+
+
+def _xml(text: str) -> str:
+    from lxml import etree  # noqa: PLC0415 - heavy, only where a document is shown
+
+    from canonical.b2mml.errors import DocumentError  # noqa: PLC0415
+    from canonical.b2mml.secure import parse  # noqa: PLC0415
+
+    try:
+        root = parse(text.encode())
+    except DocumentError:
+        return text
+    etree.indent(root)
+    return etree.tostring(root, encoding="unicode")

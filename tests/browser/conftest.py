@@ -53,8 +53,9 @@ def demo(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(chromium: Path) -> AsyncIterator[Browser]:
     """A running Chromium."""
-    from playwright.async_api import async_playwright  # noqa: PLC0415 - only where there is a browser
+    from playwright.async_api import async_playwright, expect  # noqa: PLC0415 - only where there is a browser
 
+    expect.set_options(timeout=TIMEOUT_MS)
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path=chromium, args=QUIET, timeout=TIMEOUT_MS)
         yield launched

@@ -9,6 +9,8 @@ from mombus.web.pages import (
     disagreements,
     flows,
     journey,
+    message,
+    messages,
     night,
     ownership,
     people,
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 ROUTERS = (
     night.router,
     flows.router,
+    messages.router,
+    message.router,
     journey.router,
     disagreements.router,
     ownership.router,
@@ -31,6 +35,7 @@ ROUTERS = (
 ENTRIES = (
     night.ENTRY,
     flows.ENTRY,
+    messages.ENTRY,
     journey.ENTRY,
     disagreements.ENTRY,
     ownership.ENTRY,

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from mombus import __version__
 from mombus.desk.question import NoAnswerError
 from mombus.web.access.visiting import visit_of
-from mombus.web.words import age, clock, day, span, words
+from mombus.web.words import age, clock, day, laid_out, span, words
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -35,7 +35,7 @@ REFRESH_S = 1.0
 _templates = Environment(
     loader=PackageLoader("mombus.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )  # fmt: skip
-_templates.filters.update(age=age, clock=clock, day=day, span=span, words=words)
+_templates.filters.update(age=age, clock=clock, day=day, laid_out=laid_out, span=span, words=words)
 
 
 def text(request: Request, template: str, **shown: Any) -> str:

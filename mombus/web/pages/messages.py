@@ -1,0 +1,93 @@
+"""The message browser: what is on the bus, by what it is about and what became of it. Nothing before it's asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, get_args
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from mombus.bus.commands import UnknownNameError
+from mombus.desk.messages import MESSAGES_SEARCH, MessageFilter, MessagesSearch, MessageState
+from mombus.desk.question import Nothing, QuestionError
+from mombus.desk.status import STATUS
+from mombus.web.asking import Ask, Asking
+from mombus.web.pages import rendering
+from mombus.web.pages.menu import Entry
+
+router = APIRouter()
+ENTRY = Entry("Messages", "/messages", icon="messages", order=40)
+FIELDS = {
+    "since": "Since", "until": "Until", "key": "Key or id", "order": "Order", "lot": "Lot", "equipment": "Equipment",
+    "material": "Material", "document": "Document", "ref": "Names OBJECT=ID", "attempts": "Tries, at least",
+}  # fmt: skip
+"""What is typed, with its label."""
+CHOICES = {"object": "Object", "system": "System", "route": "Route", "state": "State"}
+"""What is chosen."""
+FIRST = frozenset({"object", "system", "state", "order", "key", "since"})
+"""What is always seen of the form."""
+MANY = frozenset(name for name, field in MessageFilter.model_fields.items() if field.default == ())
+
+
+@router.get("/messages")
+async def page(request: Request, ask: Ask) -> Response:
+    """The form, and with any question in the address a page of what fits."""
+    said = said_in(request.query_params.multi_items())
+    found, wrong = await _found(ask, said) if request.query_params else (None, None)
+    return rendering.page(
+        request, "messages.html", found=found, wrong=wrong, said=said, fields=FIELDS, labels=CHOICES,
+        choices=await choices(ask, said), now=datetime.now(UTC), more=bool(said.keys() & (FIELDS | CHOICES).keys() - FIRST), older=_older(said, found),
+        hints={name: field.description for name, field in MessageFilter.model_fields.items()},
+        status_code=422 if wrong else 200,
+    )  # fmt: skip
+
+
+def said_in(items: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """What a form says: empty fields say nothing, and what may be given several times is a list."""
+    said: dict[str, Any] = {}
+    for name, value in items:
+        if not value.strip():
+            continue
+        if name in MANY:
+            said.setdefault(name, []).append(value.strip())
+        else:
+            said[name] = value.strip()
+    return said
+
+
+async def _found(ask: Asking, said: Mapping[str, Any]) -> tuple[Any, str | None]:
+    """A page of messages, or why there is none."""
+    try:
+        return await ask(MESSAGES_SEARCH, MessagesSearch.model_validate(said)), None
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        return None, f"{(FIELDS | CHOICES).get(name, name)}: {first['msg']}"
+    except (QuestionError, UnknownNameError) as error:
+        return None, str(error)
+
+
+async def choices(ask: Asking, said: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What may be chosen: what flows here, and what was chosen already."""
+    status = await ask(STATUS, Nothing())
+    flows = status["flows"]
+    found = {
+        "object": {row["object"] for row in flows},
+        "system": {row["name"] for row in status["systems"]},
+        "route": {f"{row['object']}>{row['target']}" for row in flows if row["target"]},
+        "state": set(get_args(MessageState)),
+    }
+    for name, values in found.items():
+        given = said.get(name, ())
+        values.update([given] if isinstance(given, str) else given)
+    return {name: sorted(values) for name, values in found.items()}
+
+
+def _older(said: Mapping[str, Any], found: Mapping[str, Any] | None) -> str:
+    """The query of the next page, empty if there is none."""
+    if found is None or found["before"] is None:
+        return ""
+    return urlencode({**said, "before": found["before"]}, doseq=True)
