@@ -64,7 +64,7 @@ def _json(text: str) -> str:
 def _xml(text: str) -> str:
     from lxml import etree  # noqa: PLC0415 - heavy, only where a document is shown
 
-    from canonical.b2mml.errors import DocumentError  # noqa: PLC0415
+    from canonical.b2mml.faults import DocumentError  # noqa: PLC0415
     from canonical.b2mml.secure import parse  # noqa: PLC0415
 
     try:

@@ -6,7 +6,14 @@ import pytest
 from playwright.async_api import expect
 from visiting import SIZES, Size, Visitor
 
-PAGES = ("/", "/flows", "/journey", "/journey/PO-4711")
+PAGES = (
+    "/",
+    "/flows",
+    "/messages",
+    "/messages?order=PO-4711",
+    "/journey",
+    "/journey/PO-4711",
+)
 
 
 @pytest.mark.parametrize("size", SIZES)

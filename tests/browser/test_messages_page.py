@@ -79,3 +79,18 @@ async def test_what_cant_be_looked_for_says_why(visit: Visitor) -> None:
     nobody = await visit.open("/messages?order=PO-0000")
     await expect(nobody.get_by_role("heading", name="Nothing fits")).to_be_visible()
     await visit.open("/messages/nosuchmessage", status=404)
+
+
+async def test_a_search_is_saved_used_and_forgotten(visit: Visitor, demo: DemoHub) -> None:
+    page = await visit.open("/messages?object=production_order&text=PO-4711")
+    await page.get_by_text("Save this search").click()
+    await page.get_by_label("Its name").fill("the first order")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await page.goto("/messages")
+    await page.get_by_role("link", name="the first order").click()
+    await expect(page.get_by_label("Object", exact=True)).to_have_value("production_order")
+    await expect(page.locator("tbody tr").first).to_contain_text("PO-4711")
+    await visit.look_over(page)
+    await page.get_by_role("button", name="Forget the first order").click()
+    await expect(page.get_by_role("link", name="the first order")).to_have_count(0)
+    assert [one["name"] for one in demo.get("/api/searches")] == []

@@ -103,8 +103,8 @@ class Visitor:
         self._if(parts and answer.status >= 400, f"{answer.status} for {answer.url}")
 
     def _unanswered(self, asked: Request) -> None:
-        """A stream of events ends when its page is left."""
-        self._if(asked.resource_type != "eventsource", f"no answer for {asked.url}: {asked.failure}")
+        """What a page still waits for when it is left isn't waited for any more."""
+        self._if(asked.failure != "net::ERR_ABORTED", f"no answer for {asked.url}: {asked.failure}")
 
     def _if(self, wrong: bool, what: str) -> None:
         if wrong and "Failed to load resource" not in what:

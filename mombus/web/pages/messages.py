@@ -13,21 +13,31 @@ from pydantic import ValidationError
 from mombus.bus.commands import UnknownNameError
 from mombus.desk.messages import MESSAGES_SEARCH, MessageFilter, MessagesSearch, MessageState
 from mombus.desk.question import Nothing, QuestionError
+from mombus.desk.searches import (
+    SEARCHES_DELETE,
+    SEARCHES_LIST,
+    SEARCHES_SAVE,
+    SearchDelete,
+    SearchesList,
+    SearchSave,
+)
 from mombus.desk.status import STATUS
 from mombus.web.asking import Ask, Asking
+from mombus.web.forms import Form
 from mombus.web.pages import rendering
 from mombus.web.pages.menu import Entry
 
 router = APIRouter()
 ENTRY = Entry("Messages", "/messages", icon="messages", order=40)
 FIELDS = {
-    "since": "Since", "until": "Until", "key": "Key or id", "order": "Order", "lot": "Lot", "equipment": "Equipment",
-    "material": "Material", "document": "Document", "ref": "Names OBJECT=ID", "attempts": "Tries, at least",
+    "text": "Text", "since": "Since", "until": "Until", "key": "Key or id", "order": "Order", "lot": "Lot",
+    "equipment": "Equipment", "material": "Material", "document": "Document", "ref": "Names OBJECT=ID",
+    "attempts": "Tries, at least",
 }  # fmt: skip
 """What is typed, with its label."""
 CHOICES = {"object": "Object", "system": "System", "route": "Route", "state": "State"}
 """What is chosen."""
-FIRST = frozenset({"object", "system", "state", "order", "key", "since"})
+FIRST = frozenset({"object", "system", "state", "order", "key", "since", "text"})
 """What is always seen of the form."""
 MANY = frozenset(name for name, field in MessageFilter.model_fields.items() if field.default == ())
 
@@ -37,9 +47,13 @@ async def page(request: Request, ask: Ask) -> Response:
     """The form, and with any question in the address a page of what fits."""
     said = said_in(request.query_params.multi_items())
     found, wrong = await _found(ask, said) if request.query_params else (None, None)
+    searches = await ask(SEARCHES_LIST, SearchesList())
     return rendering.page(
-        request, "messages.html", found=found, wrong=wrong, said=said, fields=FIELDS, labels=CHOICES,
-        choices=await choices(ask, said), now=datetime.now(UTC), more=bool(said.keys() & (FIELDS | CHOICES).keys() - FIRST), older=_older(said, found),
+        request, "messages.html", found=found,
+        searches=[{**one, "query": query(one["search"])} for one in searches],
+        wrong=wrong, said=said, fields=FIELDS, labels=CHOICES,
+        choices=await choices(ask, said), now=datetime.now(UTC),
+        more=bool(said.keys() & (FIELDS | CHOICES).keys() - FIRST), older=_older(said, found),
         hints={name: field.description for name, field in MessageFilter.model_fields.items()},
         status_code=422 if wrong else 200,
     )  # fmt: skip
@@ -86,8 +100,38 @@ async def choices(ask: Asking, said: Mapping[str, Any]) -> dict[str, list[str]]:
     return {name: sorted(values) for name, values in found.items()}
 
 
+def query(said: Mapping[str, Any]) -> str:
+    """A search as a part of an address."""
+    return urlencode({name: value for name, value in said.items() if value}, doseq=True)
+
+
 def _older(said: Mapping[str, Any], found: Mapping[str, Any] | None) -> str:
     """The query of the next page, empty if there is none."""
     if found is None or found["before"] is None:
         return ""
-    return urlencode({**said, "before": found["before"]}, doseq=True)
+    return query({**said, "before": found["before"]})
+
+
+@router.post("/messages/searches")
+async def save(ask: Ask, form: Form) -> Response:
+    """Keep a search under a name, then show it."""
+    said = said_in([one for one in form.multi_items() if one[0] in MessageFilter.model_fields])
+    try:
+        wanted = SearchSave.model_validate(
+            {"name": form.get("name", ""), "search": said, "shared": "shared" in form}
+        )  # fmt: skip
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise QuestionError(f"{first['loc'][-1]}: {first['msg']}") from None
+    await ask(SEARCHES_SAVE, wanted)
+    return rendering.done(f"/messages?{query(said)}")
+
+
+@router.post("/messages/searches/delete")
+async def delete(ask: Ask, form: Form) -> Response:
+    """Forget one of one's own searches."""
+    try:
+        await ask(SEARCHES_DELETE, SearchDelete(name=form.get("name", "")))
+    except ValidationError as error:
+        raise QuestionError(f"name: {error.errors()[0]['msg']}") from None
+    return rendering.done("/messages")
