@@ -76,7 +76,7 @@ async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: b
         again = partial(load_demo, [path], folder, urls, port, poll_s=0.2 if once else 2.0)
         config = config_or_exit(again())
         origin = Origin((path,), (), again)
-        set_up_logging(Scrubber.of(config), verbose=False)
+        set_up_logging(Scrubber.of(config))
         try:
             async with open_hub(config, on_hop=table.hop, origin=origin) as hub:
                 _say_where(hub, urls, folder, quiet=as_json)

@@ -39,7 +39,9 @@ def run(
     reload: Annotated[
         bool, typer.Option("--reload", help="Take over the configuration whenever its files change.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Log every message; twice: all that can be logged.")
+    ] = 0,
 ) -> int:
     """Run the hub, or parts of it, until Ctrl-C, which drains it. SIGHUP makes it read its configuration again.
 
@@ -66,6 +68,9 @@ def run(
         return Exit.FINDINGS
 
 
+LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+
 class _Scrubbed(logging.Formatter):
     """What libraries log, tracebacks included, without secrets."""
 
@@ -77,11 +82,11 @@ class _Scrubbed(logging.Formatter):
         return self._scrubber.text(super().format(record))
 
 
-def set_up_logging(scrubber: Scrubber, *, verbose: bool) -> None:
+def set_up_logging(scrubber: Scrubber, *, verbose: int = 0) -> None:
     """Logs go to stderr without secrets, one line each: for people on a terminal, as JSON elsewhere."""
     import structlog  # noqa: PLC0415 - only a running hub logs
 
-    level = logging.DEBUG if verbose else logging.WARNING
+    level = LEVELS[min(verbose, len(LEVELS) - 1)]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Scrubbed(scrubber))
     logging.basicConfig(level=logging.ERROR, handlers=[handler])

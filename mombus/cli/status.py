@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
-from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -13,14 +14,21 @@ from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
-def status(folder: Folder = None, as_json: Json = False) -> int:
+def status(
+    folder: Folder = None,
+    as_json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it anew every second, until Ctrl-C.")] = False,
+) -> int:
     """Show the systems, the flows and what needs a person.
 
+    With --watch it fills the terminal, what needs a look first; with --json as well, one line of JSON each second.
     Exit code 0: everything flows; 1: something needs a look, or no hub answers.
     """
+    if watch:
+        return _watch(folder, as_json=as_json)
     found = ask(folder, "status")
     if as_json:
         print_json(found)
@@ -29,27 +37,20 @@ def status(folder: Folder = None, as_json: Json = False) -> int:
     return Exit.FINDINGS if found["trouble"] else Exit.OK
 
 
+def _watch(folder: Path | None, *, as_json: bool) -> int:
+    from mombus.cli.screen import as_lines, on_terminal  # noqa: PLC0415 - only who watches needs it
+
+    show = as_lines if as_json or not sys.stdout.isatty() else on_terminal
+    try:
+        show(lambda: ask(folder, "status"))
+    except KeyboardInterrupt:
+        return Exit.OK
+    return Exit.OK
+
+
 def _show(found: Mapping[str, Any]) -> None:
-    now = datetime.fromisoformat(found["at"])
-    systems = (
-        (s["name"], s["kind"], s["health"], s["in_per_minute"], s["out_per_minute"], s["lag"],
-         sum(s["waiting"].values()) or "", _ago(s["last_data"], now), s["reason"])
-        for s in found["systems"]
-    )  # fmt: skip
-    print_table(
-        ("system", "kind", "state", "in/min", "out/min", "behind", "waiting", "last data", "reason"),
-        systems, empty="No systems are declared.",
-    )  # fmt: skip
-    typer.echo("")
-    flows = ((f["object"], f["source"], f["target"] or "", f["per_minute"], f["total"], f["waiting"] or "",
-              _ago(f["last"], now), f["state"] or "nothing yet") for f in found["flows"])  # fmt: skip
-    print_table(
-        ("object", "from", "to", "per min", "total", "waiting", "last", "state"), flows, empty="No routes are declared."
-    )
-    typer.echo("")
-    if len(found["hubs"]) > 1:
-        columns = ("hub", "since", "version", "has", "on disk", "reason")
-        print_table(columns, map(_hub, found["hubs"], repeat(now)), empty="")
+    for table in tables(found):
+        print_table(table.columns, table.rows, empty=table.empty)
         typer.echo("")
     if not found["trouble"]:
         typer.echo("Everything flows.")
@@ -57,6 +58,42 @@ def _show(found: Mapping[str, Any]) -> None:
         typer.echo(f"! {printable(line)}")
     if found["waiting"]:
         typer.echo("`mombus waiting` says what waits and what you may do.")
+
+
+class Table(NamedTuple):
+    """One table of the status; `empty` is said when it has no rows."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    empty: str
+
+
+def tables(found: Mapping[str, Any]) -> list[Table]:
+    """Systems, flows, and hubs where there are several."""
+    now = datetime.fromisoformat(found["at"])
+    systems = [
+        (s["name"], s["kind"], s["health"], s["in_per_minute"], s["out_per_minute"], s["lag"],
+         sum(s["waiting"].values()) or "", _ago(s["last_data"], now), s["reason"])
+        for s in found["systems"]
+    ]  # fmt: skip
+    flows = [
+        (f["object"], f["source"], f["target"] or "", f["per_minute"], f["total"], f["waiting"] or "",
+         _ago(f["last"], now), f["state"] or "nothing yet")
+        for f in found["flows"]
+    ]  # fmt: skip
+    made = [
+        Table(
+            ("system", "kind", "state", "in/min", "out/min", "behind", "waiting", "last data", "reason"), systems,
+            "No systems are declared.",
+        ),
+        Table(
+            ("object", "from", "to", "per min", "total", "waiting", "last", "state"), flows, "No routes are declared."
+        ),
+    ]  # fmt: skip
+    if len(found["hubs"]) > 1:
+        hubs = [_hub(hub, now) for hub in found["hubs"]]
+        made.append(Table(("hub", "since", "version", "has", "on disk", "reason"), hubs, ""))
+    return made
 
 
 def _hub(hub: Mapping[str, Any], now: datetime) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ import structlog
 from canonical.message import Action
 from canonical.objects import CATALOGUE, Kind, data_object, id_of
 from mombus.delivery.target import State
+from mombus.hub.message_log import log_hop, log_stored
 from mombus.index.flows import Flows
 from mombus.journal.aliases import Numbered
 from mombus.web.metrics import Metrics
@@ -57,6 +58,7 @@ class Observing:
     def stored(self, message: Message, at: datetime) -> None:
         """A message was stored on the bus."""
         self.flows.seen(message, at)
+        log_stored(message, at)
         if self.tracing is not None and self.is_first():
             self.tracing.stored(message, at)
         if message.object == "gap":
@@ -72,6 +74,7 @@ class Observing:
             self.tracing.hop(hop)
         if not hop.message_id:
             return
+        log_hop(hop)
         if hop.state in ENDS:
             self._outcomes.ended(hop.target, hop.at)
         self.metrics.handovers.labels(hop.target, hop.object, hop.state).inc()

@@ -1,0 +1,40 @@
+"""`mombus status --watch`: what needs a look first, and never more lines than the terminal has."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+from rich.console import Console
+
+from mombus.cli.screen import drawn
+
+AT = "2026-03-02T06:00:00+00:00"
+
+
+def status(flows: int, **more: Any) -> dict[str, Any]:
+    rows = [
+        {"object": f"object_{number}", "source": "mes", "target": "erp", "per_minute": 1, "total": 2, "waiting": 0,
+         "last": AT, "state": "parked" if number == flows - 1 else "delivered"}
+        for number in range(flows)
+    ]  # fmt: skip
+    return {"at": AT, "site": "lyon", "systems": [], "flows": rows, "hubs": [], "trouble": [], "waiting": []} | more
+
+
+def shown(found: dict[str, Any], height: int) -> list[str]:
+    text = StringIO()
+    Console(file=text, width=100, markup=False).print(drawn(found, height))
+    return text.getvalue().splitlines()
+
+
+def test_what_is_wrong_comes_first_and_what_does_not_fit_is_counted() -> None:
+    lines = shown(status(60, trouble=["1 is parked: \x1b[31mred"]), 24)
+    assert len(lines) <= 24
+    assert lines[1] == "! 1 is parked: \\x1b[31mred"
+    first = next(number for number, line in enumerate(lines) if line.startswith("object "))
+    assert lines[first + 1].startswith("object_59")
+    assert lines[-1].startswith("and ")
+
+
+def test_nothing_wrong_is_said() -> None:
+    assert "Everything flows." in shown(status(3), 24)
