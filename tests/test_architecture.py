@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("canonical", "connectors", "mombus", "plant")
 ROOMS = (
     "config", "journal", "ownership", "bus", "index", "delivery", "tracing", "doctor", "plan", "desk", "web", "trial",
-    "cli",
+    "scaffold", "cli",
 )  # fmt: skip
 """Left to right: a room imports only rooms to its left."""
 COMPOSITION_ROOT = "hub"

@@ -31,6 +31,7 @@ COMMANDS: dict[str, Row] = {
     "check": Row("check", "check", "Check routes.yaml and every file it names."),
     "doctor": Row("doctor", "doctor", "Look at everything a hub needs: ports, certificates, clocks, disk, broker."),
     "plan": Row("plan", "plan", "Show what a configuration would change at the running hub."),
+    "new": Row("new", "app", "Begin a plant's folder, a route, or a connector's package."),
     "test": Row("test", "test", "Play route tests: what becomes of what systems say."),
     "apply": Row("apply", "apply", "Have the running hub take over a configuration."),
     "status": Row("status", "status", "Show the systems, the flows and what needs a person."),

@@ -15,8 +15,8 @@ _LISTS = (("Step", "given"), ("Step", "retry"), ("Case", "given"), ("Case", "ret
 """Where one thing may stand instead of a list of them."""
 
 
-def case_schema() -> dict[str, Any]:
-    """The schema: what `mombus test` takes, the short forms included."""
+def case_schema(bodies: str | None = "schemas/") -> dict[str, Any]:
+    """The schema: what `mombus test` takes, the short forms included; `bodies` is where those of objects are, if so."""
     schema = CaseFile.model_json_schema(by_alias=True)
     definitions = schema["$defs"]
     for owner, name in _LISTS:
@@ -26,7 +26,7 @@ def case_schema() -> dict[str, Any]:
         by_system = definitions[owner]["properties"][name]["patternProperties"]
         by_system.update({pattern: _one_or_many(values) for pattern, values in by_system.items()})
         definitions[owner]["properties"][name]["additionalProperties"] = False
-    definitions["Given"] = {"anyOf": [definitions["Given"], *map(_short, CATALOGUE)]}
+    definitions["Given"] = {"anyOf": [definitions["Given"], *(_short(name, bodies) for name in CATALOGUE)]}
     return {"$schema": DIALECT, **schema, "title": "route tests of mombus"}
 
 
@@ -37,11 +37,9 @@ def _one_or_many(field: dict[str, Any]) -> dict[str, Any]:
     return {**described, "anyOf": [arrays[0]["items"], plain]}
 
 
-def _short(name: str) -> dict[str, Any]:
-    return {
-        "type": "object", "additionalProperties": False, "required": [name],
-        "properties": {name: {"$ref": f"schemas/{name}.json"}},
-    }  # fmt: skip
+def _short(name: str, bodies: str | None) -> dict[str, Any]:
+    body = {"type": "object"} if bodies is None else {"$ref": f"{bodies}{name}.json"}
+    return {"type": "object", "additionalProperties": False, "required": [name], "properties": {name: body}}
 
 
 def page() -> str:

@@ -1,0 +1,1 @@
+"""Beginnings: a plant's folder, a connector's package, a route. What they hold is in `templates/`."""
