@@ -108,7 +108,8 @@ async def housed(folder: Path, token: str | None = None, **http: Any) -> AsyncIt
     """It, with nobody yet."""
     journal = await Journal.open(f"sqlite:///{folder / 'journal.db'}")
     try:
-        desk = JournalDesk(journal, Http(**http))
-        yield Housed(make_app(desk, {}, token, accounts=True), desk)
+        declared = Http(**http)
+        desk = JournalDesk(journal, declared)
+        yield Housed(make_app(desk, {}, token, accounts=True, oidc=declared.oidc), desk)
     finally:
         await journal.close()

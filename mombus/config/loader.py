@@ -14,6 +14,7 @@ from mombus.config.draft import Draft
 from mombus.config.finding import Finding, Findings, Mark, did_you_mean
 from mombus.config.model import Bus, Config, Http, Traces
 from mombus.config.needs import EVERY_SECRET, Needs
+from mombus.config.oidc import Oidc
 from mombus.config.reading import Reading
 from mombus.config.rules import check
 from mombus.config.scrubbing import Scrubber, secrets_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
-Anchored = TypeVar("Anchored", Bus, Http, Traces)
+Anchored = TypeVar("Anchored", Bus, Http, Traces, Oidc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def _config(draft: Draft, secrets: frozenset[SecretStr]) -> Config | None:
     folder = draft.folder.resolve()
     return Config(
         plant=draft.plant, bus=_anchored(draft.bus, folder, "credentials", "ca"),
-        http=_anchored(draft.http, folder, "certificate", "private_key", "client_ca"),
+        http=_with_oidc(_anchored(draft.http, folder, "certificate", "private_key", "client_ca"), folder),
         traces=_anchored(draft.traces, folder, "ca"),
         systems=draft.systems, aliases=draft.aliases,
         objects=tuple(ownership for ownership, _ in draft.objects),
@@ -130,3 +131,9 @@ def _anchored(section: Anchored, folder: Path, *names: str) -> Anchored:
     """Its paths, which start at the configuration file's folder, made absolute."""
     paths = {name: folder / path for name in names if (path := getattr(section, name)) is not None}
     return section.model_copy(update=paths)
+
+
+def _with_oidc(http: Http, folder: Path) -> Http:
+    if http.oidc is None:
+        return http
+    return http.model_copy(update={"oidc": _anchored(http.oidc, folder, "ca")})

@@ -34,6 +34,7 @@ from mombus.config.closing import Period, Window
 from mombus.config.database import database_url
 from mombus.config.duration import Span, duration, written
 from mombus.config.keeping import Keep, Share
+from mombus.config.oidc import Oidc
 from mombus.config.size import Size
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
@@ -202,6 +203,7 @@ class Http(Section):
         default=False, description="People sign in with accounts of their own (docs/access.md). They do anyway from "
         "the first account on; `true` lets nobody in before there is one.",
     )  # fmt: skip
+    oidc: Oidc | None = Field(default=None, description="People sign in with an identity provider; see below.")
     session_idle: Annotated[Span, AfterValidator(_session)] = Field(
         default=timedelta(hours=1), description="Who signed in and uses no page for so long signs in again."
     )

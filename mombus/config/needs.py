@@ -22,17 +22,20 @@ STAND_IN = SIGNING_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 """In the place of a secret that isn't looked up: spelt so that every check of a secret's form lets it pass."""
 _HUBS = {("bus", "store_password"), ("traces", "authorization")}
 """What only the process with the journal needs."""
+_PAGES = ("http", "oidc")
+"""What only processes with pages need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The systems whose secrets are needed, None for all of them, and whether the journal's is.
+    """The systems whose secrets are needed, None for all of them, and whether the journal's and the pages' are.
 
     `broker`: it connects to the broker, so that the files with its credentials and authority have to be there.
     """
 
     systems: frozenset[str] | None = None
     journal: bool = True
+    pages: bool = True
     broker: bool = True
 
     def needed(self, section: str, place: Sequence[str | int]) -> bool:
@@ -40,11 +43,13 @@ class Needs:
         name = section.removeprefix("systems.")
         if name != section:
             return self.systems is None or name in self.systems
+        if (section, *place[:1]) == _PAGES:
+            return self.pages
         return self.journal or (section, *place) not in _HUBS
 
 
 EVERY_SECRET = Needs()
-NO_SECRET = Needs(frozenset(), journal=False, broker=False)
+NO_SECRET = Needs(frozenset(), journal=False, pages=False, broker=False)
 
 
 def is_secret(annotation: Any) -> bool:

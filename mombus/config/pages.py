@@ -11,6 +11,7 @@ from mombus.config.calendar import Shift, Shifts
 from mombus.config.keeping import Keep
 from mombus.config.kinds import kinds
 from mombus.config.model import Bus, Http, Ownership, Route, Traces
+from mombus.config.oidc import Oidc
 from mombus.config.reference import Field, KindReference, fields, kind_reference
 from mombus.config.schemas import object_schema, routes_schema
 from mombus.config.sections import COMMON_KEYS, PlantSection, SystemSection
@@ -61,6 +62,8 @@ def _routes() -> str:
         lines += [f"## {name}", "", purpose, "", *_table(keys), ""]
         if model is Bus:
             lines += ["### keep", "", (Keep.__doc__ or "").strip(), "", *_table(fields(Keep)), ""]
+        if model is Http:
+            lines += ["### oidc", "", " ".join((Oidc.__doc__ or "").split()), "", *_table(fields(Oidc)), ""]
     lines += [
         "## systems", "", "Name → connector and its fields. These go with every connector; the others are in",
         "[connectors.md](connectors.md).", "",

@@ -314,7 +314,7 @@ def _app(config: Config, parts: Parts, opened: _Opened, notices: Callable[[], Se
         return make_part_app(opened.ready, doors, open_to_all=token is None, notices=notices)
     return make_app(
         opened.desk, doors, token, names=config.http.names, notices=notices, site=config.plant.site,
-        accounts=True,
+        accounts=True, oidc=config.http.oidc,
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ class Parts:
     @property
     def needs(self) -> Needs:
         """The secrets that this process needs."""
-        return Needs(self.systems, self.delivery)
+        return Needs(self.systems, self.delivery, self.web)
 
     def check(self, config: Config) -> None:
         """Raises PartsError when they can't work with that configuration."""

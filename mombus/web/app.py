@@ -15,7 +15,9 @@ from starlette.staticfiles import StaticFiles
 from mombus import __version__
 from mombus.web.access.forgery import Forgery
 from mombus.web.access.guard import Guard, House
+from mombus.web.access.provider import Provider
 from mombus.web.access.sessions import Sessions
+from mombus.web.access.sign_on import SignOn
 from mombus.web.access.visiting import Visiting, visit_of
 from mombus.web.api import add_api
 from mombus.web.doors import Doors
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from mombus.config.oidc import Oidc
     from mombus.desk.question import Desk
     from mombus.web.probes import Notices, Ready
 
@@ -46,23 +49,24 @@ def make_part_app(
 
 def make_app(
     desk: Desk, doors: Mapping[str, ASGIApp], token: str | None = None, *, names: Sequence[str] = (),
-    notices: Notices = tuple, site: str = "", accounts: bool = False,
+    notices: Notices = tuple, site: str = "", accounts: bool = False, oidc: Oidc | None = None,
 ) -> FastAPI:  # fmt: skip
     """The application; `doors` are the hosted connectors' applications by path, which ask for their own credentials.
 
     With a `token` everything else but the plain probes asks for it. With `accounts` people may have some of their own:
-    from the first one on they sign in. Without both it answers to who calls it by a name of this machine's own, or by
-    one of `names`. `notices` gives what doesn't keep the hub from its work, but will: a certificate that ends soon.
-    `site` is what the pages are about.
+    from the first one on they sign in, with `oidc` in any case. Without all of these it answers to who calls it by a
+    name of this machine's own, or by one of `names`. `notices` gives what doesn't keep the hub from its work, but will:
+    a certificate that ends soon. `site` is what the pages are about.
     """
     app = FastAPI(title="mombus", version=__version__, docs_url=None, redoc_url=None)
     app.add_middleware(Forgery)
-    sessions = Sessions(desk) if accounts else None
+    sessions = Sessions(desk) if accounts or oidc else None
     app.add_middleware(Guard, house=House(token, sessions, names))
     app.add_middleware(Visiting)
     app.add_middleware(Secured)
     add_probes(app, desk.ready, notices, open_to=lambda request: bool(visit_of(request).person.roles))
     app.state.desk, app.state.site, app.state.sessions = desk, site, sessions
+    app.state.sign_on = SignOn(Provider(oidc)) if oidc else None
     add_refusals(app)
     add_api(app)
     add_pages(app)

@@ -201,8 +201,8 @@ BROKEN = [
     ),
     pytest.param(
         "systems:\n", "http: {host: 0.0.0.0}\nsystems:\n", "host: >0.0.0.0",
-        "error: http.host: host '0.0.0.0' can be reached from other machines; set http.token or http.accounts, "
-        "http.certificate, http.private_key, or listen on 127.0.0.1", id="an open door",
+        "error: http.host: host '0.0.0.0' can be reached from other machines; set http.token, http.accounts or "
+        "http.oidc, http.certificate, http.private_key, or listen on 127.0.0.1", id="an open door",
     ),
     pytest.param(
         "systems:\n", "http: {certificate: a.pem}\nsystems:\n", "http: >{", "error: http: TLS needs both",

@@ -17,7 +17,7 @@ def open_doors_are_locked(draft: Draft, findings: Findings) -> None:
     http = draft.http
     if http is None or is_loopback(http.host):
         return
-    missing = [] if http.token or http.accounts else ["token or http.accounts"]
+    missing = [] if http.token or http.accounts or http.oidc else ["token, http.accounts or http.oidc"]
     missing += [name for name in ("certificate", "private_key") if getattr(http, name) is None]
     if not missing:
         return
@@ -49,6 +49,14 @@ def named_files_are_there(draft: Draft, findings: Findings) -> None:
                 findings.error(draft.mark(section, name), f"{section}.{name}", f"there is no file {path}", hint)
 
 
+def oidc_has_its_file(draft: Draft, findings: Findings) -> None:
+    """The identity provider's authorities can be read."""
+    ca = draft.http.oidc.ca if draft.http and draft.http.oidc else None
+    if ca is not None and not (draft.folder / ca).is_file():
+        hint = "paths start at the configuration file's folder"
+        findings.error(draft.mark("http", "oidc", "ca"), "http.oidc.ca", f"there is no file {ca}", hint)
+
+
 def certificate_works(draft: Draft, findings: Findings) -> None:
     """Certificate, key and authorities can be used, and for some time yet."""
     http = draft.http
@@ -67,7 +75,7 @@ def certificate_works(draft: Draft, findings: Findings) -> None:
         findings.warning(draft.mark("http", "certificate"), "http.certificate", notice)
 
 
-RULES = (open_doors_are_locked, certificate_has_its_key, named_files_are_there, certificate_works)
+RULES = (open_doors_are_locked, certificate_has_its_key, named_files_are_there, oidc_has_its_file, certificate_works)
 
 
 def is_loopback(host: str) -> bool:

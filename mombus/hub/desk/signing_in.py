@@ -48,13 +48,14 @@ class SigningIn:
     async def who(self, asked: Shown) -> dict[str, Any]:
         """Whether anybody has to sign in at all, and whom the shown session or token belongs to."""
         now = self._clock()
+        declared = self._http.accounts or self._http.oidc is not None
         needed, found = await self._journal.survey(partial(_look, hash=asked.hash))
         if found is None or not self._holds(found[0], now):
-            return {"needed": needed or self._http.accounts, "person": None}
+            return {"needed": needed or declared, "person": None}
         shown, roles = found
         if now - shown.used >= USED_EVERY:
             await self._journal.write(partial(accounts.use, hash=shown.hash, now=now))
-        return {"needed": needed or self._http.accounts, "person": _who(shown.name, roles)}
+        return {"needed": needed or declared, "person": _who(shown.name, roles)}
 
     async def sign_in(self, asked: SignIn) -> dict[str, Any]:
         """Begin a session if name and password fit; else `refused` says why, with `again_s` for too many tries."""

@@ -8,7 +8,19 @@ from collections import OrderedDict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mombus.desk.access import SIGN_IN, SIGN_OUT, TOKEN, WHO, Given, GiveToken, Shown, SignIn, SignOut
+from mombus.desk.access import (
+    SIGN_IN,
+    SIGN_ON,
+    SIGN_OUT,
+    TOKEN,
+    WHO,
+    Given,
+    GiveToken,
+    Shown,
+    SignedOn,
+    SignIn,
+    SignOut,
+)
 from mombus.desk.question import Person, Role
 
 if TYPE_CHECKING:
@@ -16,6 +28,7 @@ if TYPE_CHECKING:
 
     from mombus.desk.access import WantToken
     from mombus.desk.question import Asked, Desk, Question
+    from mombus.web.access.provider import Identity
 
 REMEMBERED_S = 5.0
 """How long an answer of the hub holds: what is ended or changed there ends here at most so much later."""
@@ -61,6 +74,14 @@ class Sessions:
         asked = SignIn(name=name, password=password, session=hashed(session), address=address)
         answer = await self._desk.ask(SIGN_IN, asked)
         return Refused(answer.get("again_s")) if "refused" in answer else session
+
+    async def sign_on(self, identity: Identity, issuer: str, address: str) -> str:
+        """The new session's id of whom a provider vouches for. Raises QuestionError."""
+        session = secrets.token_urlsafe(32)
+        await self._desk.ask(SIGN_ON, SignedOn(
+            name=identity.name, roles=identity.roles, issuer=issuer, session=hashed(session), address=address
+        ))  # fmt: skip
+        return session
 
     async def sign_out(self, session: str) -> None:
         """End a session: here at once, in other processes within REMEMBERED_S."""

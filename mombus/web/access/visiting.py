@@ -55,6 +55,11 @@ class Visit:
         self._given = True
         return self._token
 
+    def begun(self) -> str:
+        """Its id, which the browser keeps from now on."""
+        self._given = True
+        return self.id
+
     def sent(self, token: str) -> bool:
         """True if that is the token of this browser's pages."""
         return self.known and hmac.compare_digest(token.encode("utf-8", "replace"), self._token.encode())

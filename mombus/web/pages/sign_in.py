@@ -5,9 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from mombus.desk.question import NoAnswerError
+from mombus.desk.question import NoAnswerError, QuestionError
+from mombus.web.access.provider import SignOnError
 from mombus.web.access.redirecting import after
 from mombus.web.access.sessions import Refused, Sessions
+from mombus.web.access.sign_on import STALE, SignOn
 from mombus.web.access.visiting import clear_cookie, set_cookie, visit_of
 from mombus.web.forms import Form
 from mombus.web.limits import peer_of
@@ -43,6 +45,44 @@ async def sign_in(request: Request, fields: Form) -> Response:
     return begun(request, session, next)
 
 
+@router.get("/sign-in/oidc")
+async def sign_on(request: Request, next: str = "/") -> Response:
+    """To the identity provider, if there is one."""
+    way: SignOn | None = request.app.state.sign_on
+    if way is None:
+        return _page(request, 404, next=next, wrong="No identity provider is declared (http.oidc).")
+    visit = visit_of(request)
+    try:
+        address = await way.begin(visit.begun(), _back(request), after(next))
+    except SignOnError as error:
+        return _page(request, 502, next=next, wrong=f"That can't be done now: {error}.")
+    return RedirectResponse(address, 303)
+
+
+@router.get("/sign-in/back")
+async def back(request: Request) -> Response:
+    """From the identity provider, with a code for who signed in there."""
+    way: SignOn | None = request.app.state.sign_on
+    said, visit = request.query_params, visit_of(request)
+    try:
+        if way is None or "state" not in said or not visit.shown:
+            raise SignOnError(STALE)
+        if "error" in said or said.get("iss", way.provider.issuer) != way.provider.issuer:
+            raise SignOnError(f"the identity provider refused: {said.get('error', 'wrong issuer')[:100]}")
+        identity, next = await way.end(visit.shown, _back(request), state=said["state"], code=said.get("code", ""))
+        issuer, address = way.provider.issuer, peer_of(request.scope)
+        session = await request.app.state.sessions.sign_on(identity, issuer, address)
+    except (SignOnError, QuestionError) as error:
+        return _page(request, 403, next="/", wrong=f"Nobody was signed in: {error}.")
+    except NoAnswerError as error:
+        return _page(request, 503, next="/", wrong=f"The hub can't look at that now: {error}.")
+    return begun(request, session, next)
+
+
+def _back(request: Request) -> str:
+    return f"{request.base_url}sign-in/back"
+
+
 @router.post("/sign-out")
 async def sign_out(request: Request) -> Response:
     """End the session."""
@@ -72,5 +112,6 @@ def _refused(request: Request, refused: Refused, name: str, next: str) -> Respon
 
 def _page(request: Request, status_code: int = 200, *, next: str, name: str = "", wrong: str = "") -> Response:
     return rendering.page(
-        request, "sign_in.html", status_code=status_code, next=after(next), name=name, wrong=wrong
+        request, "sign_in.html", status_code=status_code, next=after(next), name=name, wrong=wrong,
+        provider=request.app.state.sign_on,
     )  # fmt: skip
