@@ -9,16 +9,15 @@ import typer
 from mombus.cli.asking import Folder, Json, ask, whoami
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
+from mombus.desk.waiting import MOST
 from mombus.web.words import span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 Why = Annotated[str, typer.Option("--why", help="Why: kept in the audit trail.", prompt="Why")]
 Who = Annotated[str | None, typer.Option("--who", help="Who decides. Default: you, by your login name.")]
-
-MANY = 500
-"""So many the hub lists at most."""
 
 
 def waiting(
@@ -31,7 +30,7 @@ def waiting(
 
     Exit code 0: nothing waits for a person; 1: something does.
     """
-    rows = ask(folder, "waiting" if each else "causes", target=target)
+    rows = _pages(folder, "waiting", target=target) if each else ask(folder, "causes", target=target)
     if as_json:
         print_json(rows)
     elif each:
@@ -39,6 +38,18 @@ def waiting(
     else:
         _show_causes(rows)
     return Exit.FINDINGS if any(row["person"] for row in rows) else Exit.OK
+
+
+def _pages(folder: Path | None, name: str, **asked: Any) -> list[dict[str, Any]]:
+    """The rows of all pages."""
+    rows: list[dict[str, Any]] = []
+    after = None
+    while True:
+        page = ask(folder, name, limit=MOST, after=after, **asked)
+        rows += page["rows"]
+        after = page["next"]
+        if after is None:
+            return rows
 
 
 def _show_causes(causes: Sequence[Mapping[str, Any]]) -> None:
@@ -66,8 +77,6 @@ def _show_each(rows: Sequence[Mapping[str, Any]]) -> None:
     print_table(
         ("id", "target", "object", "key", "why", "age", "tries", "reason", "you may"), shown, empty="Nothing waits."
     )
-    if len(rows) >= MANY:
-        typer.echo(f"The first {len(rows)}. `mombus waiting` groups all of them by cause.", err=True)
 
 
 def _objects(counts: Mapping[str, int]) -> str:
@@ -93,7 +102,7 @@ def kept(folder: Folder = None, as_json: Json = False) -> int:
 
     Exit code 0: nothing; 1: something is kept.
     """
-    rows = ask(folder, "kept")
+    rows = _pages(folder, "kept")
     if as_json:
         print_json(rows)
     else:

@@ -2,6 +2,82 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
 from mombus.desk.question import Nothing, Question
+from mombus.desk.systems import SystemState
+from mombus.desk.waiting import Cause
+
+
+class Hub(BaseModel):
+    """One of the hubs that share a journal; one that doesn't answer says since when (`heard`) and why."""
+
+    model_config = ConfigDict(extra="allow")
+
+    answers: bool
+    address: str
+    since: datetime
+    version: str
+    leases: list[str] = Field(default=[], description="What it has of what the hubs share.")
+    disk: dict[str, Any] = Field(default={}, description="Bytes that are free, and what is wrong with it.")
+    spools: list[dict[str, Any]] = Field(default=[], description="What is on its disk and not on the bus yet.")
+
+
+class Flow(BaseModel):
+    """An object on its way to one system."""
+
+    object: str
+    source: str
+    target: str | None
+    per_minute: int
+    total: int = Field(description="Since the hub began.")
+    waiting: int
+    last: datetime | None
+    state: str = Field(description="How the last one went.")
+    reason: str | None
+
+
+class Seen(BaseModel):
+    """One of the last messages."""
+
+    at: datetime
+    id: str
+    object: str
+    verb: str
+    key: str
+    source: str
+    lane: str
+    arrivals: dict[str, str] = Field(description="How it went, by target.")
+
+
+class Broker(BaseModel):
+    """The connection to the broker."""
+
+    up: bool
+    reason: str
+    since: datetime
+
+
+class Status(BaseModel):
+    """How it goes, at all hubs."""
+
+    at: datetime
+    site: str
+    version: str
+    hubs: list[Hub]
+    systems: list[SystemState]
+    flows: list[Flow]
+    waiting: list[Cause] = Field(description="The largest causes for which messages wait.")
+    causes_total: int
+    waiting_total: int
+    messages: list[Seen] = Field(description="The last messages, newest first.")
+    broker: Broker
+    disagreements: int = Field(description="How many are open.")
+    kept: int = Field(description="How many items are kept that couldn't be taken in.")
+    trouble: list[str] = Field(description="What a person should look at, a sentence for each cause, the worst first.")
+
 
 STATUS = Question("status", Nothing)

@@ -12,7 +12,7 @@ import structlog
 from mombus.bus import claims
 from mombus.bus.streams import MOM
 from mombus.index.forgetting import forget
-from mombus.journal import accounts, bulk, deliveries, disagreements, parked, replays, requests, waiting
+from mombus.journal import accounts, bulk, deliveries, disagreements, notes, parked, replays, requests, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ EVERY_S = 3600.0
 MARGIN = timedelta(days=7)
 """How much longer than the stream its outcomes are kept: the broker's clock may be another."""
 CLOSED = timedelta(days=365)
-"""How long what is closed is kept: requests, kept items, disagreements, bulk actions."""
+"""How long what is closed is kept: requests, kept items, disagreements, bulk actions, notes."""
 AT_ONCE = 5000
 """Rows per transaction, so that outcomes never wait long for it."""
 
@@ -70,7 +70,7 @@ class Housekeeping:
 
     async def _forget_closed(self) -> None:
         before = self._clock() - CLOSED
-        for prune in (requests.prune, parked.prune, disagreements.prune, replays.prune, bulk.prune):
+        for prune in (requests.prune, parked.prune, disagreements.prune, replays.prune, bulk.prune, notes.prune):
             await self._journal.write(partial(prune, before=before))
         await self._journal.write(partial(accounts.prune, now=self._clock()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, literal, select
@@ -28,10 +29,12 @@ w = waiting.c
 class Cause:
     """Messages for one target that wait for one reason; what differs in numbers and ids only is one reason.
 
-    `reason` is the most frequent of `reasons`; `due` when the first is tried again, `late` how many are, `lanes` how
-    many lanes they are in, `objects` how many there are of each data object, `first` the first of them.
+    `id` is the same as long as it lasts. `reason` is the most frequent of `reasons`; `due` when the first is tried
+    again, `late` how many are, `lanes` how many lanes they are in, `objects` how many there are of each data object,
+    `first` the first of them.
     """
 
+    id: str
     target: str
     kind: Wait
     reason: str
@@ -53,9 +56,9 @@ def causes(connection: Connection, now: datetime, *, target: str | None = None, 
     found: dict[tuple[str, str, str], Cause] = {}
     for row in connection.execute(_reasons(now, target)).mappings():
         key = (row["target"], row["kind"], _OWN.sub("…", row["why"]))
-        cause = found.setdefault(
-            key, Cause(target=row["target"], kind=Wait(row["kind"]), reason=row["why"], oldest=row["oldest"])
-        )
+        cause = found.setdefault(key, Cause(
+            id=_id(key), target=row["target"], kind=Wait(row["kind"]), reason=row["why"], oldest=row["oldest"]
+        ))  # fmt: skip
         _add(cause, row["object"], row["why"], row["number"], row["late"], row["lanes"])
         cause.oldest = min(cause.oldest, row["oldest"])
         cause.due = min((due for due in (cause.due, row["due"]) if due), default=None)
@@ -63,6 +66,10 @@ def causes(connection: Connection, now: datetime, *, target: str | None = None, 
     for cause in ordered[:shown]:
         cause.first = _first(connection, cause, each)
     return ordered
+
+
+def _id(key: tuple[str, str, str]) -> str:
+    return sha256("\0".join(key).encode()).hexdigest()[:12]
 
 
 def _add(cause: Cause, object: str, reason: str, number: int, late: int, lanes: int) -> None:  # noqa: PLR0917

@@ -128,9 +128,13 @@ def rows(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glimpse:
-    """One kept thing to look at: `start` is the beginning of its content, `size` the bytes of all of it."""
+    """One kept thing to look at: `start` is the beginning of its content, `size` the bytes of all of it.
+
+    `number` is its place in the order they came.
+    """
 
     id: str
+    number: int
     system: str
     kind: Parked
     place: str
@@ -140,14 +144,29 @@ class Glimpse:
     since: datetime
 
 
-def glimpses(connection: Connection, *, limit: int, start_bytes: int) -> list[Glimpse]:
-    """What is kept, in the order it came, without reading all of it. (The start of nothing is NULL in SQLite.)"""
+def glimpses(
+    connection: Connection, *, limit: int, start_bytes: int, id: str | None = None, system: str | None = None,
+    kind: str | None = None, reason: str | None = None, before: datetime | None = None, after: int = 0,
+) -> list[Glimpse]:  # fmt: skip
+    """What is chosen of what is kept after a number, in the order it came, without reading all of it.
+
+    (The start of nothing is NULL in SQLite.)
+    """
     p = parked.c
     start = func.substr(p.content, 1, start_bytes, type_=LargeBinary).label("start")
-    columns = (p.id, p.system, p.kind, p.place, p.reason, start, func.length(p.content).label("size"), p.since)
-    statement = select(*columns).where(p.closed.is_(None)).order_by(p.number).limit(limit)
-    found = connection.execute(statement).mappings()
+    size = func.length(p.content).label("size")
+    columns = (p.id, p.number, p.system, p.kind, p.place, p.reason, start, size, p.since)
+    statement = select(*columns).where(p.number > after).order_by(p.number).limit(limit)
+    if id is not None:
+        statement = statement.where(p.id == id)
+    found = connection.execute(_chosen(statement, system, kind, reason, before)).mappings()
     return [Glimpse(**{**row, "kind": Parked(row["kind"]), "start": bytes(row["start"] or b"")}) for row in found]
+
+
+def beginning(connection: Connection, start: str, limit: int) -> list[str]:
+    """The ids of what is kept that begin like that."""
+    statement = select(parked.c.id).where(parked.c.closed.is_(None), parked.c.id.startswith(start, autoescape=True))
+    return list(connection.execute(statement.order_by(parked.c.id).limit(limit)).scalars())
 
 
 def systems(connection: Connection) -> set[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, select, tuple_
 
-from mombus.journal.waiting import Wait, waiting
+from mombus.journal.waiting import Wait, Waiting, light, read, waiting
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
 w = waiting.c
+
+Place: TypeAlias = tuple[str, int, int, str]
+"""Where a waiting message is among all: target, its sequence, that of its replay, id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,18 @@ def ids(connection: Connection, selection: Selection) -> list[tuple[str, str]]:
     """(target, message id) of those that are chosen, in the order they came."""
     statement = select(w.target, w.message_id).order_by(w.target, w.seq)
     return [(row[0], row[1]) for row in connection.execute(_chosen(statement, selection))]
+
+
+def rows(connection: Connection, selection: Selection, after: Place | None, limit: int) -> list[Waiting]:
+    """What is chosen after a place, in the order it came."""
+    place = (w.target, w.seq, w.history, w.message_id)
+    statement = _chosen(light(), selection).order_by(*place).limit(limit)
+    return read(connection, statement if after is None else statement.where(tuple_(*place) > tuple_(*after)))
+
+
+def place_of(row: Waiting) -> Place:
+    """Where it is."""
+    return row.target, row.seq, row.history, row.message_id
 
 
 def groups(connection: Connection, selection: Selection, now: datetime) -> list[Group]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Select
 
     from canonical.message import Message
 
@@ -191,8 +191,18 @@ def rows(
 
 def rows_of(connection: Connection, *chosen: ColumnElement[bool], limit: int | None = None) -> list[Waiting]:
     """What waits of what is chosen, in the order it came."""
-    statement = select(*_LIGHT).where(*chosen).order_by(waiting.c.target, waiting.c.seq, waiting.c.history)
-    return [_row(row) for row in connection.execute(statement.limit(limit)).mappings()]
+    statement = light().where(*chosen).order_by(waiting.c.target, waiting.c.seq, waiting.c.history)
+    return read(connection, statement.limit(limit))
+
+
+def light() -> Select[Any]:
+    """Selects waiting messages without their bodies."""
+    return select(*_LIGHT)
+
+
+def read(connection: Connection, statement: Select[Any]) -> list[Waiting]:
+    """What a statement of `light` finds."""
+    return [_row(row) for row in connection.execute(statement).mappings()]
 
 
 def summary(connection: Connection, target: str) -> list[tuple[Wait, int, datetime]]:

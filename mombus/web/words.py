@@ -41,6 +41,11 @@ def day(at: str | datetime | None) -> str:
     return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def moment(at: str) -> datetime:
+    """A time as it is said in an answer."""
+    return datetime.fromisoformat(at)
+
+
 def words(name: str) -> str:
     """A data object's name as people say it: `production order`."""
     return name.replace("_", " ")

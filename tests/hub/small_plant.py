@@ -24,6 +24,8 @@ from starlette.routing import Route
 from connectors.door import token_hash
 from mombus.bus.commands import command_subject
 from mombus.config.loader import load
+from mombus.desk.kept import KeptItems
+from mombus.desk.waiting import Waits
 from mombus.hub import note
 from mombus.hub.hub import Hub, open_hub
 from plant.broker import Broker
@@ -178,7 +180,7 @@ class SmallPlant:
             return [line for line in (await self.desk.status())["trouble"] if words in line]
 
         lines = await eventually(found)
-        assert lines, (words, (await self.desk.status())["trouble"], await self.desk.waiting())
+        assert lines, (words, (await self.desk.status())["trouble"], (await self.desk.waiting.page(Waits()))["rows"])
         return lines[0]
 
     def new_id(self, prefix: str) -> str:
@@ -189,13 +191,21 @@ class SmallPlant:
         """What the hub keeps since this was asked last, once it is `count` items."""
 
         async def news() -> list[Mapping[str, Any]]:
-            rows = [row for row in await self.desk.kept() if row["id"] not in self._seen]
+            rows = await self._unseen()
             return rows if len(rows) >= count else []
 
-        rows = await eventually(news) if count else [r for r in await self.desk.kept() if r["id"] not in self._seen]
+        rows = await eventually(news) if count else await self._unseen()
         self._seen.update(row["id"] for row in rows)
         assert len(rows) == count, [(row["system"], row["place"], row["reason"]) for row in rows]
         return rows
+
+    async def _unseen(self) -> list[Mapping[str, Any]]:
+        rows: list[Mapping[str, Any]] = []
+        after: int | None = 0
+        while after is not None:
+            page = await self.desk.kept.page(KeptItems(after=after, limit=200))
+            rows, after = [*rows, *page["rows"]], page["next"]
+        return [row for row in rows if row["id"] not in self._seen]
 
     async def command(self, name: str, body: bytes = b"{}") -> Mapping[str, Any]:
         reply = await self.nats.request(command_subject("lyon", name), body, timeout=5)

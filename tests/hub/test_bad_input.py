@@ -10,6 +10,9 @@ import pytest
 from small_documents import decision, enveloped, order, schedule
 from small_plant import JSON, MAX_BYTES, PLAIN, SOAP, SmallPlant, eventually, until
 
+from mombus.delivery.commands import Command
+from mombus.desk.waiting import Decision, Waits
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -58,7 +61,7 @@ async def test_a_document_that_cannot_be_read(plant: SmallPlant, kind: str, soap
     assert row["size"] > 0
     await (plant.order_by_soap if soap else plant.order_by_post)()
     await plant.confirmation_by_mqtt()
-    assert await plant.desk.waiting() == []
+    assert (await plant.desk.waiting.page(Waits()))["rows"] == []
 
 
 @pytest.mark.parametrize("soap", [True, False], ids=["SOAP", "POST"])
@@ -140,8 +143,8 @@ async def test_a_huge_reason_is_shortened_so_that_what_is_kept_can_be_listed(pla
         (row,) = await plant.kept()
         assert len(row["place"]) + len(row["reason"]) < 800
         assert row["size"] > 700_000
-    listed = (await plant.command("kept"))["result"]
-    assert row["id"] in [item["id"] for item in listed]
+    looked_at = (await plant.command("kept_item", json.dumps({"id": row["id"]}).encode()))["result"]
+    assert (looked_at["id"], len(looked_at["content"])) == (row["id"], 50_000)
     await plant.order_by_post()
 
 
@@ -259,7 +262,7 @@ async def test_a_fault_with_status_200_parks_what_was_posted(plant: SmallPlant) 
     await plant.post("/in/ledger", json.dumps({"docs": [decision(id)]}).encode(), JSON)
 
     async def parked() -> list[Mapping[str, Any]]:
-        rows = await plant.desk.waiting("erp")
+        rows = (await plant.desk.waiting.page(Waits(target="erp")))["rows"]
         return [row for row in rows if row["key"] == id and row["kind"] == "parked"]
 
     (row,) = await eventually(parked)
@@ -268,7 +271,9 @@ async def test_a_fault_with_status_200_parks_what_was_posted(plant: SmallPlant) 
     plant.erp.faulty = False
     await plant.decision_by_webhook()
     await plant.confirmation_by_mqtt()
-    done = await plant.desk.do(command="skip", target="erp", id=row["id"], why="a test", who="ann")
+    done = await plant.desk.waiting.do(
+        Decision(command=Command.SKIP, target="erp", id=row["id"], why="a test", who="ann")
+    )
     assert done["ok"]
 
 

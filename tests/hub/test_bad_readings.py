@@ -135,12 +135,13 @@ QUESTIONS: dict[str, tuple[str, bytes, str]] = {
     "deep": ("status", b"[" * 60_000, "nested deeper"),
     "too long": ("status", b" " * 70_000, "at most"),
     "not UTF-8": ("status", b"\xff", "not UTF-8"),
-    "unknown field": ("waiting", b'{"colour": "red"}', "'colour' has no meaning here: target is"),
-    "missing": ("journey", b"{}", "number: Field required"),
+    "unknown field": ("waiting", b'{"colour": "red"}', "'colour' has no meaning here: target, "),
+    "missing": ("journey", b"{}", "'number' is missing"),
     "no text": ("journey", b'{"number": 4711}', "number: Input should be a valid string"),
     "unknown command": ("shutdown", b"{}", "the hub knows no command 'shutdown'"),
     "unknown deed": (
-        "do", b'{"command": "drop", "target": "erp", "id": "1", "why": "w", "who": "w"}', "'drop' is not a valid",
+        "do",
+        b'{"command": "drop", "target": "erp", "id": "1", "why": "w", "who": "w"}', "command: Input should be 'retry'",
     ),
     "nobody": ("do", b'{"command": "skip", "target": "erp", "id": "1", "why": "", "who": " "}', "who decides and why"),
 }  # fmt: skip

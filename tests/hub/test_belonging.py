@@ -17,6 +17,7 @@ from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.errors import NotOurs
 from mombus.config.model import Route
+from mombus.desk.systems import Resume
 from mombus.hub import note
 from mombus.hub.hub import open_hub
 from mombus.hub.store import adopting, belonging
@@ -161,7 +162,7 @@ async def test_what_a_lost_journal_had_in_hand_counts_as_begun(plant):
 async def decided(hub: Any, *whys: str) -> None:
     """Ada decides something, and it is in the trail."""
     for why in whys:
-        await hub.desk.resume(system="erp", who="ada", why=why)
+        await hub.desk.systems.resume(Resume(system="erp", who="ada", why=why))
 
 
 def cut(plant: Plant, above: int) -> None:

@@ -21,10 +21,14 @@ import pytest_asyncio
 from hub_plant import Asker, config, order, wire
 from patience import until
 from proof import Part
+from pydantic import ValidationError
 
 from connectors.connector import Accept, Effect, Item, Offer, PermanentError, Receipt
 from mombus.bus.commands import UnknownNameError
 from mombus.config.model import Route
+from mombus.desk.bulk import BULK_BEGIN, Begin, Cancel, Choice
+from mombus.desk.kept import KeptItems
+from mombus.desk.question import Nothing, QuestionError
 from mombus.hub.desk import bulk as module
 from mombus.hub.desk.bulk import BulkActions
 from mombus.hub.desk.choice import BulkError
@@ -98,7 +102,7 @@ class Plant:
 
     async def clear(self) -> None:
         """Nothing waits any more, and the period is closed."""
-        began = await self.bulk.begin({"command": "skip", "target": "mes"}, **TOLD)
+        began = await self.bulk.begin(Begin(command="skip", target="mes", **TOLD))
         await self.ended(began["id"])
         await self.waiting(0)
         self.target.closed = True
@@ -145,10 +149,10 @@ async def test_a_thousand_poisoned_lanes_are_one_line_and_one_decision_replays_t
         await running.waiting(LANES * DEEP)
 
         choice = {"command": "retry", "target": "mes", "kind": "parked"}
-        seen = await running.bulk.preview(choice)
+        seen = await running.bulk.preview(Choice(**choice))
         assert (seen["count"], seen["groups"][0]["reason"]) == (LANES, "the period is closed")
         running.target.closed = False
-        began = await running.bulk.begin(choice, **TOLD)
+        began = await running.bulk.begin(Begin(**choice, **TOLD))
         assert began["total"] == LANES
         done = await running.ended(began["id"])
         assert (done["state"], done["done"], done["refused"]) == ("done", LANES, 0)
@@ -189,28 +193,30 @@ async def test_what_is_chosen_is_what_was_meant(running):
         "object": {"object": "job_order"}, "lane": {"lane": "order:BAD-2"}, "older": {"older": "1h"},
         "kind": {"kind": "held"},
     }.items():  # fmt: skip
-        count[name] = (await running.bulk.preview({"command": "retry", "target": "mes", **choice}))["count"]
+        count[name] = (await running.bulk.preview(Choice(command="retry", target="mes", **choice)))["count"]
     assert count == {"all": 3, "reason": 3, "no reason": 0, "object": 0, "lane": 1, "older": 0, "kind": 0}
-    began = await running.bulk.begin({"command": "hold", "target": "mes", "lane": "order:BAD-2"}, **TOLD)
+    began = await running.bulk.begin(Begin(command="hold", target="mes", lane="BAD-2", **TOLD))
     await running.ended(began["id"])
-    assert (await running.bulk.preview({"command": "retry", "target": "mes"}))["count"] == 2, "not what is held"
+    assert (await running.bulk.preview(Choice(command="retry", target="mes")))["count"] == 2, "not what is held"
     for choice, words in (
         ({"command": "retry"}, "--target"), ({"command": "take"}, "--system"),
-        ({"command": "drop", "target": "mes"}, "can't be done to many"),
-        ({"command": "retry", "target": "mes", "older": "soon"}, "no span"),
         ({"command": "take", "target": "mes", "lane": "x"}, "what is kept"),
     ):  # fmt: skip
         with pytest.raises(BulkError, match=words):
-            await running.bulk.preview(choice)
+            await running.bulk.preview(Choice(**choice))
+    with pytest.raises(QuestionError, match="no span"):
+        await running.bulk.preview(Choice(command="retry", target="mes", older="soon"))
     for choice, words in (
         ({"target": "mse"}, "there is no system 'mse'; did you mean 'mes'?"),
         ({"target": "mes", "kind": "prked"}, "there is no kind 'prked'; did you mean 'parked'?"),
         ({"target": "mes", "object": "production_ordr"}, "did you mean 'production_order'?"),
     ):
         with pytest.raises(UnknownNameError, match=re.escape(words)):
-            await running.bulk.preview({"command": "retry"} | choice)
-    with pytest.raises(BulkError, match="who decides and why"):
-        await running.bulk.begin({"command": "skip", "target": "mes"}, who="ann", why=" ")
+            await running.bulk.preview(Choice(command="retry", **choice))
+    with pytest.raises(ValidationError, match="why"):
+        Begin(command="skip", target="mes", who="ann", why=" ")
+    with pytest.raises(QuestionError, match="who decides and why"):
+        await running.desk.ask(BULK_BEGIN, Begin(command="skip", target="mes", why="no name"))
     with pytest.raises(UnknownNameError, match="no bulk action 'none'; `mombus bulk` lists them"):
         await running.bulk.progress("none")
     await running.clear()
@@ -223,7 +229,7 @@ async def test_skipping_all_sends_nothing_that_was_behind(running):
     await running.waiting(30)
     await running.say_all(*(behind(key, 2) for key in keys))
     await running.waiting(60)
-    began = await running.bulk.begin({"command": "skip", "target": "mes"}, **TOLD)
+    began = await running.bulk.begin(Begin(command="skip", target="mes", **TOLD))
     done = await running.ended(began["id"])
     assert (done["done"], done["total"]) == (60, 60)
     await running.waiting(0)
@@ -234,13 +240,13 @@ async def test_skipping_all_sends_nothing_that_was_behind(running):
 async def test_what_is_kept_is_taken_and_dismissed_at_once(running):
     for n in range(5):
         await running.erp.say(order(f"PO-{n}", source="mes"))
-    assert len(await running.desk.kept()) == 5
-    taken = await running.ended((await running.bulk.begin({"command": "take", "target": "erp"}, **TOLD))["id"])
+    assert len((await running.desk.kept.page(KeptItems()))["rows"]) == 5
+    taken = await running.ended((await running.bulk.begin(Begin(command="take", target="erp", **TOLD)))["id"])
     assert (taken["done"], taken["refused"]) == (0, 5)
     assert {"can't speak for" in one["result"] for one in taken["results"]} == {True}
-    gone = await running.ended((await running.bulk.begin({"command": "dismiss", "target": "erp"}, **TOLD))["id"])
+    gone = await running.ended((await running.bulk.begin(Begin(command="dismiss", target="erp", **TOLD)))["id"])
     assert (gone["done"], gone["refused"]) == (5, 0)
-    assert await running.desk.kept() == []
+    assert (await running.desk.kept.page(KeptItems()))["rows"] == []
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -248,16 +254,16 @@ async def test_a_cancelled_action_stops_and_says_how_far_it_came(running, monkey
     monkeypatch.setattr(module, "AT_ONCE", 2)
     await running.say(*(f"BAD-C{n}" for n in range(200)))
     await running.waiting(200)
-    began = await running.bulk.begin({"command": "hold", "target": "mes"}, **TOLD)
+    began = await running.bulk.begin(Begin(command="hold", target="mes", **TOLD))
 
     async def moving() -> bool:
         return (await running.bulk.progress(began["id"]))["done"] > 0
 
     await until(moving)
-    stopped = await running.bulk.cancel(began["id"], who="ann", why="the wrong ones")
+    stopped = await running.bulk.cancel(Cancel(id=began["id"], who="ann", why="the wrong ones"))
     assert stopped["state"] == "cancelled"
     assert 0 < stopped["done"] < 200
-    again = await running.bulk.cancel(began["id"], who="ann", why="twice")
+    again = await running.bulk.cancel(Cancel(id=began["id"], who="ann", why="twice"))
     assert again["ended"] == stopped["ended"]
     assert (await running.desk.audit.deeds())[0]["result"].startswith(f"bulk {began['id']} cancelled: ")
     await running.clear()
@@ -269,6 +275,8 @@ sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}
 from pathlib import Path
 import pytest
 import test_bulk
+from mombus.desk.bulk import Begin
+from mombus.desk.question import Nothing
 from mombus.hub.desk import bulk
 
 bulk.AT_ONCE = 5
@@ -278,9 +286,9 @@ async def main():
         async with test_bulk.plant(patch, Path(sys.argv[1])) as running:
             await running.say(*(f"BAD-{{n}}" for n in range(300)))
             await running.waiting(300)
-            await running.bulk.begin({{"command": "hold", "target": "mes"}}, who="ann", why="a test")
+            await running.bulk.begin(Begin(command="hold", target="mes", who="ann", why="a test"))
             while True:
-                progress = (await running.bulk.list())[0]
+                progress = (await running.bulk.list(Nothing()))[0]
                 print(progress["done"], flush=True)
                 await asyncio.sleep(0.005)
 
@@ -298,7 +306,7 @@ async def test_a_killed_hub_goes_on_where_it_was_and_does_nothing_twice(monkeypa
     await asyncio.to_thread(hub.wait)
     hub.stdout.close()
     async with plant(monkeypatch, tmp_path) as running:
-        (action,) = await running.bulk.list()
+        (action,) = await running.bulk.list(Nothing())
         done = await running.ended(action["id"])
         assert (reached < 300, done["state"], done["done"], done["refused"]) == (True, "done", 300, 0)
         journal = running.bulk._journal
@@ -307,7 +315,7 @@ async def test_a_killed_hub_goes_on_where_it_was_and_does_nothing_twice(monkeypa
         assert len(await journal.read(audit.deeds)) == 2
         later = datetime.now(UTC) + timedelta(days=1)
         assert await journal.write(lambda c: rows.prune(c, later)) == 1
-        assert await running.bulk.list() == []
+        assert await running.bulk.list(Nothing()) == []
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -21,6 +21,7 @@ from connectors.protocols.nats.arrival import arrived
 from mombus.bus.broker_files import Proof
 from mombus.bus.calls import answerer, framing
 from mombus.bus.items import pack
+from mombus.desk.kept import KeptItems
 from mombus.hub import refusals
 from mombus.hub.apart import remote
 from mombus.hub.apart.carrying import pack_answers
@@ -172,7 +173,7 @@ async def test_no_header_is_smuggled_and_no_id_of_another_taken(plant):
         }  # fmt: skip
         answer = await crm.request(ITEM, json.dumps(said).encode() + b"\n{}", timeout=10, headers=call("a"))
         assert json.loads(answer.data) == [], "none of its messages was taken"
-        (kept,) = await plant.hub.desk.kept()
+        (kept,) = (await plant.hub.desk.kept.page(KeptItems()))["rows"]
         assert "traceparent" in kept["reason"]
         body = Gap(system="crm", what="x", since=squatted.occurred, reason="attack")
         own = Message.of(

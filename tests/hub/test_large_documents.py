@@ -28,6 +28,7 @@ from connectors.protocols.soap import door
 from mombus.bus.streams import MOM, RAW
 from mombus.cli import b2mml
 from mombus.config.model import Route
+from mombus.desk.kept import KeptItems
 from mombus.hub.hub import open_hub
 
 SOAP = {"Content-Type": "text/xml", "SOAPAction": '""'}
@@ -147,7 +148,7 @@ async def test_a_large_order_and_a_large_schedule_arrive_and_refused_items_are_n
         assert "/Quantity" in answer.text
         assert b"Envelope" in answer.content
         await until(lambda: len(target.sizes) == MANY - 2, timeout_s=60)
-        assert len(await hub.desk.kept()) == 2
+        assert len((await hub.desk.kept.page(KeptItems()))["rows"]) == 2
         again = await post(hub, document(many(MANY, bad=(3, 2_321)), soap=True), SOAP)
         assert again.text.count('actionCode="Rejected"') == 2
         assert (await hub.desk._bus.js.stream_info(MOM)).state.messages == MANY - 2

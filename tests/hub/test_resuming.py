@@ -9,6 +9,7 @@ from patience import until
 from connectors.connector import Halted
 from mombus.bus.commands import UnknownNameError
 from mombus.desk.question import QuestionError
+from mombus.desk.systems import RESUME, Resume
 from mombus.hub.hub import open_hub
 from mombus.journal import audit
 from mombus.journal.journal import Journal
@@ -44,13 +45,13 @@ async def test_a_halted_system_is_tried_again_when_a_person_says_so(tmp_path, mo
         await until(is_halted)
         assert erp.asked == 1
         with pytest.raises(UnknownNameError, match=r"there is no system 'epr'; did you mean 'erp'\?"):
-            await hub.desk.resume(system="epr", why="mended", who="ada")
+            await hub.desk.systems.resume(Resume(system="epr", why="mended", who="ada"))
         with pytest.raises(QuestionError, match="say who decides"):
-            await hub.desk.resume(system="erp", why=" ", who="ada")
+            await hub.desk.ask(RESUME, Resume(system="erp", why="mended"))
         erp.mended = True
-        await hub.desk.resume(system="erp", why="new password", who="ada")
+        await hub.desk.systems.resume(Resume(system="erp", why="new password", who="ada"))
         await until(is_ok)
     journal = await Journal.open(f"sqlite:///{tmp_path / '.mombus' / 'journal.sqlite'}")
-    (deed,) = await journal.read(audit.deeds)
+    deed, _nobody = await journal.read(audit.deeds)
     await journal.close()
     assert (deed.who, deed.action, deed.target, deed.why) == ("ada", "resume", "erp", "new password")

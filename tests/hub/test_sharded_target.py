@@ -41,7 +41,7 @@ async def test_any_hub_answers_for_all_shards(tmp_path: Path, monkeypatch: pytes
             await erp.say(order(f"PO-{number}"))
 
         async def parked() -> list[dict[str, Any]]:
-            return (await asked(bus, "waiting"))["result"]
+            return (await asked(bus, "waiting"))["result"]["rows"]
 
         async def count(expected: int) -> bool:
             return len(await parked()) == expected

@@ -24,7 +24,7 @@ async def test_a_command_finds_the_hub_that_has_the_system(
             await erp.say(order(f"PO-{number}"))
 
         async def parked() -> list[dict[str, Any]]:
-            rows = (await asked(bus, "waiting"))["result"]
+            rows = (await asked(bus, "waiting"))["result"]["rows"]
             return rows if len(rows) == 6 else []
 
         await until(parked)

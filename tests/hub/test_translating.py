@@ -10,6 +10,7 @@ from history_plant import FACT, board, loaded, mombus, post, post_docs, write_co
 from patience import PATIENCE_S, until
 from small_documents import AT, decision
 
+from mombus.desk.kept import KeptItems
 from mombus.hub.hub import open_hub
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ async def test_a_kept_fault_that_can_be_read_now_is_taken_in_and_closed(tmp_path
     async with board() as one:
         async with hub(tmp_path, one, wrong) as running:
             await post_docs(running.url, [decision("UD-1"), {"ref": "UD-2", "decided": AT}], 422)
-            assert len(await running.desk.kept()) == 2
+            assert len((await running.desk.kept.page(KeptItems()))["rows"]) == 2
         async with hub(tmp_path, one, WITHOUT) as running:
             code, out, err = await mombus("replay", "--kept", "--why", "mended", "--yes", cwd=tmp_path)
             assert code == 0, err
@@ -124,7 +125,7 @@ async def test_a_kept_fault_that_can_be_read_now_is_taken_in_and_closed(tmp_path
             assert out.count("read now") == 1
             assert "still a fault" in out
             await until(lambda: one.ids == ["UD-1"])
-            (left,) = await running.desk.kept()
+            (left,) = (await running.desk.kept.page(KeptItems()))["rows"]
             assert '"UD-2"' in left["content"]
 
             async with asyncio.timeout(PATIENCE_S):

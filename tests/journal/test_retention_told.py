@@ -15,6 +15,7 @@ from mombus.journal import (  # noqa: F401 - each brings its tables
     disagreements,
     journal,
     leases,
+    notes,
     parked,
     replays,
     requests,

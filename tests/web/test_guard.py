@@ -21,11 +21,21 @@ GUARDED = ("/", "/live", "/metrics", "/api/status", "/api/waiting", "/api/journe
            "//livez", "/in/erpx")  # fmt: skip
 
 
+ANSWERS: dict[str, Any] = {
+    "status": {
+        "at": "2026-03-02T06:00:00Z", "site": "lyon", "version": "1", "causes_total": 0, "waiting_total": 0, "kept": 0,
+        "disagreements": 0, "broker": {"up": False, "reason": "no answer", "since": "2026-03-02T06:00:00Z"},
+        **dict.fromkeys(("hubs", "systems", "flows", "waiting", "messages", "trouble"), ()),
+    },
+    "waiting": {"rows": [], "next": None},
+}  # fmt: skip
+
+
 class Desk:
     """A hub whose broker is away."""
 
     async def ask(self, question: Any, _asked: Any) -> Any:
-        return {"at": "2026-03-02T06:00:00+00:00"} if question.name == "status" else []
+        return ANSWERS.get(question.name, [])
 
     async def ready(self) -> dict[str, str]:
         return {"broker": "10.0.0.5 doesn't answer"}

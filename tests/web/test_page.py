@@ -1,4 +1,4 @@
-"""The page shows what waits by cause, with the command to give, and nothing of it as markup."""
+"""The first page shows what is stuck, with what may be done, and nothing of it as markup."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from mombus.desk.question import NoAnswerError
 from mombus.web.app import make_app
 
 AT = "2026-03-02T06:00:00+00:00"
@@ -13,50 +14,70 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 def cause(**more: Any) -> dict[str, Any]:
-    row = {"object": "production_response", "key": "R-1", "reason": HOSTILE, "since": AT, "due": None, "attempts": 3,
-           "id": "0123456789abcdef"}  # fmt: skip
     return {
-        "target": "erp", "kind": "parked", "person": True, "reason": HOSTILE, "reasons": 2, "count": 240, "since": AT,
-        "late": 7, "orders": ["PO-1", "PO-2"], "orders_total": 240, "do": "mend it, then `mombus retry --all`",
-        "rows": [row],
+        "id": "abc", "target": "erp", "kind": "parked", "person": True, "reason": HOSTILE, "reasons": 2, "count": 240,
+        "since": AT, "late": 7, "orders": ["PO-1", "PO-2"], "orders_total": 240, "do": "mend it, then `mombus retry`",
+        "may": ["retry", "sent", "hold", "skip"], "choice": {"target": "erp", "kind": "parked", "reason": None},
+        "rows": [],
     } | more  # fmt: skip
 
 
 class Desk:
-    def __init__(self, **status: Any) -> None:
-        self._status = {
-            "at": AT, "site": "lyon", "version": "1", "systems": [], "flows": [], "waiting": [], "causes_total": 0,
-            "messages": [], "trouble": [], "hubs": [],
-        } | status  # fmt: skip
+    def __init__(self, **night: Any) -> None:
+        self._night = {
+            "at": AT, "site": "lyon", "how": "good", "trouble": [], "lines": [], "causes": [], "causes_total": 0,
+            "systems": [], "notes": [],
+        } | night  # fmt: skip
 
     async def ask(self, _question: Any, _asked: Any) -> dict[str, Any]:
-        return self._status
+        return self._night
 
     async def ready(self) -> dict[str, str]:
         return {}
 
 
-async def page(**status: Any) -> str:
-    transport = httpx.ASGITransport(make_app(Desk(**status), {}))
+class Away(Desk):
+    async def ask(self, _question: Any, _asked: Any) -> dict[str, Any]:
+        raise NoAnswerError("the hub's part `delivery` doesn't run")
+
+
+async def get(desk: Desk, path: str = "/") -> httpx.Response:
+    transport = httpx.ASGITransport(make_app(desk, {}, site="lyon"))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
-        answer = await http.get("/")
+        return await http.get(path, headers={"accept": "text/html"})
+
+
+async def page(path: str = "/", **night: Any) -> str:
+    answer = await get(Desk(**night), path)
     assert answer.status_code == 200
     return " ".join(answer.text.split())
 
 
 async def test_nothing_wrong_and_nothing_there() -> None:
     text = await page()
-    for said in ("Everything flows", "Nothing waits.", "No routes are declared", "No message yet"):
+    for said in ("Everything flows", "Nothing waits.", "No routes are declared", "lyon"):
         assert said in text
 
 
-async def test_a_cause_is_one_line_that_opens() -> None:
-    text = await page(waiting=[cause()], causes_total=3, trouble=["240 are parked"])
+async def test_a_cause_says_what_to_do_and_offers_it() -> None:
+    text = await page(causes=[cause()], causes_total=3, trouble=["240 are parked"], how="bad")
     for said in (
-        "1 thing to look at", '<details class="cause bad"', "<strong>240 parked</strong>", "<strong>7 late</strong>",
-        "(and 1 more like it)", "PO-1, PO-2 and 238 more", "mend it, then <code>mombus retry --all</code>",
-        "<code>0123456789</code>", "and 239 more: <code>mombus waiting --each --target erp</code>",
-        "and 2 more causes: <code>mombus waiting</code>",
+        "1 thing to look at", "240 messages for", '<strong class="late">7 late</strong>', "(and 1 more like it)",
+        "PO-1, PO-2", "and 238 more", "mend it, then <code>mombus retry</code>", "and 2 more causes",
+        'aria-label="Retry: 240 parked for erp"', 'aria-label="Hold: 240 parked for erp"',
+        'aria-label="Hand over: 240 parked for erp"',
     ):  # fmt: skip
         assert said in text, said
+    assert "Skip:" not in text, "what loses something isn't one of the three safe actions"
     assert HOSTILE not in text
+
+
+async def test_a_display_on_the_wall_has_nothing_to_press_that_is_shown() -> None:
+    assert '<body class="wall">' in await page("/?wall", causes=[cause()])
+
+
+async def test_a_hub_that_does_not_answer_is_said_in_words() -> None:
+    answer = await get(Away())
+    assert answer.status_code == 503
+    for said in ("The hub doesn&#39;t answer", "doesn&#39;t run", "Try again"):
+        assert said in answer.text

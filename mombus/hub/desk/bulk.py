@@ -17,8 +17,9 @@ from mombus.bus.commands import UnknownNameError
 from mombus.bus.errors import BusError
 from mombus.delivery.commands import NOT_DONE, Command
 from mombus.delivery.delivery import BetweenHubsError, UnknownTargetError
-from mombus.hub.desk.auditing import Auditing
-from mombus.hub.desk.choice import KEPT, BulkError, Choice, choice_of, kept_choice, things, waiting_choice
+from mombus.desk import bulk as asking
+from mombus.desk.question import Nothing
+from mombus.hub.desk.choice import KEPT, check, kept_choice, things, waiting_choice
 from mombus.journal import audit, bulk, parked, selection
 from mombus.journal.audit import Deed
 from mombus.journal.bulk import Action, Bulk, Chosen
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     from mombus.bus.intake import Intake
     from mombus.delivery.delivery import Delivery
+    from mombus.desk.bulk import Begin, Cancel, Choice
+    from mombus.desk.question import Question
+    from mombus.hub.desk.topic import Answer
     from mombus.journal.journal import Journal
 
 AT_ONCE = 50
@@ -43,7 +47,8 @@ log = structlog.get_logger()
 class BulkActions:
     """Begins, does, shows and cancels bulk actions, about what waits for or came from `systems`. One at a time.
 
-    Every method that takes a choice or an id raises UnknownNameError where it names what isn't there.
+    It answers as `mombus.hub.desk.topic.Topic`. Every method that takes a choice or an id raises UnknownNameError where
+    it names what isn't there.
     """
 
     def __init__(self, *, journal: Journal, delivery: Delivery, intake: Intake, systems: Collection[str]) -> None:
@@ -51,32 +56,20 @@ class BulkActions:
         self._delivery = delivery
         self._intake = intake
         self._systems = systems
-        self._audit = Auditing(journal)
         self._news = asyncio.Event()
 
-    async def answer(self, name: str, question: Mapping[str, Any]) -> Any:
-        """Answer a command about bulk actions. Raises BulkError; what is refused is in the audit trail."""
-        said = dict(question)
-        match name:
-            case "bulk":
-                return await self.list()
-            case "bulk_preview":
-                return await self.preview(said)
-            case "bulk_progress":
-                return await self.progress(_text(said, "id"))
-            case "bulk_results":
-                return await self.results(_text(said, "id"))
-            case "bulk_begin" | "bulk_cancel":
-                async with self._audit.refusals(name, question):
-                    who, why = _text(said, "who"), _text(said, "why")
-                    if name == "bulk_begin":
-                        return await self.begin(said, who=who, why=why)
-                    return await self.cancel(_text(said, "id"), who=who, why=why)
-        raise BulkError(f"the hub knows no command '{name}'")
+    def answers(self) -> Mapping[Question, Answer]:
+        """As `mombus.hub.desk.topic.Topic`."""
+        return {
+            asking.BULK: self.list, asking.BULK_PREVIEW: self.preview, asking.BULK_BEGIN: self.begin,
+            asking.BULK_CANCEL: self.cancel, asking.BULK_PROGRESS: lambda asked: self.progress(asked.id),
+            asking.BULK_RESULTS: lambda asked: self.results(asked.id),
+        }  # fmt: skip
 
-    async def preview(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def preview(self, wanted: Choice) -> Mapping[str, Any]:
         """How much would be chosen, in groups. Raises BulkError."""
-        wanted, now = self._chosen(choice), datetime.now(UTC)
+        self._check(wanted)
+        now = datetime.now(UTC)
         if wanted.command in KEPT:
             rows = await self._journal.survey(partial(parked.groups, **kept_choice(wanted, now)))
             groups = [{"target": s, "object": "", "kind": kind, "count": n, "reason": why} for s, kind, n, why in rows]
@@ -87,13 +80,12 @@ class BulkActions:
             groups = [_group(group) for group in found]
         return {"count": sum(group["count"] for group in groups), "groups": groups[:SHOWN], "choice": wanted.words()}
 
-    async def begin(self, choice: Mapping[str, Any], *, who: str, why: str) -> Mapping[str, Any]:
+    async def begin(self, wanted: Begin) -> Mapping[str, Any]:
         """Write the action down and begin it; returns its progress. Raises BulkError."""
-        if not who.strip() or not why.strip():
-            raise BulkError("say who decides and why: both are kept in the audit trail")
-        wanted, now = self._chosen(choice), datetime.now(UTC)
+        self._check(wanted)
+        now = datetime.now(UTC)
         action = Action(
-            id=uuid4().hex[:10], command=wanted.command, who=who, why=why, selection=wanted.words(),
+            id=uuid4().hex[:10], command=wanted.command, who=wanted.who, why=wanted.why, selection=wanted.words(),
             state=Bulk.RUNNING, begun=now,
         )  # fmt: skip
 
@@ -107,29 +99,30 @@ class BulkActions:
         return await self.progress(action.id)
 
     async def progress(self, id: str) -> Mapping[str, Any]:
-        """How far an action is. Raises BulkError."""
+        """How far an action is."""
         action = await self._find(id)
         return _shown(action) | asdict(await self._journal.read(partial(bulk.progress, action=id)))
 
     async def results(self, id: str) -> Mapping[str, Any]:
-        """How far an action is and what each thing got, those that were refused first. Raises BulkError."""
+        """How far an action is and what each thing got, those that were refused first."""
         found = await self._journal.read(partial(bulk.results, action=id, limit=SHOWN))
         return {**await self.progress(id), "results": [asdict(one) for one in found]}
 
-    async def list(self) -> Sequence[Mapping[str, Any]]:
+    async def list(self, _asked: Nothing) -> Sequence[Mapping[str, Any]]:
         """The newest actions."""
         return [await self.progress(action.id) for action in await self._journal.read(bulk.rows)]
 
-    async def cancel(self, id: str, *, who: str, why: str) -> Mapping[str, Any]:
-        """Do nothing more of it; what is done stays done. Raises BulkError."""
-        action, now = await self._find(id), datetime.now(UTC)
+    async def cancel(self, asked: Cancel) -> Mapping[str, Any]:
+        """Do nothing more of it; what is done stays done."""
+        action, now = await self._find(asked.id), datetime.now(UTC)
 
         def work(connection: Connection) -> None:
-            if bulk.end(connection, id, Bulk.CANCELLED, now):
-                audit.note(connection, _deed(action, now, _told(connection, id, "cancelled"), who=who, why=why))
+            if bulk.end(connection, asked.id, Bulk.CANCELLED, now):
+                told = _told(connection, asked.id, "cancelled")
+                audit.note(connection, _deed(action, now, told, who=asked.who, why=asked.why))
 
         await self._journal.write(work)
-        return await self.progress(id)
+        return await self.progress(asked.id)
 
     async def run(self) -> None:
         """Do what is begun, for ever; what a stop left is gone on with once every target's inbox is there."""
@@ -217,25 +210,15 @@ class BulkActions:
     async def _mark(self, action: Action, thing: Chosen, *, ok: bool, result: str) -> None:
         await self._journal.write(partial(bulk.mark, action=action.id, number=thing.number, ok=ok, result=result))
 
-    def _chosen(self, said: Mapping[str, Any]) -> Choice:
-        wanted = choice_of(said)
-        if wanted.target not in self._systems:
+    def _check(self, wanted: Choice) -> None:
+        if check(wanted).target not in self._systems:
             raise UnknownNameError("system", str(wanted.target), self._systems)
-        return wanted
 
     async def _find(self, id: str) -> Action:
         action = await self._journal.read(partial(bulk.find, action=id))
         if action is None:
             raise UnknownNameError("bulk action", id, hint="`mombus bulk` lists them")
         return action
-
-
-def _text(said: dict[str, Any], name: str) -> str:
-    """Take a text out of a question. Raises BulkError."""
-    value = said.pop(name, None)
-    if not isinstance(value, str):
-        raise BulkError(f"'{name}' is missing, or no text")
-    return value
 
 
 def _ended(connection: Connection, action: Action) -> None:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from canonical.objects import CATALOGUE
 from mombus.bus.commands import UnknownNameError
-from mombus.config.duration import duration
 from mombus.delivery.commands import Command
+from mombus.hub.desk.waiting import before, lane_of
 from mombus.journal import parked, selection
 from mombus.journal.selection import Selection
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
 
     from sqlalchemy import Connection
+
+    from mombus.desk.bulk import Choice
 
 KEPT = ("take", "dismiss")
 
@@ -40,45 +40,13 @@ class BulkError(ValueError):
     """A bulk action can't be begun or found; the text says what was expected."""
 
 
-class Choice(BaseModel):
-    """What a person chooses: all that is given must apply, and the target must be given.
-
-    `target` is the system that is waited for, of kept items the one they are from. `reason` is a part of the reason,
-    `older` a span such as 1h: what has waited for longer.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    command: str
-    target: str | None = None
-    kind: str | None = None
-    reason: str | None = None
-    object: str | None = None
-    lane: str | None = None
-    older: str | None = None
-
-    def words(self) -> str:
-        """The choice for people."""
-        said = self.model_dump(exclude_none=True, exclude={"command"})
-        return ", ".join(f"{name} {value}" for name, value in said.items())
-
-
-def choice_of(said: Mapping[str, Any]) -> Choice:
+def check(wanted: Choice) -> Choice:
     """Check what was chosen. Raises BulkError, and UnknownNameError for a kind or object that there isn't."""
-    try:
-        wanted = Choice.model_validate(said)
-        duration(wanted.older)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BulkError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    except ValueError as error:
-        raise BulkError(f"older: {error}") from None
-    if wanted.command not in (*_MEANT, *KEPT):
-        raise BulkError(f"'{wanted.command}' can't be done to many: {', '.join((*_MEANT, *KEPT))} can")
     if wanted.command in KEPT and (wanted.object or wanted.lane):
         raise BulkError("what is kept is chosen by kind, reason and age")
     if wanted.target is None:
         raise BulkError(f"say for which system: `--{'system' if wanted.command in KEPT else 'target'} NAME`")
+    before(wanted.older, datetime.now(UTC))
     known = [kind.value for kind in (parked.Parked if wanted.command in KEPT else Wait)]
     if wanted.kind is not None and wanted.kind not in known:
         raise UnknownNameError("kind", wanted.kind, known)
@@ -91,19 +59,14 @@ def waiting_choice(wanted: Choice, now: datetime) -> Selection:
     """Which of the waiting messages are chosen."""
     kinds = (Wait(wanted.kind),) if wanted.kind else _MEANT[wanted.command]
     return Selection(
-        target=wanted.target, kinds=kinds, reason=wanted.reason, object=wanted.object, lane=wanted.lane,
-        before=_before(wanted, now),
+        target=wanted.target, kinds=kinds, reason=wanted.reason, object=wanted.object, lane=lane_of(wanted.lane),
+        before=before(wanted.older, now),
     )  # fmt: skip
 
 
 def kept_choice(wanted: Choice, now: datetime) -> dict[str, Any]:
     """Which of the kept items are chosen, as arguments of `parked.chosen`."""
-    return {"system": wanted.target, "kind": wanted.kind, "reason": wanted.reason, "before": _before(wanted, now)}
-
-
-def _before(wanted: Choice, now: datetime) -> datetime | None:
-    span: timedelta | None = duration(wanted.older)
-    return None if span is None else now - span
+    return {"system": wanted.target, "kind": wanted.kind, "reason": wanted.reason, "before": before(wanted.older, now)}
 
 
 def things(connection: Connection, wanted: Choice, now: datetime) -> Sequence[tuple[str | None, str]]:
@@ -114,4 +77,4 @@ def things(connection: Connection, wanted: Choice, now: datetime) -> Sequence[tu
     if wanted.command in KEPT:
         return [(None, id) for id in parked.chosen(connection, **kept_choice(wanted, now))]
     found = selection.ids(connection, waiting_choice(wanted, now))
-    return found[::-1] if wanted.command == Command.SKIP else found
+    return found[::-1] if wanted.command == Command.SKIP.value else found

@@ -27,4 +27,10 @@ def understood(question: Question, said: Mapping[str, Any]) -> Asked:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
+        match first["type"]:
+            case "extra_forbidden":
+                known = ", ".join(question.asked.model_fields) or "nothing"
+                raise QuestionError(f"'{where}' has no meaning here: {known} is") from None
+            case "missing":
+                raise QuestionError(f"'{where}' is missing") from None
         raise QuestionError(f"{where}: {first['msg']}" if where else first["msg"]) from None

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from canonical.objects import shown_key
+from mombus.delivery.commands import Command
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ PERSON = frozenset({Wait.PARKED, Wait.IN_DOUBT, Wait.HELD, Wait.ALIAS})
 SHOWN, EACH = 20, 10
 """How many causes are shown with their first messages, and how many of those."""
 LANES = 3
-_ORDER = "order:"
+ORDER = "order:"
+"""What the lane of an order begins with."""
 _APART = re.compile(r"\S*[\d'\"`\\]\S*")
 """What isn't named when a reason is: numbers and ids, and quotes, which a shell would want quoted."""
 _LEAST_FRAGMENT = 6
@@ -39,6 +41,20 @@ _DO = {
     Wait.HELD: "{release} lets it go, {skip} doesn't",
     Wait.REPLAYED: "nothing: goes when its turn comes; or {skip}",
 }
+OFFERED: Mapping[Wait, tuple[Command, ...]] = {
+    Wait.BEHIND: (Command.HOLD, Command.SKIP),
+    Wait.RETRYING: (Command.RETRY, Command.HOLD, Command.SKIP),
+    Wait.REFERENCE: (Command.RELEASE, Command.RETRY, Command.HOLD, Command.SKIP),
+    Wait.ALIAS: (Command.RETRY, Command.HOLD, Command.SKIP),
+    Wait.POSTING: (Command.RETRY, Command.SENT, Command.SKIP),
+    Wait.AFTER: (Command.RETRY, Command.HOLD, Command.SKIP),
+    Wait.STOCK: (Command.RETRY, Command.HOLD, Command.SKIP),
+    Wait.PARKED: (Command.RETRY, Command.SENT, Command.HOLD, Command.SKIP),
+    Wait.IN_DOUBT: (Command.SENT, Command.NOT_SENT, Command.RETRY, Command.HOLD, Command.SKIP),
+    Wait.HELD: (Command.RELEASE, Command.SKIP),
+    Wait.REPLAYED: (Command.HOLD, Command.SKIP),
+}
+"""What a person is offered, by why it waits; the likeliest first."""
 _COMMANDS = ("retry", "release", "skip", "sent", "not-sent")
 
 
@@ -50,6 +66,7 @@ def waiting_row(row: Waiting, now: datetime) -> dict[str, Any]:
         "since": row.since.isoformat(), "attempts": row.attempts,
         "due": _iso(row.due), "deadline": _iso(row.deadline), "late": row.late(now),
         "age_s": _age_s(row.since, now), "do": _do(row.kind, row.target, row.due, row.message_id),
+        "may": [str(command) for command in OFFERED[row.kind]],
     }  # fmt: skip
 
 
@@ -85,12 +102,17 @@ def _cause_row(cause: Cause, causes: Sequence[Cause], now: datetime) -> dict[str
     alone = sum((other.target, other.kind) == (cause.target, cause.kind) for other in causes) == 1
     one = cause.first[0].message_id if cause.count == 1 and cause.first else None
     return {
-        "target": cause.target, "kind": str(cause.kind), "person": cause.kind in PERSON,
+        "id": cause.id, "target": cause.target, "kind": str(cause.kind), "person": cause.kind in PERSON,
         "reason": cause.reason or "something before it in its lane waits", "reasons": len(cause.reasons),
         "count": cause.count, "since": cause.oldest.isoformat(),
         "age_s": _age_s(cause.oldest, now), "late": cause.late, "due": _iso(cause.due),
         "objects": cause.objects, "orders": _orders(cause), "orders_total": cause.lanes,
         "do": _do(cause.kind, cause.target, cause.due, one, None if alone else cause.reason),
+        "may": [str(command) for command in OFFERED[cause.kind]],
+        "choice": {
+            "target": cause.target, "kind": str(cause.kind),
+            "reason": None if alone else _fragment(cause.reason) or None,
+        },
         "rows": [waiting_row(row, now) for row in cause.first],
     }  # fmt: skip
 
@@ -98,7 +120,7 @@ def _cause_row(cause: Cause, causes: Sequence[Cause], now: datetime) -> dict[str
 def _orders(cause: Cause) -> list[str]:
     """The first of the orders it touches; lanes of other things with what they are."""
     lanes = dict.fromkeys(lane for row in cause.first for lane in row.lanes)
-    return [lane.removeprefix(_ORDER) for lane in lanes][:LANES]
+    return [lane.removeprefix(ORDER) for lane in lanes][:LANES]
 
 
 def _do(kind: Wait, target: str, due: datetime | None, id: str | None, reason: str | None = None) -> str:

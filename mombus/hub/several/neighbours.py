@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 STATUS_S = 2.0
 """How long another hub may take to say how its systems are."""
-READ_ANYWHERE = frozenset({"waiting", "causes", "audit", "messages_search", "messages_show"})
-"""Commands about a target that any hub answers from the journal."""
+ANYWHERE = frozenset({"waiting", "causes", "kept", "audit", "notes_add", "messages_search", "messages_show"})
+"""Commands about a system that any hub answers from journal and index."""
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ class Neighbours:
         """The answer, of `here` or of the hub it is for. Raises ValueError with the other hub's refusal."""
         about = _about(question)
         names: Sequence[str] = ()
-        if about is not None and name not in READ_ANYWHERE:
+        if about is not None and name not in ANYWHERE:
             names = await self._sharing.leases_for(name, about, question.get("id"))
         far = await self._holder.holders([one for one in names if not self._holder.has(one)])
         others = [peer.hub for peer in far if peer.hub != self._holder.hub]

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 from mombus.web.api import (
     access,
     audit,
+    bulk,
     disagreements,
     journey,
+    kept,
     messages,
     metrics,
+    notes,
     ownership,
     plan,
     searches,
     stages,
     status,
+    systems,
     waiting,
 )
 
@@ -23,8 +27,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 ROUTERS = (
-    status.router, journey.router, messages.router, searches.router, stages.router, waiting.router,
-    disagreements.router, ownership.router, metrics.router, plan.router, access.router, audit.router,
+    status.router, journey.router, messages.router, searches.router, stages.router, waiting.router, kept.router,
+    bulk.router, notes.router, systems.router, disagreements.router, ownership.router, metrics.router, plan.router,
+    access.router, audit.router,
 )  # fmt: skip
 
 

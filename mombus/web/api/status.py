@@ -6,14 +6,22 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from mombus.desk.night import NIGHT, Night
 from mombus.desk.question import Nothing
-from mombus.desk.status import STATUS
+from mombus.desk.status import STATUS, Status
+from mombus.web.api.refused import REFUSED
 from mombus.web.asking import Ask
 
-router = APIRouter(prefix="/api", tags=["status"])
+router = APIRouter(prefix="/api", tags=["status"], responses=REFUSED)
 
 
-@router.get("/status")
-async def status(ask: Ask) -> dict[str, Any]:
+@router.get("/status", response_model=Status)
+async def status(ask: Ask) -> Any:
     """Systems, flows, what waits, the last messages."""
-    return dict(await ask(STATUS, Nothing()))
+    return await ask(STATUS, Nothing())
+
+
+@router.get("/night", response_model=Night)
+async def night(ask: Ask) -> Any:
+    """What the night shift needs to know: a line for each flow, what is stuck, what was handed over."""
+    return await ask(NIGHT, Nothing())

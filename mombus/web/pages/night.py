@@ -1,16 +1,19 @@
-"""The first page: how it goes, what is stuck, and what to do."""
+"""The first page: how it goes, what is stuck, what was handed over, and what to do."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
+from mombus.desk.bulk import BULK_BEGIN
+from mombus.desk.night import NIGHT
+from mombus.desk.notes import CLOSE, HAND_OVER, TAKE_OVER, Close, HandOver, TakeOver
 from mombus.desk.question import Nothing
-from mombus.desk.status import STATUS
 from mombus.web.asking import Ask, Asking
+from mombus.web.forms import Form
 from mombus.web.pages import rendering
+from mombus.web.pages.deeds import asked_for
 from mombus.web.pages.menu import Entry
 
 router = APIRouter()
@@ -18,9 +21,9 @@ ENTRY = Entry("Night shift", "/", icon="moon", order=10)
 
 
 async def _render(request: Request, ask: Asking, template: str) -> str:
-    status = await ask(STATUS, Nothing())
-    now = datetime.fromisoformat(status["at"])
-    return rendering.text(request, template, status=status, now=now, wall="wall" in request.query_params)
+    night = await ask(NIGHT, Nothing())
+    wall = "wall" in request.query_params
+    return rendering.text(request, template, night=night, wall=wall, BULK_BEGIN=BULK_BEGIN, CLOSE=CLOSE)
 
 
 @router.get("/")
@@ -33,3 +36,24 @@ async def page(request: Request, ask: Ask) -> Response:
 async def live(request: Request, ask: Ask) -> Response:
     """Its live part."""
     return rendering.live(request, partial(_render, request, ask, "night_live.html"))
+
+
+@router.post("/notes")
+async def hand_over(ask: Ask, fields: Form) -> Response:
+    """Leave a note."""
+    await ask(HAND_OVER, asked_for(HandOver, fields))
+    return rendering.done("/")
+
+
+@router.post("/notes/take")
+async def take_over(ask: Ask, fields: Form) -> Response:
+    """See to what somebody handed over."""
+    await ask(TAKE_OVER, asked_for(TakeOver, fields, why="taken over"))
+    return rendering.done("/")
+
+
+@router.post("/notes/close")
+async def close(ask: Ask, fields: Form) -> Response:
+    """It is dealt with."""
+    await ask(CLOSE, asked_for(Close, fields))
+    return rendering.done("/")

@@ -6,7 +6,8 @@ Every `<form method="post">` has the field `csrf_field()`, or what it sends is r
 
 A template of macros gets it by `{% import "parts.html" as parts with context %}`. A script sends the token of any such
 field as the header `X-CSRF-Token`. An endpoint reads a form as `fields: Form` (`mombus/web/forms.py`) and answers with
-`rendering.done(path)`. `person` is who looks at the page; `may(question)` says whether they may ask that.
+`rendering.done(path)`. `person` is who looks at the page; `may(question)` says whether they may ask that;
+`link(page, name)` names a thing and leads to its page, once there is one.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mombus import __version__
 from mombus.desk.question import NoAnswerError
 from mombus.web.access.visiting import visit_of
-from mombus.web.words import age, clock, day, laid_out, span, words
+from mombus.web.words import age, clock, day, laid_out, moment, span, words
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -35,7 +37,9 @@ REFRESH_S = 1.0
 _templates = Environment(
     loader=PackageLoader("mombus.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )  # fmt: skip
-_templates.filters.update(age=age, clock=clock, day=day, laid_out=laid_out, span=span, words=words)
+_templates.filters.update(
+    age=age, clock=clock, day=day, laid_out=laid_out, moment=moment, span=span, words=words
+)  # fmt: skip
 
 
 def text(request: Request, template: str, **shown: Any) -> str:
@@ -62,9 +66,15 @@ def _around(request: Request) -> dict[str, Any]:
         """Whether the person may ask that."""
         return bool(visit.person.roles & question.roles)
 
+    def link(page: str, name: str) -> Markup:
+        """A name that leads to `page` about it, if there is such a page."""
+        if all(entry.path != page for entry in entries):
+            return escape(name)
+        return Markup('<a href="{}/{}">{}</a>').format(page, quote(name, safe=""), name)
+
     return {
         "menu": entries, "here": request.url.path, "site": state.site, "version": __version__, "person": visit.person,
-        "signed_in": visit.signed_in, "may": may, "csrf_field": lambda: _csrf_field(visit),
+        "signed_in": visit.signed_in, "may": may, "link": link, "csrf_field": lambda: _csrf_field(visit),
     }  # fmt: skip
 
 

@@ -1,0 +1,86 @@
+"""What came in and couldn't be taken, as people see it, and what they decide about it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mombus.bus.commands import UnknownNameError
+from mombus.desk.kept import DO_KEPT, KEPT, KEPT_ITEM, KeptDecision, KeptItem, KeptItems
+from mombus.hub.desk.waiting import before, whole_id
+from mombus.journal import audit, parked
+from mombus.journal.audit import Deed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mombus.bus.intake import Intake
+    from mombus.desk.question import Question
+    from mombus.hub.desk.topic import Answer
+    from mombus.journal.journal import Journal
+
+START_BYTES, LOOKED_AT_BYTES = 300, 50_000
+"""How much is shown of each of many, and of one: they must fit into one answer."""
+ALIKE = 2
+
+
+class KeptThings:
+    """Answers about what is kept."""
+
+    def __init__(self, *, journal: Journal, intake: Intake) -> None:
+        self._journal = journal
+        self._intake = intake
+
+    def answers(self) -> Mapping[Question, Answer]:
+        """As `mombus.hub.desk.topic.Topic`."""
+        return {KEPT: self.page, KEPT_ITEM: self.item, DO_KEPT: self.do}
+
+    async def page(self, asked: KeptItems) -> dict[str, Any]:
+        """Some of what is kept, of each the beginning, and where it goes on."""
+        now = datetime.now(UTC)
+        look = partial(
+            parked.glimpses, system=asked.system, kind=asked.kind, reason=asked.reason,
+            before=before(asked.older, now), after=asked.after, limit=asked.limit + 1, start_bytes=START_BYTES,
+        )  # fmt: skip
+        found = await self._journal.survey(look)
+        shown = found[: asked.limit]
+        return {
+            "rows": [_row(row, now) for row in shown], "next": shown[-1].number if len(found) > len(shown) else None,
+        }  # fmt: skip
+
+    async def item(self, asked: KeptItem) -> dict[str, Any]:
+        """One of them, with more of its content."""
+        look = partial(parked.glimpses, id=await self._whole(asked.id), limit=1, start_bytes=LOOKED_AT_BYTES)
+        found = await self._journal.survey(look)
+        if not found:
+            raise UnknownNameError("kept item", asked.id, hint="it may have been dealt with; `mombus kept` lists them")
+        return _row(found[0], datetime.now(UTC))
+
+    async def do(self, asked: KeptDecision) -> Mapping[str, Any]:
+        """`take` tries a kept message again, `dismiss` says that a kept item is dealt with. Both are audited."""
+        item = await self._whole(asked.id)
+        if asked.command == "take":
+            outcome = await self._intake.retry(item)
+            ok, text = outcome.accepted, "taken in" if outcome.accepted else outcome.reason or "refused again"
+        else:
+            ok = await self._intake.dismiss(item, who=asked.who, why=asked.why)
+            text = "dismissed" if ok else "it isn't kept (any more)"
+        deed = Deed(
+            at=datetime.now(UTC), who=asked.who, action=asked.command, target=None, message_id=item, why=asked.why,
+            result=text,
+        )  # fmt: skip
+        await self._journal.write(partial(audit.note, deed=deed))
+        return {"ok": ok, "text": text}
+
+    async def _whole(self, start: str) -> str:
+        """The one that begins like that. Raises QuestionError for several."""
+        return whole_id(start, await self._journal.survey(partial(parked.beginning, start=start, limit=ALIKE)))
+
+
+def _row(row: parked.Glimpse, now: datetime) -> dict[str, Any]:
+    return {
+        "id": row.id, "system": row.system, "kind": str(row.kind), "place": row.place, "reason": row.reason,
+        "since": row.since.isoformat(), "age_s": max(0.0, round((now - row.since).total_seconds(), 1)),
+        "size": row.size, "content": row.start.decode("utf-8", "replace"),
+    }  # fmt: skip
