@@ -186,7 +186,7 @@ async def make_handovers(
     )  # fmt: skip
     bulk = BulkActions(journal=journal, delivery=delivery, intake=intake, systems=config.systems)
     desk = FrontDesk(
-        config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, delivery=delivery,
+        config=config, bus=bus, journal=journal, sessions=sessions, intake=intake, delivery=delivery,
         observing=observing, storage=storage, replays=replays, bulk=bulk,
     )  # fmt: skip
     desk.take(JourneysTopic(index, journal))

@@ -63,7 +63,7 @@ async def test_a_cause_says_what_to_do_and_offers_it() -> None:
     text = await page(causes=[cause()], causes_total=3, trouble=["240 are parked"], how="bad")
     for said in (
         "1 thing to look at", "240 messages for", '<strong class="late">7 late</strong>', "(and 1 more like it)",
-        "PO-1, PO-2", "and 238 more", "mend it, then <code>mombus retry</code>", "and 2 more causes",
+        ">PO-1</a>", "and 238 more", "mend it, then <strong>retry</strong>", "and 2 more causes",
         'aria-label="Retry: 240 parked for erp"', 'aria-label="Hold: 240 parked for erp"',
         'aria-label="Hand over: 240 parked for erp"',
     ):  # fmt: skip

@@ -54,14 +54,13 @@ class FrontDesk:
     """The hub as its pages and commands see it. `neighbours` are the other hubs of its journal, if it is shared."""
 
     def __init__(
-        self, *, config: Config, bus: Bus, journal: Journal, index: Journal, sessions: Mapping[str, Session],
+        self, *, config: Config, bus: Bus, journal: Journal, sessions: Mapping[str, Session],
         intake: Intake, delivery: Delivery, observing: Observing, storage: Storage, replays: Replays,
         bulk: BulkActions,
     ) -> None:  # fmt: skip
         self._config = config
         self._bus = bus
         self._journal = journal
-        self._index = index
         self._sessions = sessions
         self._intake = intake
         self._delivery = delivery

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
-TITLES = {403: "That isn't for you", 404: "Not found", 422: "That can't be done", 503: "The hub doesn't answer"}
+TITLES = {
+    403: "That isn't for you", 404: "Not found", 409: "That changed nothing", 422: "That can't be done",
+    503: "The hub doesn't answer",
+}  # fmt: skip
 
 
 def refuse(scope: Scope, code: int, said: str, headers: Mapping[str, str] | None = None) -> Response:

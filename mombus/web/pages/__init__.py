@@ -15,6 +15,7 @@ from mombus.web.pages import (
     ownership,
     people,
     sign_in,
+    waiting,
 )
 
 if TYPE_CHECKING:
@@ -31,12 +32,14 @@ ROUTERS = (
     audit.router,
     people.router,
     sign_in.router,
+    waiting.router,
 )
 ENTRIES = (
     night.ENTRY,
     flows.ENTRY,
     messages.ENTRY,
     journey.ENTRY,
+    waiting.ENTRY,
     disagreements.ENTRY,
     ownership.ENTRY,
     audit.ENTRY,

@@ -66,11 +66,11 @@ def _around(request: Request) -> dict[str, Any]:
         """Whether the person may ask that."""
         return bool(visit.person.roles & question.roles)
 
-    def link(page: str, name: str) -> Markup:
-        """A name that leads to `page` about it, if there is such a page."""
+    def link(page: str, name: str, id: str = "") -> Markup:
+        """A name that leads to `page` about it, or about `id`, if there is such a page."""
         if all(entry.path != page for entry in entries):
             return escape(name)
-        return Markup('<a href="{}/{}">{}</a>').format(page, quote(name, safe=""), name)
+        return Markup('<a href="{}/{}">{}</a>').format(page, quote(id or name, safe=""), name)
 
     return {
         "menu": entries, "here": request.url.path, "site": state.site, "version": __version__, "person": visit.person,

@@ -60,12 +60,20 @@ document.addEventListener("toggle", (event) => {
   const deed = event.target;
   if (!deed.matches?.("details.deed") || !deed.open) { return; }
   for (const other of document.querySelectorAll("details.deed[open]")) { if (other !== deed) { other.open = false; } }
+  if (!deed.querySelector(".close")) {
+    const close = Object.assign(document.createElement("button"), {type: "button", className: "close", textContent: "Cancel"});
+    deed.querySelector("form").append(close);
+  }
   deed.querySelector("input:not([type=hidden]), textarea")?.focus();
 }, true);
 
 document.addEventListener("keydown", (event) => {
   const deed = event.key === "Escape" && document.activeElement?.closest("details.deed[open]");
   if (deed) { deed.open = false; deed.querySelector("summary").focus(); }
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.matches?.("details.deed[open], details.deed .close")) { event.target.closest("details").open = false; }
 });
 
 // What is sent is sent once.
