@@ -17,6 +17,7 @@ from mombus.bus.accounts import HUB, WEB, accounts
 from mombus.bus.broker_files import Proof, credentials_file, write_broker
 from mombus.bus.login import login
 from mombus.config.model import Bus, Route
+from mombus.desk.audit import Wanted as Deeds
 from mombus.hub import refusals
 from mombus.hub.hub import open_hub
 from mombus.hub.parts import Parts
@@ -90,7 +91,7 @@ class AccountPlant:
         found: list[Mapping[str, Any]] = []
 
         async def noted() -> bool:
-            deeds = await self.hub.desk.audit.deeds(who=f"account {account}")  # type: ignore[union-attr]
+            deeds = await self.hub.desk.audit.deeds(Deeds(who=f"account {account}"))  # type: ignore[union-attr]
             found[:] = [deed for deed in deeds if words in f"{deed['action']} {deed['why']}"]
             return bool(found)
 

@@ -17,6 +17,7 @@ from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.errors import NotOurs
 from mombus.config.model import Route
+from mombus.desk.audit import Verify
 from mombus.desk.systems import Resume
 from mombus.hub import note
 from mombus.hub.hub import open_hub
@@ -176,18 +177,18 @@ def cut(plant: Plant, above: int) -> None:
 async def test_deeds_that_were_cut_off_are_missed_because_the_broker_remembers_the_newest(plant):
     async with plant.hub() as (_, hub):
         await decided(hub, "one", "two", "three")
-        assert (await hub.desk.audit.verified())["intact"]
+        assert (await hub.desk.audit.verified(Verify()))["intact"]
     cut(plant, above=1)
     async with plant.hub() as (_, hub):
         (line,) = [line for line in (await hub.desk.status())["trouble"] if line.startswith("audit trail: ")]
         assert "row 3 with the hash" in line
         await decided(hub, "four", "five", "six")
-        verdict = await hub.desk.audit.verified()
+        verdict = await hub.desk.audit.verified(Verify())
         assert (verdict["intact"], verdict["number"]) == (False, 4)
         assert "cut off or written anew" in verdict["faults"][0], "new deeds don't hide it"
     await plant.adopt()
     async with plant.hub() as (_, hub):
-        assert (await hub.desk.audit.verified())["intact"]
+        assert (await hub.desk.audit.verified(Verify()))["intact"]
 
 
 @pytest.mark.parametrize("stream", ["MOM", "LATEST"])

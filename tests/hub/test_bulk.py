@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from connectors.connector import Accept, Effect, Item, Offer, PermanentError, Receipt
 from mombus.bus.commands import UnknownNameError
 from mombus.config.model import Route
+from mombus.desk.audit import Wanted as Deeds
 from mombus.desk.bulk import BULK_BEGIN, Begin, Cancel, Choice
 from mombus.desk.kept import KeptItems
 from mombus.desk.question import Nothing, QuestionError
@@ -161,7 +162,7 @@ async def test_a_thousand_poisoned_lanes_are_one_line_and_one_decision_replays_t
         for message in running.target.got[300 + DEEP - 1 :]:
             had[message.lane].append(message.key)
         assert had == {f"order:{key}": [key, *(f"{key}-{n}" for n in range(2, DEEP + 1))] for key in bad}
-        trail = [(deed["action"], deed["result"]) for deed in await running.desk.audit.deeds()]
+        trail = [(deed["action"], deed["result"]) for deed in await running.desk.audit.deeds(Deeds())]
     assert trail == [
         ("retry --all", f"bulk {began['id']} done: {LANES} of {LANES} changed, 0 not"),
         ("retry --all", f"bulk {began['id']} begun: {LANES} chosen: target mes, kind parked"),
@@ -265,7 +266,7 @@ async def test_a_cancelled_action_stops_and_says_how_far_it_came(running, monkey
     assert 0 < stopped["done"] < 200
     again = await running.bulk.cancel(Cancel(id=began["id"], who="ann", why="twice"))
     assert again["ended"] == stopped["ended"]
-    assert (await running.desk.audit.deeds())[0]["result"].startswith(f"bulk {began['id']} cancelled: ")
+    assert (await running.desk.audit.deeds(Deeds()))[0]["result"].startswith(f"bulk {began['id']} cancelled: ")
     await running.clear()
 
 

@@ -21,6 +21,7 @@ from connectors.protocols.nats.arrival import arrived
 from mombus.bus.broker_files import Proof
 from mombus.bus.calls import answerer, framing
 from mombus.bus.items import pack
+from mombus.desk.audit import Wanted as Deeds
 from mombus.desk.kept import KeptItems
 from mombus.hub import refusals
 from mombus.hub.apart import remote
@@ -194,11 +195,11 @@ async def test_attempts_of_ever_new_kinds_fill_no_disk(plant):
         await plant.audited(OTHER, "mom.lyon.x0.")
 
         async def all_noted() -> bool:
-            deeds = await plant.hub.desk.audit.deeds(who=f"account {OTHER}")
+            deeds = await plant.hub.desk.audit.deeds(Deeds(who=f"account {OTHER}"))
             return sum(_times(str(deed["result"])) for deed in deeds) == 3000
 
         await until(all_noted)
-    deeds = await plant.hub.desk.audit.deeds(who=f"account {OTHER}")
+    deeds = await plant.hub.desk.audit.deeds(Deeds(who=f"account {OTHER}"))
     assert len({str(deed["action"]).split(".")[2] for deed in deeds}) < 2 * refusals.MOST_KINDS
 
 

@@ -16,6 +16,7 @@ from patience import PATIENCE_S, until
 
 from mombus.cli import replay
 from mombus.cli.asking import asked, the_hub
+from mombus.desk.audit import Wanted as Deeds
 from mombus.hub import note
 from mombus.hub.hub import open_hub
 
@@ -72,7 +73,7 @@ async def test_a_board_that_came_later_gets_what_it_missed_and_nobody_gets_it_tw
             await running.desk.replays.answer("replay_begin", wish(object=["release_decision"]))
             assert (await ended(tmp_path))["fates"] == {"already there": 7}
             assert one.posts == 7
-            assert "the board is new" in {deed["why"] for deed in await running.desk.audit.deeds()}
+            assert "the board is new" in {deed["why"] for deed in await running.desk.audit.deeds(Deeds())}
 
 
 async def test_a_second_effect_is_asked_for_twice(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from mombus.bus.login import login
 from mombus.bus.site_lines import SiteLines
 from mombus.bus.streams import Limits
 from mombus.config.model import Bus, Ownership, Plant, Route
+from mombus.desk.audit import Wanted as Deeds
 from mombus.hub import refusals
 from mombus.hub.hub import open_hub
 
@@ -200,7 +201,7 @@ async def test_a_hostile_site_that_joins_reads_and_changes_nothing(tmp_path, mon
         assert not [subject for subject in heard if subject.startswith(("_INBOX.", "$JS.ACK", "$JS.EVENT"))]
 
         async def noted() -> bool:
-            deeds = await hub.desk.audit.deeds(who="account site-nantes")
+            deeds = await hub.desk.audit.deeds(Deeds(who="account site-nantes"))
             return any("mom.lyon.material" in str(deed["action"]) for deed in deeds)
 
         await until(noted, 30)

@@ -10,6 +10,7 @@ from history_plant import FACT, board, loaded, mombus, post, post_docs, write_co
 from patience import PATIENCE_S, until
 from small_documents import AT, decision
 
+from mombus.desk.audit import Wanted as Deeds
 from mombus.desk.kept import KeptItems
 from mombus.hub.hub import open_hub
 
@@ -80,7 +81,7 @@ async def test_a_mended_mapping_revises_facts_and_what_was_right_stays(tmp_path:
             }
             assert {row["difference"] for row in await translated(running, **question)} == {"same"}
             assert len(one.ids) == 3
-            assert "the note was forgotten" in {deed["why"] for deed in await running.desk.audit.deeds()}
+            assert "the note was forgotten" in {deed["why"] for deed in await running.desk.audit.deeds(Deeds())}
 
 
 async def test_a_state_gets_a_next_revision_unless_it_was_said_anew_since(tmp_path: Path) -> None:
