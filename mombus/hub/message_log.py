@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 def log_stored(message: Message, at: datetime) -> None:
     """A message is on the bus."""
-    if log.is_enabled_for(logging.INFO):
+    if _is_asked_for():
         log.info(
             "stored", id=message.id, object=message.object, verb=message.verb, key=message.key, source=message.source,
             lane=message.lane, correlation=message.correlation, stored=at.isoformat(),
@@ -34,12 +34,17 @@ def log_stored(message: Message, at: datetime) -> None:
 
 def log_hop(hop: Hop) -> None:
     """Something became of it at a target."""
-    if log.is_enabled_for(logging.INFO):
+    if _is_asked_for():
         log.info(
             hop.state.value, id=hop.message_id, object=hop.object, key=hop.key, target=hop.target,
             reason=hop.reason or None, document=hop.document, delay_s=hop.delay_s, correlation=hop.correlation,
             trace=_trace(hop.message_id, hop.traceparent, hop.correlation),
         )  # fmt: skip
+
+
+def _is_asked_for() -> bool:
+    """Nobody who uses the hub as a library is told on their terminal what they didn't ask for."""
+    return structlog.is_configured() and bool(log.is_enabled_for(logging.INFO))
 
 
 def _trace(id: str, traceparent: str | None, correlation: str | None) -> str:

@@ -22,6 +22,7 @@ TO_MES = (Route(object="production_order", to=("mes",)),)
 async def test_each_message_is_logged_when_that_is_asked_for(tmp_path, monkeypatch, level: int) -> None:
     logger = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(level))
     monkeypatch.setattr(message_log, "log", logger)
+    monkeypatch.setattr(structlog, "is_configured", lambda: True)
     erp, mes = Asker(), Asker()
     wire(monkeypatch, {"erp": erp, "mes": mes})
     said = order("PO-1")
