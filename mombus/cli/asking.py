@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,9 @@ from mombus.cli.exits import Exit
 from mombus.hub.note import NoHub, Note, find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from nats.aio.client import Client
 
 FOLDERS = (Path(".mombus"), Path(".mombus/demo"))
 TIMEOUT_S = 10.0
@@ -79,10 +82,16 @@ def the_hub(folder: Path | None) -> Note:
 
 async def asked(note: Note, name: str, question: dict[str, Any], at: str | None = None) -> Any:
     """The hub's answer to a command. Raises HubError."""
+    async with on_line(note) as ask_hub:
+        return await ask_hub(name, question, at)
+
+
+@asynccontextmanager
+async def on_line(note: Note) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+    """Stay connected, to ask several things: called as `asked` is, without the note. Raises HubError."""
     import nats  # noqa: PLC0415 - heavy, only who asks needs it
     from nats.errors import Error  # noqa: PLC0415
 
-    from mombus.bus.commands import command_subject  # noqa: PLC0415
     from mombus.bus.errors import BusError  # noqa: PLC0415
     from mombus.bus.login import login  # noqa: PLC0415
 
@@ -97,14 +106,23 @@ async def asked(note: Note, name: str, question: dict[str, Any], at: str | None 
     except (Error, OSError, BusError) as error:
         raise HubError(f"the hub's broker doesn't answer: {str(error) or type(error).__name__}") from None
     try:
+        yield partial(_answer, client, note)
+    finally:
+        await client.close()
+
+
+async def _answer(client: Client, note: Note, name: str, question: dict[str, Any], at: str | None = None) -> Any:
+    from nats.errors import Error  # noqa: PLC0415
+
+    from mombus.bus.commands import command_subject  # noqa: PLC0415
+
+    try:
         reply = await client.request(
             command_subject(note.site, name, at), json.dumps(question).encode(), timeout=TIMEOUT_S
         )
     except Error as error:
         reason = str(error) or type(error).__name__
         raise HubError(f"the hub doesn't answer: {reason}; `mombus status` tells more") from None
-    finally:
-        await client.close()
     answer = json.loads(reply.data)
     if "error" in answer:
         raise (UnknownNameError if answer.get("unknown") else HubError)(answer["error"])

@@ -36,6 +36,7 @@ COMMANDS: dict[str, Row] = {
     "apply": Row("apply", "apply", "Have the running hub take over a configuration."),
     "status": Row("status", "status", "Show the systems, the flows and what needs a person."),
     "flows": Row("flows", "flows", "Show what is declared to go where, also for Mermaid and Graphviz."),
+    "tap": Row("tap", "tap", "Watch what is said on the bus, as it is said."),
     "journey": Row("journey", "journey", "Show every hop of an order or lot, with delays."),
     "messages": Row("messages", "messages", "Find messages by what they are about."),
     "searches": Row("messages", "searches", "List saved searches of messages."),

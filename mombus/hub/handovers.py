@@ -31,6 +31,7 @@ from mombus.hub.desk.people import People
 from mombus.hub.desk.searches import SearchesTopic
 from mombus.hub.desk.signing_in import SigningIn
 from mombus.hub.desk.stages import StagesTopic
+from mombus.hub.desk.tapping import TapTopic
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
 from mombus.hub.overhearing import Overhearing
@@ -152,7 +153,7 @@ async def make_handovers(
 ) -> Handovers:  # fmt: skip
     """Everything wired, ready to run; delivery goes by `patience` and `clock`. Raises BusError.
 
-    Without `overhearing` nothing that goes over the wires is kept, and no message's stages are shown.
+    Without `overhearing` nothing that goes over the wires is kept, and nobody can look at messages.
     """
     site = config.plant.site
     shared = config.bus.shared
@@ -193,6 +194,7 @@ async def make_handovers(
     if overhearing is not None:
         passage = Passage(site=site, bus=bus, journal=journal, index=index, delivery=delivery, aliases=aliases)
         desk.take(StagesTopic(passage, journal, delivery, overhearing))
+        desk.take(TapTopic(bus, delivery, list(config.systems)))
     arbitration = Arbitration(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, replays=replays
     )  # fmt: skip

@@ -20,6 +20,7 @@ from mombus.web.api import (
     stages,
     status,
     systems,
+    tap,
     waiting,
 )
 
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 ROUTERS = (
-    status.router, journey.router, messages.router, searches.router, stages.router, waiting.router, kept.router,
-    bulk.router, notes.router, systems.router, disagreements.router, ownership.router, metrics.router, plan.router,
-    access.router, audit.router,
+    status.router, journey.router, messages.router, searches.router, stages.router, tap.router, waiting.router,
+    kept.router, bulk.router, notes.router, systems.router, disagreements.router, ownership.router, metrics.router,
+    plan.router, access.router, audit.router,
 )  # fmt: skip
 
 

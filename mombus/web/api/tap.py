@@ -1,0 +1,53 @@
+"""What is said on the bus, as it is said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+
+from mombus.desk.question import NoAnswerError
+from mombus.desk.tap import TAP, TapAsked, TapPart
+from mombus.web.api.refused import REFUSED
+from mombus.web.asking import Ask
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mombus.web.asking import Asking
+
+router = APIRouter(prefix="/api", tags=["messages"], responses=REFUSED)
+
+PAUSE_S = 0.5
+EVENTS = "text/event-stream"
+
+
+@router.get("/tap", response_model=TapPart)
+async def tap(request: Request, ask: Ask, asked: Annotated[TapAsked, Query()]) -> Any:
+    """What was said since the last answer; ask with its `after` for what comes then.
+
+    Who accepts text/event-stream gets each message as an event, for as long as they listen.
+    """
+    if EVENTS not in request.headers.get("accept", ""):
+        return await ask(TAP, asked)
+    first = await ask(TAP, asked)
+    return StreamingResponse(_events(request, ask, asked, first), media_type=EVENTS)
+
+
+async def _events(request: Request, ask: Asking, asked: TapAsked, part: Any) -> AsyncIterator[str]:
+    while not await request.is_disconnected():
+        for message in part["messages"]:
+            yield f"id: {message['id']}\ndata: {json.dumps(message, ensure_ascii=False)}\n\n"
+        if part["left_out"]:
+            yield f"event: left out\ndata: {part['left_out']}\n\n"
+        if not part["messages"]:
+            yield ": still here\n\n"
+        if not part["more"]:
+            await asyncio.sleep(PAUSE_S)
+        try:
+            part = await ask(TAP, asked.model_copy(update={"after": part["after"], "since_s": None}))
+        except NoAnswerError:
+            return
