@@ -39,6 +39,7 @@ COMMANDS: dict[str, Row] = {
     "tap": Row("tap", "tap", "Watch what is said on the bus, as it is said."),
     "journey": Row("journey", "journey", "Show every hop of an order or lot, with delays."),
     "messages": Row("messages", "messages", "Find messages by what they are about."),
+    "export": Row("export", "export", "Write messages as CSV or Parquet."),
     "searches": Row("messages", "searches", "List saved searches of messages."),
     "waiting": Row("waiting", "waiting", "List what waits, why, and what may be done."),
     "release": Row("deciding", "release", "Let a waiting message go."),

@@ -71,6 +71,13 @@ class MessagesSearch(MessageFilter):
     limit: int = Field(default=50, ge=1, le=MOST_ROWS, description="Messages on the page.")
 
 
+class MessagesExport(MessageFilter):
+    """A part of what fits, the newest first, with bodies if they are wanted."""
+
+    before: int | None = Field(default=None, ge=1, description="Where the last part said that the next one begins.")
+    bodies: bool = Field(default=False, description="With the body of each, None for one that is too large or gone.")
+
+
 class MessageId(Asked):
     """One message."""
 
@@ -159,4 +166,6 @@ class MessageShown(BaseModel):
 
 
 MESSAGES_SEARCH = Question("messages_search", MessagesSearch)
+MESSAGES_EXPORT = Question("messages_export", MessagesExport)
+"""Answered with `messages`, rows as of MessageRow and perhaps a `body` in each, and `before` as in MessagesFound."""
 MESSAGES_SHOW = Question("messages_show", MessageId)

@@ -20,7 +20,7 @@ COLUMNS = {
     "document": "document",
 }  # fmt: skip
 """In which column the id of a thing is shown."""
-MOST_IDS = 10
+MOST_IDS = 5
 """Ids in one column of one message."""
 
 _SEQS: BindParameter[Any] = bindparam("seqs", expanding=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 from history_plant import mombus
 from small_documents import confirmation
@@ -150,11 +154,23 @@ async def test_the_command_line_finds_shows_and_keeps_searches(plant: SmallPlant
     assert {id, "PO-4711", "LINE1", "FG-1000", "mes", "ledger:", "delivered"} <= set(row.split())
     code, out, err = await mombus("messages", "--saved", "mine", "--json", *folder, cwd=tmp_path)
     assert [one["key"] for one in json.loads(out)["messages"]] == [id], err
-    code, out, _ = await mombus("searches", *folder, cwd=tmp_path)
-    assert (code, f"key {id}" in out) == (0, True)
-    code, _, err = await mombus("searches", "--delete", "mine", *folder, cwd=tmp_path)
-    assert (code, "is deleted" in err) == (0, True)
-    code, _, err = await mombus("messages", "--saved", "mine", *folder, cwd=tmp_path)
-    assert (code, "no saved search 'mine'" in err) == (64, True)
-    code, out, _ = await mombus("messages", "--key", "nobody's", *folder, cwd=tmp_path)
-    assert (code, out) == (1, "Nothing fits.\n")
+    code, _, err = await mombus("messages", "--saved", "yours", *folder, cwd=tmp_path)
+    assert (code, "no saved search 'yours'. There is mine" in err) == (64, True), err
+
+
+async def test_handovers_and_bodies_are_exported(plant: SmallPlant, tmp_path: Path):
+    ids = [await confirmed(plant) for _ in range(3)]
+    for id in ids:
+        await once_found(plant, key=id, state="delivered")
+    chosen = ("--folder", str(plant.folder), *(word for id in ids for word in ("--key", id)))
+    code, out, err = await mombus("export", "-", *chosen, cwd=tmp_path)
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert (code, [row["key"] for row in rows]) == (0, ids[::-1]), err
+    assert {(row["order"], row["hop_target"], row["hop_state"], row["hop_attempts"]) for row in rows} == {
+        ("PO-4711", "ledger", "delivered", "1")
+    }
+    made = ("--object", "production_response", "--each", "material_actual")
+    code, _, err = await mombus("export", "made.parquet", *made, *chosen, cwd=tmp_path)
+    assert code == 0, err
+    total = duckdb.read_parquet(str(tmp_path / "made.parquet")).sum('"body.material_actual.quantity.value"')
+    assert total.fetchall() == [(Decimal(360),)]

@@ -13,7 +13,15 @@ from canonical.wire import to_headers
 from mombus.bus.commands import UnknownNameError
 from mombus.bus.errors import BusError
 from mombus.bus.streams import MOM
-from mombus.desk.messages import MESSAGES_SEARCH, MESSAGES_SHOW, MessageId, MessagesSearch
+from mombus.desk.messages import (
+    MESSAGES_EXPORT,
+    MESSAGES_SEARCH,
+    MESSAGES_SHOW,
+    MOST_ROWS,
+    MessageId,
+    MessagesExport,
+    MessagesSearch,
+)
 from mombus.desk.question import QuestionError
 from mombus.hub.desk.filtering import Filtering
 from mombus.index import rows, selection
@@ -35,6 +43,8 @@ if TYPE_CHECKING:
 
 SHOWN_BYTES = 256 * 1024
 """The largest body that is shown: it must fit into one answer."""
+EXPORTED_BYTES = 384 * 1024
+"""How much of bodies is in one part of an export, beside the rows."""
 BEHIND_S = 1.0
 """How long the broker may take to tell how much it has."""
 CAUSED_MOST = 100
@@ -52,7 +62,7 @@ class MessagesTopic:
 
     def answers(self) -> Mapping[Question, Answer]:
         """Each question and its answer."""
-        return {MESSAGES_SEARCH: self.search, MESSAGES_SHOW: self.show}
+        return {MESSAGES_SEARCH: self.search, MESSAGES_SHOW: self.show, MESSAGES_EXPORT: self.export}
 
     async def search(self, asked: MessagesSearch) -> Mapping[str, Any]:
         """As `mombus.desk.messages.MessagesFound`. Raises UnknownNameError, QuestionError."""
@@ -67,6 +77,29 @@ class MessagesTopic:
             "messages": shown, "before": found.before, "known": found.known, "complete": found.complete,
             "looked_back_to": await self._stored(found.looked_back_to), "behind": await self._behind(),
         }  # fmt: skip
+
+    async def export(self, asked: MessagesExport) -> Mapping[str, Any]:
+        """A part of what fits: as many as one answer takes. Raises as `search`."""
+        said = asked.model_dump(exclude={"bodies"}, exclude_defaults=True)
+        found = await self.search(MessagesSearch(**said, limit=MOST_ROWS))
+        shown, before = found["messages"], found["before"]
+        if asked.bodies:
+            kept = await self._with_bodies(shown)
+            before = before if kept == len(shown) else shown[kept - 1]["seq"]
+            shown = shown[:kept]
+        return {"messages": shown, "before": before}
+
+    async def _with_bodies(self, shown: Sequence[dict[str, Any]]) -> int:
+        """Put its body into each row; returns how many of them fit into an answer."""
+        room = EXPORTED_BYTES
+        for number, row in enumerate(shown):
+            message, _ = await self._whole(row["seq"])
+            size = len(message.content) if message is not None else 0
+            if number and size > room:
+                return number
+            row["body"] = json.loads(message.content) if message is not None and 0 < size <= room else None
+            room -= size
+        return len(shown)
 
     async def show(self, asked: MessageId) -> Mapping[str, Any]:
         """As `mombus.desk.messages.MessageShown`. Raises UnknownNameError, QuestionError."""

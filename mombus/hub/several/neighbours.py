@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 STATUS_S = 2.0
 """How long another hub may take to say how its systems are."""
-ANYWHERE = frozenset({"waiting", "causes", "kept", "audit", "notes_add", "messages_search", "messages_show"})
+ANYWHERE = frozenset({
+    "waiting", "causes", "kept", "audit", "notes_add", "messages_search", "messages_show", "messages_export",
+})  # fmt: skip
 """Commands about a system that any hub answers from journal and index."""
 
 log = structlog.get_logger()
