@@ -13,7 +13,7 @@ from patience import until
 from mombus.config.loader import Loaded
 from mombus.config.model import Route
 from mombus.desk.audit import AUDIT, Wanted
-from mombus.desk.planning import APPLY, CHANGED, PLAN, Apply, MaybeSalted
+from mombus.desk.planning import APPLY, BASIS, CHANGED, PLAN, Apply, MaybeSalted, Salted
 from mombus.desk.question import Nothing
 from mombus.hub.changing.applying import Origin
 from mombus.hub.hub import Hub, open_hub
@@ -55,7 +55,7 @@ class ChangingPlant:
 
     async def apply(self, **more: Any) -> Any:
         """How it ended."""
-        begun = await self.hub.desk.ask(APPLY, Apply(who="ann", why="because", **more))
+        begun = await self.hub.desk.ask(APPLY, Apply(who="ann", why="because", within_s=120, **more))
         return await self.changed(begun["number"])
 
     async def changed(self, number: int) -> Any:
@@ -76,7 +76,7 @@ class ChangingPlant:
                 outcome = await self.systems["erp"].say(order(key, lanes=("order:L",)))
                 assert outcome.accepted, outcome
                 self.said.append(key)
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(0.01)
 
         running = asyncio.create_task(say())
         await until(lambda: len(self.said) > 5)
@@ -91,6 +91,11 @@ class ChangingPlant:
     async def deeds(self) -> list[tuple[str, str]]:
         """What was done, with what came of it."""
         return [(deed["action"], deed["result"]) for deed in await self.hub.desk.ask(AUDIT, Wanted())]
+
+    async def waiting(self, target: str) -> int:
+        """How many messages wait for it."""
+        flow = (await self.hub.desk.ask(BASIS, Salted(salt="0" * 32)))["flow"]
+        return sum(waits["count"] for waits in flow["waiting"] if waits["target"] == target)
 
     def got(self, name: str) -> list[str]:
         return [message.key for message in self.systems[name].got]
