@@ -22,6 +22,7 @@ from mombus.hub.building import make_prepare, make_targets
 from mombus.hub.desk.arbitration import Arbitration
 from mombus.hub.desk.bulk import BulkActions
 from mombus.hub.desk.disagreements import Disagreements
+from mombus.hub.desk.floor import Floor
 from mombus.hub.desk.frontdesk import FrontDesk
 from mombus.hub.desk.journeys import JourneysTopic
 from mombus.hub.desk.messages import MessagesTopic
@@ -32,6 +33,7 @@ from mombus.hub.desk.searches import SearchesTopic
 from mombus.hub.desk.signing_in import SigningIn
 from mombus.hub.desk.stages import StagesTopic
 from mombus.hub.desk.tapping import TapTopic
+from mombus.hub.floor.reading import Reading
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
 from mombus.hub.overhearing import Overhearing
@@ -199,6 +201,7 @@ async def make_handovers(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, replays=replays
     )  # fmt: skip
     desk.take(Disagreements(config, journal, arbitration))
+    desk.take(Floor(config.plant, Reading(bus, index)))
     desk.take(OwnershipMatrix(config, journal, index, observing.flows))
     desk.take(MessagesTopic(config=config, bus=bus, journal=journal, index=index))
     desk.take(SigningIn(journal, config.http))

@@ -13,6 +13,11 @@ PAGES = (
     "/messages?order=PO-4711",
     "/journey",
     "/journey/PO-4711",
+    "/ownership",
+    "/kpi",
+    "/kpi/downtime",
+    "/kpi/shift",
+    "/genealogy/PO-4711-L1",
 )
 
 

@@ -9,6 +9,7 @@ from mombus.web.api import (
     audit,
     bulk,
     disagreements,
+    floor,
     journey,
     kept,
     messages,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 ROUTERS = (
     status.router, journey.router, messages.router, searches.router, stages.router, tap.router, waiting.router,
-    kept.router, bulk.router, notes.router, systems.router, disagreements.router, ownership.router, metrics.router,
-    plan.router, access.router, audit.router,
+    kept.router, bulk.router, notes.router, systems.router, disagreements.router, ownership.router, floor.router,
+    metrics.router, plan.router, access.router, audit.router,
 )  # fmt: skip
 
 

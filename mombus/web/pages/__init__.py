@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mombus.web.pages import (
     audit,
     disagreements,
+    floor,
     flows,
     journey,
     message,
@@ -29,6 +30,7 @@ ROUTERS = (
     journey.router,
     disagreements.router,
     ownership.router,
+    floor.router,
     audit.router,
     people.router,
     sign_in.router,
@@ -42,6 +44,7 @@ ENTRIES = (
     waiting.ENTRY,
     disagreements.ENTRY,
     ownership.ENTRY,
+    floor.ENTRY,
     audit.ENTRY,
     people.ENTRY,
 )

@@ -1,0 +1,178 @@
+"""The shop floor as it stands on the bus: KPIs, stops, shifts, and where lots come from and went."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from mombus.desk.question import Asked, Question
+
+
+class Span(Asked):
+    """A stretch of time, and the equipment that is looked at."""
+
+    since: str | None = Field(
+        default=None, max_length=40,
+        description="From then on: a time of the plant unless it has an offset, or 8h for so long ago. Default: a day.",
+    )  # fmt: skip
+    until: str | None = Field(default=None, max_length=40, description="Before then. Default: now.")
+    shift: str | None = Field(
+        default=None, max_length=140, description="A shift of the plant's calendar by its id, in place of both."
+    )
+    equipment: str | None = Field(default=None, max_length=250, description="Only this piece of equipment.")
+
+
+class Lot(Asked):
+    """A lot whose origin and use is looked for."""
+
+    lot: str = Field(min_length=1, max_length=250, description="The lot's id.")
+    depth: int = Field(default=4, ge=1, le=10, description="So many steps of work in each direction.")
+
+
+class Shift(BaseModel):
+    """A shift of the calendar."""
+
+    id: str
+    name: str
+    start: datetime
+    end: datetime
+
+
+class Period(BaseModel):
+    """The time that an answer is about."""
+
+    at: datetime
+    since: datetime
+    until: datetime
+    shift: Shift | None
+    shifts: list[Shift] = Field(description="Shifts around that time, to choose from; none: no calendar is declared.")
+    partial: bool = Field(description="There is more than is counted here: the newest are. Choose less time.")
+
+
+class Stop(BaseModel):
+    """A downtime, as far as it lies in the period."""
+
+    id: str
+    message_id: str
+    seq: int
+    equipment: str
+    start: datetime = Field(description="When it began, which may be before the period.")
+    end: datetime | None = Field(description="Null: it is open.")
+    seconds: float = Field(description="How long it lasted in the period; an open one until now.")
+    open: bool
+    reason: str | None
+    category: str | None
+    order: str | None
+
+
+class Bar(BaseModel):
+    """Stops of one reason, or of one piece of equipment."""
+
+    name: str
+    count: int
+    open: int
+    seconds: float
+    share: float | None = Field(description="Percent of all the downtime that is counted; null: there is none.")
+    cumulated: float | None = Field(description="Percent of this bar and those before it.")
+
+
+class Downtimes(BaseModel):
+    """What stood still, why and for how long."""
+
+    period: Period
+    count: int
+    open: int
+    seconds: float
+    by_reason: list[Bar]
+    by_category: list[Bar]
+    by_equipment: list[Bar]
+    stops: list[Stop] = Field(description="The longest first.")
+    reversed: int = Field(description="Stops that were taken back: they aren't counted.")
+
+
+class Stretch(BaseModel):
+    """Something that went on at a piece of equipment."""
+
+    what: Literal["stop", "work"]
+    name: str
+    start: datetime
+    end: datetime | None
+    open: bool
+    message_id: str
+    seq: int
+
+
+class Lane(BaseModel):
+    """One piece of equipment."""
+
+    equipment: str
+    stretches: list[Stretch]
+    stopped_s: float
+
+
+class ShiftPlan(BaseModel):
+    """What went on at each piece of equipment."""
+
+    period: Period
+    lanes: list[Lane]
+
+
+class KpiRow(BaseModel):
+    """One value of one indicator of ISO 22400-2, as somebody stated it."""
+
+    id: str
+    formula_version: str
+    equipment: str
+    start: datetime
+    end: datetime
+    value: str | None = Field(description="Null: not defined, `findings` says why.")
+    unit: str | None
+    status: str
+    findings: list[str]
+    source: str
+    message_id: str
+    seq: int
+    revision: int | None
+
+
+class Kpis(BaseModel):
+    """KPIs on the bus."""
+
+    period: Period
+    rows: list[KpiRow] = Field(description="The newest revision of each, the newest period first.")
+
+
+class LotNode(BaseModel):
+    """A lot."""
+
+    id: str
+    material: str | None
+    depth: int = Field(description="0: the one asked for; below: what it is made of; above: what was made of it.")
+    more: bool = Field(description="There may be more beyond it, which isn't shown.")
+
+
+class Link(BaseModel):
+    """A lot went into a piece of work, or came out of it."""
+
+    work: str = Field(description="An order, or a lot transformation.")
+    lot: str
+    direction: Literal["consumed", "produced"]
+    quantity: str | None = Field(description="Added up, with its unit; null: not said.")
+    message_ids: list[str]
+
+
+class Genealogy(BaseModel):
+    """Where a lot comes from and where it went."""
+
+    lot: str
+    lots: list[LotNode]
+    links: list[Link]
+    partial: bool = Field(description="The graph is larger than what is shown.")
+
+
+DOWNTIMES = Question("floor_downtimes", Span)
+SHIFT = Question("floor_shift", Span)
+KPIS = Question("floor_kpis", Span)
+GENEALOGY = Question("floor_genealogy", Lot)

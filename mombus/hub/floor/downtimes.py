@@ -1,0 +1,98 @@
+"""Stops added up: a downtime counts as its newest revision says, as far as it lies in the period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from canonical.isa95.events import Downtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from mombus.hub.floor.reading import Fact
+
+NO_REASON = "no reason given"
+NO_CATEGORY = "no category given"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A downtime in a period: `seconds` of it, an open one until now."""
+
+    body: Downtime
+    seq: int
+    message_id: str
+    seconds: float
+
+    @property
+    def open(self) -> bool:
+        """True while nobody said that it is over."""
+        return self.body.end_time is None
+
+    def row(self) -> dict[str, Any]:
+        """As it is answered."""
+        body = self.body
+        return {
+            "id": body.id, "message_id": self.message_id, "seq": self.seq, "equipment": body.equipment_id,
+            "start": body.start_time.isoformat(), "end": body.end_time.isoformat() if body.end_time else None,
+            "seconds": self.seconds, "open": self.open, "reason": body.reason.id if body.reason else None,
+            "category": body.reason.category if body.reason else None, "order": body.production_order_id,
+        }  # fmt: skip
+
+
+def stops(
+    facts: Iterable[Fact], since: datetime, until: datetime, now: datetime, equipment: str | None = None
+) -> list[Stop]:
+    """The downtimes that lie in the period, the longest first."""
+    found = []
+    for fact in facts:
+        body = fact.message.body
+        if isinstance(body, Downtime) and equipment in {None, body.equipment_id}:
+            seconds = inside(body.start_time, body.end_time, since, until, now)
+            if seconds > 0:
+                found.append(Stop(body, fact.seq, fact.message.id, seconds))
+    return sorted(found, key=lambda stop: (-stop.seconds, stop.seq))
+
+
+def inside(start: datetime, end: datetime | None, since: datetime, until: datetime, now: datetime) -> float:
+    """How many seconds of a stretch lie in a period; an open one goes on until now. 0: none."""
+    return max(0.0, (min(end or now, until) - max(start, since)).total_seconds())
+
+
+def pareto(found: Sequence[Stop], named: Callable[[Stop], str]) -> list[dict[str, Any]]:
+    """Bars by name, the longest first, each with its share of the whole and what is cumulated up to it."""
+    groups: dict[str, list[Stop]] = {}
+    for stop in found:
+        groups.setdefault(named(stop), []).append(stop)
+    whole, sofar, bars = sum(stop.seconds for stop in found), 0.0, []
+    for name, group in sorted(groups.items(), key=lambda one: (-sum(stop.seconds for stop in one[1]), one[0])):
+        seconds = sum(stop.seconds for stop in group)
+        sofar += seconds
+        bars.append({
+            "name": name, "count": len(group), "open": sum(stop.open for stop in group), "seconds": seconds,
+            "share": _percent(seconds, whole), "cumulated": _percent(sofar, whole),
+        })  # fmt: skip
+    return bars
+
+
+def by_reason(stop: Stop) -> str:
+    """Why it stood."""
+    reason = stop.body.reason
+    return NO_REASON if reason is None else reason.description or reason.id
+
+
+def by_category(stop: Stop) -> str:
+    """What kind of reason it was."""
+    reason = stop.body.reason
+    return (reason.category if reason else None) or NO_CATEGORY
+
+
+def by_equipment(stop: Stop) -> str:
+    """What stood."""
+    return stop.body.equipment_id
+
+
+def _percent(part: float, whole: float) -> float | None:
+    return round(100 * part / whole, 1) if whole else None

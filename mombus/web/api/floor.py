@@ -1,0 +1,61 @@
+"""The shop floor as it stands on the bus."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from mombus.desk import floor
+from mombus.web.api.refused import REFUSED
+from mombus.web.asking import Ask
+from mombus.web.tables import Csv, csv_of
+
+router = APIRouter(prefix="/api", tags=["floor"], responses=REFUSED)
+Span = Annotated[floor.Span, Query()]
+LotId = Annotated[str, Path(min_length=1, max_length=250, description="The lot's id.")]
+Depth = Annotated[int, Query(ge=1, le=10, description="So many steps of work in each direction.")]
+
+
+@router.get("/downtime")
+async def downtime(ask: Ask, span: Span) -> floor.Downtimes:
+    """What stood still, why and for how long."""
+    return floor.Downtimes.model_validate(await ask(floor.DOWNTIMES, span))
+
+
+@router.get("/downtime.csv", response_class=Csv)
+async def downtime_csv(ask: Ask, span: Span) -> Csv:
+    """The stops as a table."""
+    return csv_of("downtime", (await ask(floor.DOWNTIMES, span))["stops"])
+
+
+@router.get("/shift")
+async def shift(ask: Ask, span: Span) -> floor.ShiftPlan:
+    """What went on at each piece of equipment."""
+    return floor.ShiftPlan.model_validate(await ask(floor.SHIFT, span))
+
+
+@router.get("/shift.csv", response_class=Csv)
+async def shift_csv(ask: Ask, span: Span) -> Csv:
+    """The same as a table, one line for each stop and each piece of work."""
+    found = (await ask(floor.SHIFT, span))["lanes"]
+    return csv_of("shift", [{"equipment": lane["equipment"], **one} for lane in found for one in lane["stretches"]])
+
+
+@router.get("/kpi")
+async def kpis(ask: Ask, span: Span) -> floor.Kpis:
+    """KPIs that were stated on the bus."""
+    return floor.Kpis.model_validate(await ask(floor.KPIS, span))
+
+
+@router.get("/kpi.csv", response_class=Csv)
+async def kpis_csv(ask: Ask, span: Span) -> Csv:
+    """The same as a table."""
+    rows = (await ask(floor.KPIS, span))["rows"]
+    return csv_of("kpi", [{**row, "findings": "; ".join(row["findings"])} for row in rows])
+
+
+@router.get("/genealogy/{lot:path}")
+async def genealogy(ask: Ask, lot: LotId, depth: Depth = 4) -> floor.Genealogy:
+    """Where a lot comes from and where it went."""
+    return floor.Genealogy.model_validate(await ask(floor.GENEALOGY, floor.Lot(lot=lot, depth=depth)))

@@ -1,0 +1,120 @@
+"""Stops, shifts, lots and KPIs are told as they stand on the bus."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+from floor_plant import FloorPlant, at, floor_plant, job, kpi, made, repacked, stop, used
+
+from canonical.message import message_id
+from mombus.hub.floor.downtimes import inside
+from mombus.web.tables import csv_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+EARLY = {"since": "2026-03-02T06:00:00+00:00", "until": "2026-03-02T14:00:00+00:00"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def one(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FloorPlant]:
+    async with floor_plant(tmp_path_factory.mktemp("floor")) as plant:
+        for path in ("downtime", "shift", "kpi"):
+            empty = await plant.get(path, **EARLY)
+            assert not any(empty.get(name) for name in ("stops", "lanes", "rows"))
+        await plant.say("downtime", stop("D-1", 1, None), stop("D-2", 2, 2.5, "label"), stop("D-3", 7, 9, "jam"))
+        await plant.say("downtime", stop("D-1", 1, 2, "jam"), revision=1)
+        await plant.say("downtime", stop("D-4", 3, 4, "jam"), stop("D-OLD", -3, -1), stop("D-5", 4, None))
+        undone = message_id("mes", "downtime", "sync", "D-4", "0")
+        await plant.say("downtime", stop("D-4R", 3, 4, "jam"), reverses=undone)
+        await plant.say("job_response", job("JR-1", 0, 7))
+        await plant.say("kpi", kpi("0.875"))
+        await plant.say("kpi", kpi(None, "no planned busy time"), revision=1)
+        await plant.say("material_consumption", used("C-1", "PO-1", "CAPS"), used("C-2", "PO-1", "CAPS", "5"))
+        await plant.say("production_response", made("R-1", "PO-1", "BULK"), made("R-2", "PO-2", "BULK-2"))
+        await plant.say("material_consumption", used("C-3", "PO-2", "BULK"))
+        await plant.say("lot_transformation", repacked("T-1", "BULK-2", "BOXES"), repacked("T-2", "BOXES", "CAPS"))
+        await plant.indexed()
+        yield plant
+
+
+async def test_of_each_stop_the_newest_revision_counts_and_what_was_taken_back_does_not(one):
+    found = await one.get("downtime", **EARLY)
+    assert {row["id"]: (row["seconds"], row["reason"], row["open"]) for row in found["stops"]} == {
+        "D-1": (3600, "jam", False), "D-2": (1800, "label", False), "D-3": (3600, "jam", False),
+        "D-5": (14400, None, True),
+    }  # fmt: skip
+    assert (found["count"], found["open"], found["seconds"], found["reversed"]) == (4, 1, 23400, 1)
+    bars = [(bar["name"], bar["count"], bar["seconds"], bar["share"], bar["cumulated"]) for bar in found["by_reason"]]
+    assert bars == [
+        ("no reason given", 1, 14400, 61.5, 61.5), ("jam", 2, 7200, 30.8, 92.3), ("label", 1, 1800, 7.7, 100.0)
+    ]  # fmt: skip
+    assert [bar["name"] for bar in found["by_category"]] == ["no category given", "mechanical"]
+    assert (await one.get("downtime", **EARLY, equipment="FILLER1"))["by_reason"] == []
+
+
+async def test_a_shift_is_chosen_from_the_calendar(one):
+    found = await one.get("downtime", shift="2026-03-02/late")
+    period = found["period"]
+    assert (period["shift"]["name"], period["since"]) == ("late", "2026-03-02T14:00:00+01:00")
+    assert {"2026-03-02/early", "2026-03-02/late"} <= {shift["id"] for shift in period["shifts"]}
+    assert "did you mean '2026-03-02/late'" not in (await one.get("downtime", 404, shift="noon"))["detail"]
+    assert "no time" in (await one.get("downtime", 422, since="soon"))["detail"]
+    assert "before until" in (await one.get("downtime", 422, since="2025-01-01", until="2026-01-01"))["detail"]
+
+
+async def test_each_piece_of_equipment_has_a_lane_with_work_and_stops(one):
+    lanes = {lane["equipment"]: lane for lane in (await one.get("shift", **EARLY))["lanes"]}
+    assert set(lanes) == {"CAPPER1", "FILLER1", "LINE1"}
+    assert [(s["what"], s["name"]) for s in lanes["FILLER1"]["stretches"]] == [("work", "PO-1")]
+    assert {s["name"] for s in lanes["LINE1"]["stretches"]} == {"PO-1", "PO-2"}
+    assert [s["open"] for s in lanes["CAPPER1"]["stretches"]] == [False, False, True, False]
+    answer = await one.http.get("/api/shift.csv", params=EARLY)
+    assert {line["equipment"] for line in csv.DictReader(answer.text.splitlines())} == set(lanes)
+
+
+async def test_a_kpi_that_is_not_defined_says_why(one):
+    (row,) = (await one.get("kpi", **EARLY))["rows"]
+    assert (row["value"], row["findings"], row["revision"], row["status"]) == (
+        None, ["no planned busy time"], 1, "provisional"
+    )  # fmt: skip
+    assert (await one.get("kpi", since="2026-02-01", until="2026-02-02"))["rows"] == []
+
+
+async def test_a_lot_is_followed_both_ways_and_a_circle_ends(one):
+    found = await one.get("genealogy/BULK")
+    depths = {lot["id"]: lot["depth"] for lot in found["lots"]}
+    assert depths == {"BULK": 0, "CAPS": -1, "BULK-2": 1, "BOXES": -2}
+    links = {(link["work"], link["lot"], link["direction"]): link["quantity"] for link in found["links"]}
+    assert links["PO-1", "CAPS", "consumed"] == "15 H87"
+    assert ("PO-2", "BULK-2", "produced") in links
+    near = await one.get("genealogy/BULK", depth="1")
+    assert {lot["id"]: (lot["depth"], lot["more"]) for lot in near["lots"]} == {
+        "CAPS": (-1, True), "BULK": (0, False), "BULK-2": (1, True)
+    }  # fmt: skip
+    assert (await one.get("genealogy/NOWHERE"))["links"] == []
+
+
+async def test_the_pages_show_the_same(one):
+    for path, words in (("kpi", "not known"), ("kpi/downtime", "no reason given"), ("kpi/shift", "stopped")):
+        answer = await one.http.get(f"/{path}", params=EARLY, headers={"accept": "text/html"})
+        assert (answer.status_code, words in answer.text) == (200, True), answer.text
+    for path, words in (("genealogy", "Name a lot"), ("genealogy/BULK", "15 H87"), ("genealogy/NONE", "Nothing on")):
+        answer = await one.http.get(f"/{path}", headers={"accept": "text/html"})
+        assert (answer.status_code, words in answer.text) == (200, True), answer.text
+
+
+def test_a_stretch_counts_as_far_as_it_lies_inside():
+    now = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    assert inside(at(-1), at(1), at(0), at(8), now) == 3600
+    assert inside(at(1), None, at(0), at(8), now) == 5 * 3600
+    assert inside(at(9), None, at(0), at(8), now) == inside(at(-2), at(-1), at(0), at(8), now) == 0
+
+
+def test_a_spreadsheet_takes_no_text_for_a_formula():
+    assert b"'=1+1" in csv_of("x", [{"a": "=1+1"}]).body
