@@ -8,7 +8,8 @@ import os
 import sys
 from contextlib import aclosing
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -20,11 +21,15 @@ from mombus.config.duration import duration
 from mombus.hub.note import NoHub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    Ask: TypeAlias = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
 PAUSE_S = 0.5
 SAMPLE_S = 1.0
 MOST_AT_ONCE = 200
+MOST_SAVED = 20
+TRIES = 10
 
 Some = list[str] | None
 
@@ -42,6 +47,10 @@ def tap(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="End after so many.")] = None,
     since: Annotated[str | None, typer.Option(help="Begin with the last 30s, 5m, at most 1d.")] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save-as-test", help="Write a masked route test of what is shown: one message, or --limit."),
+    ] = None,
     folder: Folder = None,
     as_json: Json = False,
 ) -> int:
@@ -56,8 +65,10 @@ def tap(
     question = {name: value for name, value in question.items() if value not in (None, [], False)}
     if since is not None:
         question["since_s"] = _seconds(since)
+    if save is not None:
+        limit = _checked(save, limit)
     try:
-        asyncio.run(_watch(_messages(folder, question, sample), limit, as_json=as_json))
+        asyncio.run(_tap(folder, question, sample=sample, limit=limit, save=save, as_json=as_json))
     except UnknownNameError as error:
         typer.echo(str(error), err=True)
         return Exit.USAGE
@@ -71,29 +82,69 @@ def tap(
     return Exit.OK
 
 
-async def _watch(messages: AsyncGenerator[dict[str, Any]], limit: int | None, *, as_json: bool) -> None:
-    shown = 0
+async def _tap(
+    folder: Path | None, question: dict[str, Any], *, sample: int | None, limit: int | None, save: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    async with on_line(the_hub(folder)) as ask:
+        shown = await _watch(_messages(ask, question, sample), limit, as_json=as_json)
+        if save is not None:
+            await _save(ask, shown, save)
+
+
+async def _save(ask: Ask, ids: list[str], file: Path) -> None:
+    """A message that was just said is known by its id in a second."""
+    for again in range(TRIES, -1, -1):
+        try:
+            case = await ask("messages_case", {"ids": ids})
+            break
+        except UnknownNameError:
+            if not again:
+                raise
+            await asyncio.sleep(PAUSE_S)
+    await asyncio.to_thread(file.write_text, case["text"], encoding="utf-8")
+    typer.echo(f"Wrote {file}, with pseudonyms for {case['masked']}. Play it: mombus test {file}", err=True)
+
+
+def _checked(file: Path, limit: int | None) -> int:
+    """How many messages the test is made of. Raises BadParameter."""
+    wrong = ""
+    if not file.name.endswith(".test.yaml"):
+        wrong = f"route tests are in files such as {file.name.partition('.')[0] or 'saved'}.test.yaml"
+    elif file.exists():
+        wrong = f"{file} is there already: name another one"
+    elif limit is not None and limit > MOST_SAVED:
+        wrong = f"a test is made of {MOST_SAVED} messages at most"
+    if wrong:
+        raise typer.BadParameter(wrong, param_hint="--save-as-test")
+    return limit or 1
+
+
+async def _watch(messages: AsyncGenerator[dict[str, Any]], limit: int | None, *, as_json: bool) -> list[str]:
+    """Print what comes, up to a limit; returns the ids, where there is one."""
+    shown: list[str] = []
     async with aclosing(messages):
         async for message in messages:
             _print(message, as_json=as_json)
-            shown += 1
-            if limit is not None and shown >= limit:
-                return
+            if limit is not None:
+                shown.append(message["id"])
+                if len(shown) >= limit:
+                    break
+    return shown
 
 
-async def _messages(folder: Any, question: dict[str, Any], sample: int | None) -> AsyncGenerator[dict[str, Any]]:
-    async with on_line(the_hub(folder)) as ask:
-        asked = {**question, "most": sample or MOST_AT_ONCE}
-        while True:
-            part = await ask("messages_tap", asked)
-            for message in part["messages"]:
-                yield message
-            if part["left_out"]:
-                typer.echo(f"… {part['left_out']} more went by", err=True)
-            asked.pop("since_s", None)
-            asked["after"] = part["after"]
-            if sample is not None or not part["more"]:
-                await asyncio.sleep(PAUSE_S if sample is None else SAMPLE_S)
+async def _messages(ask: Ask, question: dict[str, Any], sample: int | None) -> AsyncGenerator[dict[str, Any]]:
+    asked = {**question, "most": sample or MOST_AT_ONCE}
+    while True:
+        part = await ask("messages_tap", asked)
+        for message in part["messages"]:
+            yield message
+        if part["left_out"]:
+            typer.echo(f"… {part['left_out']} more went by", err=True)
+        asked.pop("since_s", None)
+        asked["after"] = part["after"]
+        if sample is not None or not part["more"]:
+            await asyncio.sleep(PAUSE_S if sample is None else SAMPLE_S)
 
 
 def _print(message: dict[str, Any], *, as_json: bool) -> None:

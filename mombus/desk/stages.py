@@ -167,6 +167,20 @@ class DiffAsked(Asked):
     right: Side
 
 
+class CaseAsked(Asked):
+    """Messages of which a route test is made."""
+
+    ids: tuple[Id, ...] = Field(min_length=1, max_length=20, description="The messages, in the order they were said.")
+    name: str | None = Field(default=None, min_length=1, max_length=200, description="What the test is called.")
+
+
+class Case(Answered):
+    """A route test, as it is written to a file."""
+
+    text: str = Field(description="YAML, with one case.")
+    masked: str = Field(description="What pseudonyms stand for, in words.")
+
+
 class Change(Answered):
     """One place where they differ."""
 
@@ -191,3 +205,4 @@ class Diff(Answered):
 
 STAGES = Question("messages_stages", StagesAsked)
 DIFF = Question("messages_diff", DiffAsked)
+CASE = Question("messages_case", CaseAsked)

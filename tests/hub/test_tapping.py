@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import pytest_asyncio
+import yaml
 from history_plant import board, loaded, mombus, post, post_docs, start, write_config
 from patience import PATIENCE_S
 from small_documents import AT, decision
+from typer import BadParameter
 
 from mombus.bus.commands import UnknownNameError
+from mombus.cli.tap import _checked
 from mombus.desk.tap import TAP, TapAsked
 from mombus.hub.desk import tapping
 from mombus.hub.hub import open_hub
@@ -155,6 +158,29 @@ async def test_the_command_prints_a_line_for_each_and_ends(hub: Hub) -> None:
     assert "ledger → board" in out
     code, _, err = await mombus("tap", "--object", "materiel", cwd=folder)
     assert (code, "did you mean" in err) == (64, True)
+
+
+async def test_what_is_shown_is_saved_as_a_masked_route_test_that_plays(hub: Hub) -> None:
+    folder = hub.config.folder
+    await post_docs(hub.url, [decision("UD-saved")])
+    tap = ("tap", "--since", "10m", "--key", "UD-saved", "--json", "--save-as-test")
+    code, out, err = await mombus(*tap, "saved.test.yaml", cwd=folder)
+    assert (code, json.loads(out)["key"]) == (0, "UD-saved"), err
+    id = json.loads(out)["id"]
+    assert "with pseudonyms for persons, free text" in err
+    (case,) = yaml.safe_load((folder / "saved.test.yaml").read_text())["tests"]
+    assert (case["given"][0]["from"], list(case["expect"])) == ("ledger", ["board"])
+    for file, limit, said in (
+        ("saved.test.yaml", None, "is there already"), ("saved.yaml", 2, "such as saved.test.yaml"),
+        ("other.test.yaml", 21, "20 messages at most"),
+    ):  # fmt: skip
+        with pytest.raises(BadParameter, match=said):
+            _checked(folder / file, limit)
+    code, out, err = await mombus("test", "saved.test.yaml", cwd=folder)
+    assert code == 0, (out, err)
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.get(f"{hub.url}/api/messages/{id}/test")
+    assert "Pseudonyms stand for" in answer.json()["text"]
 
 
 async def test_ctrl_c_ends_it(hub: Hub) -> None:

@@ -132,6 +132,18 @@ class Passage:
             return Routed(passes=False, why=why, said=f"it doesn't go there: {why}", conditional=conditional)
         return Routed(passes=True, why=why, said=self._said(rule, body, target), conditional=conditional)
 
+    async def whole(self, message: Message) -> Message:
+        """The message with its body. Raises QuestionError where that is gone, or too much to be looked at."""
+        body = await self._to_map(message)
+        if isinstance(body, str):
+            raise QuestionError(f"{message.object} {message.key}: {body}")
+        return body
+
+    async def got(self, message: Message) -> dict[str, Message]:
+        """What each target gets of a message, of those that a route brings it to."""
+        found = {name: await self.routed(message, name, entered=False) for name in sorted(self._delivery.targets)}
+        return {name: one.said for name, one in found.items() if one.passes and not isinstance(one.said, str)}
+
     def _said(self, rule: Rule, message: Message, target: str) -> Message | str:
         try:
             said = self._aliases.outbound(target, mapped(rule, message))

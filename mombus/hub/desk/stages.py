@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,15 @@ from canonical.message import Message
 from canonical.wire import CONTENT_TYPE
 from mombus.bus.commands import UnknownNameError
 from mombus.bus.errors import BusError
-from mombus.desk.question import NoAnswerError
+from mombus.desk.question import NoAnswerError, QuestionError
 from mombus.desk.stages import (
+    CASE,
     DIFF,
     STAGES,
     AtTarget,
     Canonical,
+    Case,
+    CaseAsked,
     Change,
     Content,
     Diff,
@@ -32,6 +36,8 @@ from mombus.desk.stages import (
 from mombus.hub.desk import attempts
 from mombus.hub.desk.contents import Room, missing
 from mombus.journal import standing
+from mombus.trial.masking import DECLARED, PERSONS
+from mombus.trial.saving import case_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +54,7 @@ LARGEST_COMPARED = 1024 * 1024
 """Bytes of a text that are compared: of a longer one its beginning."""
 MOST_CHANGES = 300
 MOST_ATTEMPTS = 20
+LARGEST_CASE = 400_000
 NOT_SENT = "it isn't sent yet, or its outcome isn't kept any more"
 
 
@@ -62,7 +69,7 @@ class StagesTopic:
 
     def answers(self) -> Mapping[Question, Answer]:
         """As Topic."""
-        return {STAGES: self.stages, DIFF: self.diff}
+        return {STAGES: self.stages, DIFF: self.diff, CASE: self.case}
 
     async def stages(self, asked: StagesAsked) -> Any:
         """Every stage of a message."""
@@ -94,6 +101,26 @@ class StagesTopic:
                 for one in found.differences
             ],
         ).model_dump(mode="json")  # fmt: skip
+
+    async def case(self, asked: CaseAsked) -> Any:
+        """A route test: these are given, and each target gets what the routes of now bring it.
+
+        Of what a `map` makes anew only the object is expected: it was made before anything was masked.
+        """
+        with _bus_answers():
+            messages = [await self._passage.whole((await self._passage.find(id)).message) for id in asked.ids]
+            got: dict[str, list[Message]] = {}
+            for message in messages:
+                for target, said in (await self._passage.got(message)).items():
+                    same = said.content == message.content
+                    got.setdefault(target, []).append(said if same else replace(said, content=b""))
+        name = asked.name
+        if name is None and messages[0].object in PERSONS:
+            name = f"{messages[0].object} as {messages[0].source} said it"
+        text = case_of(messages, name=name, got=got)
+        if len(text.encode("utf-8", "replace")) > LARGEST_CASE:
+            raise QuestionError(f"a test of {len(text)} characters is too long: take fewer messages")
+        return Case(text=text, masked=DECLARED).model_dump(mode="json")
 
     def _targets(self, named: str | None) -> list[str]:
         known = sorted(self._delivery.targets)

@@ -8,7 +8,22 @@ from fastapi import APIRouter, Path, Query
 from pydantic import ValidationError
 
 from mombus.desk.question import QuestionError
-from mombus.desk.stages import DIFF, MOST_TEXT, STAGES, Diff, DiffAsked, Id, Side, Stage, Stages, StagesAsked, System
+from mombus.desk.stages import (
+    CASE,
+    DIFF,
+    MOST_TEXT,
+    STAGES,
+    Case,
+    CaseAsked,
+    Diff,
+    DiffAsked,
+    Id,
+    Side,
+    Stage,
+    Stages,
+    StagesAsked,
+    System,
+)
 from mombus.web.api.refused import REFUSED
 from mombus.web.asking import Ask
 
@@ -19,6 +34,12 @@ router = APIRouter(prefix="/api", tags=["messages"], responses=REFUSED)
 async def stages(ask: Ask, id: Annotated[Id, Path()], target: Annotated[System | None, Query()] = None) -> Stages:
     """A message as it came, as it is on the bus, and what each target got of it."""
     return Stages.model_validate(await ask(STAGES, StagesAsked(id=id, target=target)))
+
+
+@router.get("/messages/{id}/test")
+async def test(ask: Ask, id: Annotated[Id, Path()]) -> Case:
+    """A route test made of a message, with pseudonyms for what isn't for everybody's eyes."""
+    return Case.model_validate(await ask(CASE, CaseAsked(ids=(id,))))
 
 
 @router.get("/diff")
