@@ -144,7 +144,7 @@ class People:
         )  # fmt: skip
 
         def work(connection: Connection) -> str:
-            more = made.roles - _known(connection, asked.name).roles if made.roles else ()
+            more = _texts(asked.roles) - _known(connection, asked.name).roles - {Role.VIEWER}
             if more:
                 raise QuestionError(f"{asked.name} isn't {' or '.join(sorted(more))}: a token can't be more")
             accounts.begin(connection, made)

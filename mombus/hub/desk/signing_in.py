@@ -9,7 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from mombus.desk.access import RESERVED, SIGN_IN, SIGN_ON, SIGN_OUT, WHO
-from mombus.desk.question import QuestionError
+from mombus.desk.question import QuestionError, Role
 from mombus.hub.desk import passwords
 from mombus.hub.desk.guesses import Guesses
 from mombus.journal import accounts, audit
@@ -135,7 +135,7 @@ def _look(connection: Connection, hash: str | None) -> tuple[bool, tuple[Pass, f
         return needed, None if shown.roles is None else (shown, shown.roles)
     if account.disabled:
         return needed, None
-    return needed, (shown, account.roles if shown.roles is None else account.roles & shown.roles)
+    return needed, (shown, account.roles if shown.roles is None else (account.roles | {Role.VIEWER}) & shown.roles)
 
 
 def _note(connection: Connection, at: datetime, who: str, result: str, why: str) -> None:
