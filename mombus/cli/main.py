@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from mombus import __version__
 from mombus.cli.exits import Exit
+from mombus.cli.panels import panels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +74,13 @@ class LazyGroup(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands.update({name: TyperCommand(name, help=row.help) for name, row in COMMANDS.items()})
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """By panel instead of in one long list."""
+        limit = formatter.width - 6 - max(map(len, self.commands))
+        for title, names in panels(self.list_commands(ctx)).items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(limit)) for name in names], 16)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The command itself instead of its line in the table."""
