@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, HubError, Json, ask, asked, the_hub, whoami
+from mombus.cli.asking import Folder, HubError, Json, ask, asked, the_hub, whoami, why_of
 from mombus.cli.exits import Exit
 from mombus.cli.placing import placed
 from mombus.cli.plan import Saved, new_salt, of_own_files, planned, saved
@@ -71,7 +71,7 @@ def apply(
     if not made.changes and not {fate.target for fate in made.left} & decided:
         return Exit.OK
     _check(made, before, decided)
-    reason = why or typer.prompt("Why")
+    reason = why_of(why)
     if not yes and not typer.confirm("Have the hub take this over?"):
         return Exit.FINDINGS
     wish = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import sys
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -67,6 +68,20 @@ def going_on(advice: str) -> Iterator[None]:
 def whoami() -> str:
     """Who is recorded for what is done from this command line."""
     return getpass.getuser()
+
+
+def why_of(given: str | None) -> str:
+    """Why something is done: what was given, else what a person answers. Exits with 64 when nobody is there to."""
+    if given:
+        return given
+    try:
+        said: str = typer.prompt("Why", err=True)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        typer.echo('\nsay why, as in --why "the pump was changed": it is kept in the audit trail', err=True)
+        raise typer.Exit(Exit.USAGE) from None
+    return said
 
 
 def the_hub(folder: Path | None) -> Note:

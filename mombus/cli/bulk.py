@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask, going_on, whoami
+from mombus.cli.asking import Folder, Json, ask, going_on, whoami, why_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
 
@@ -37,7 +37,7 @@ def decide_all(
     if not yes and not _agreed(f"{command} {seen['count']}?", as_json=as_json):
         typer.echo("Nothing was changed.", err=True)
         return Exit.FINDINGS
-    asked = {**choice, "why": why or typer.prompt("Why"), "who": who or whoami()}
+    asked = {**choice, "why": why_of(why), "who": who or whoami()}
     return _follow(ask(folder, "bulk_begin", **asked), as_json=as_json, folder=folder)
 
 
@@ -53,7 +53,7 @@ def bulk(
     if id is None:
         rows = ask(folder, "bulk")
     elif cancel:
-        rows = [ask(folder, "bulk_cancel", id=id, why=why or typer.prompt("Why"), who=who or whoami())]
+        rows = [ask(folder, "bulk_cancel", id=id, why=why_of(why), who=who or whoami())]
     else:
         return _one(ask(folder, "bulk_results", id=id), as_json=as_json)
     if as_json:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mombus.cli.completing import kind_names
 from mombus.cli.exits import Exit
 from mombus.config.finding import did_you_mean
 from mombus.config.kinds import kinds
@@ -15,7 +16,9 @@ from mombus.config.reference import Field, KindReference, kind_reference
 
 
 def connectors(
-    kind: Annotated[str | None, typer.Argument(help="Show this kind with its fields.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="Show this kind with its fields.", autocompletion=kind_names)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """List the kinds of connectors, or one of them with all of its fields."""

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask, whoami
+from mombus.cli.asking import Folder, Json, ask, whoami, why_of
 from mombus.cli.bulk import decide_all
+from mombus.cli.completing import system_names
 from mombus.cli.exits import Exit
 from mombus.cli.showing import printable
 
-Target = Annotated[str | None, typer.Argument(help="The target system.")]
+Target = Annotated[str | None, typer.Argument(help="The target system.", autocompletion=system_names)]
 Id = Annotated[
     str | None, typer.Argument(help="The message's id as `mombus waiting` shows it; its beginning is enough.")
 ]
@@ -70,7 +71,7 @@ def _kept_decision(command: str, text: str) -> Callable[..., int]:
     ) -> int:  # fmt: skip
         if not everything:
             _needed(item, "say which one by its id (`mombus kept`), or --all")
-            return _told(ask(folder, "do_kept", command=command, id=item, why=_why(why), who=who or whoami()))
+            return _told(ask(folder, "do_kept", command=command, id=item, why=why_of(why), who=who or whoami()))
         _not_both(item)
         choice = {"command": command, "target": system, "kind": kind, "reason": reason, "older": older}
         return decide_all(choice, why=why, who=who, dry_run=dry_run, yes=yes, as_json=as_json, folder=folder)
@@ -95,7 +96,7 @@ def _one(
 ) -> int:  # fmt: skip
     _needed(target, "say the target system and the message's id (`mombus waiting`), or --all")
     _needed(id, "say the message's id (`mombus waiting`), or --all")
-    asked = {"command": command, "target": target, "id": id, "why": _why(why), "who": who or whoami()}
+    asked = {"command": command, "target": target, "id": id, "why": why_of(why), "who": who or whoami()}
     return _told(ask(folder, "do", **asked, document=document))
 
 
@@ -110,11 +111,6 @@ def _not_both(id: str | None) -> None:
     if id is not None:
         typer.echo("say either one by its id, or --all", err=True)
         raise typer.Exit(Exit.USAGE)
-
-
-def _why(why: str | None) -> str:
-    said: str = why or typer.prompt("Why")
-    return said
 
 
 def _told(done: dict[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -119,7 +120,8 @@ def run(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit. A command returns its exit code, None for 0."""
     command = typer.main.get_command(app)
     try:
-        code = command.main(args, prog_name="mombus", standalone_mode=False)
+        plain: dict[str, Any] = {"color": False} if os.environ.get("NO_COLOR") else {}
+        code = command.main(args, prog_name="mombus", standalone_mode=False, **plain)
     except typer.Abort:
         sys.exit(Exit.INTERRUPTED)
     except typer.TyperException as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask, going_on, whoami
+from mombus.cli.asking import Folder, Json, ask, going_on, whoami, why_of
 from mombus.cli.corrections import Corrections, rows_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
@@ -237,12 +237,9 @@ def _deed(who: str | None, why: str | None, *, yes: bool, no_input: bool) -> Cal
 
 
 def _why(why: str | None, no_input: bool) -> str:
-    if why:
-        return why
-    if no_input:
+    if no_input and not why:
         raise typer.BadParameter("--why is needed: it is kept in the audit trail")
-    said: str = typer.prompt("Why", err=True)
-    return said
+    return why_of(why)
 
 
 def _sure(question: str, *, yes: bool, no_input: bool) -> None:

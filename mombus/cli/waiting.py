@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask, whoami
+from mombus.cli.asking import Folder, Json, ask, whoami, why_of
+from mombus.cli.completing import system_names
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
 from mombus.desk.waiting import MOST
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-Why = Annotated[str, typer.Option("--why", help="Why: kept in the audit trail.", prompt="Why")]
+Why = Annotated[str | None, typer.Option("--why", help="Why: kept in the audit trail. Asked for if not given.")]
 Who = Annotated[str | None, typer.Option("--who", help="Who decides. Default: you, by your login name.")]
 
 
 def waiting(
-    target: Annotated[str | None, typer.Option("--target", help="Only this target.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="Only this target.", autocompletion=system_names)
+    ] = None,
     each: Annotated[bool, typer.Option("--each", help="Each message on a line of its own.")] = False,
     folder: Folder = None,
     as_json: Json = False,
@@ -89,10 +92,11 @@ def _orders(cause: Mapping[str, Any]) -> str:
 
 
 def resume(
-    system: Annotated[str, typer.Argument(help="The halted system.")], why: Why, who: Who = None, folder: Folder = None
-) -> int:
+    system: Annotated[str, typer.Argument(help="The halted system.", autocompletion=system_names)],
+    why: Why = None, who: Who = None, folder: Folder = None,
+) -> int:  # fmt: skip
     """Let a halted system work again, after its credentials or certificate were mended."""
-    done = ask(folder, "resume", system=system, why=why, who=who or whoami())
+    done = ask(folder, "resume", system=system, why=why_of(why), who=who or whoami())
     typer.echo(done["text"])
     return Exit.OK
 

@@ -80,7 +80,7 @@ def _table(path: Path, findings: Findings) -> Table | None:
     try:
         data = path.read_bytes()
     except OSError as error:
-        hint = "name the file, as in `mombus check plant/routes.yaml`" if isinstance(error, FileNotFoundError) else ""
+        hint = "name the file, or begin with `mombus new plant DIR`" if isinstance(error, FileNotFoundError) else ""
         findings.error(Mark(str(path)), "", f"the file can't be read: {error.strerror}", hint)
         return None
     return read(data, str(path), findings)

@@ -17,8 +17,10 @@ Mombus = Callable[..., Result]
 def mombus(tmp_path: Path) -> Mombus:
     """Runs `mombus ARGS` in an empty folder, or in `cwd`."""
 
-    def run(*args: str, cwd: Path | None = None) -> Result:
+    def run(*args: str, cwd: Path | None = None, stdin: int | None = None) -> Result:
         command = [sys.executable, "-c", "from mombus.cli.main import run; run()", *args]
-        return subprocess.run(command, cwd=cwd or tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            command, cwd=cwd or tmp_path, stdin=stdin, capture_output=True, text=True, timeout=60, check=False
+        )  # fmt: skip
 
     return run
