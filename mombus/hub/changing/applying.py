@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 END_S = 25.0
 """How long a change that has begun may still take when the hub ends."""
 
+APART = (
+    "parts of this hub run in processes of their own: give each the new configuration and start it again, connectors "
+    "first; what isn't delivered meanwhile waits"
+)
+
 log = structlog.get_logger()
 
 
@@ -112,10 +117,7 @@ class Applying:
         if self._origin is None:
             raise QuestionError("this hub wasn't started from a file: start it with `mombus run`")
         if not self._parts.whole:
-            raise QuestionError(
-                "parts of this hub run in processes of their own: give each the new configuration and start it again, "
-                "connectors first; what isn't delivered meanwhile waits"
-            )
+            raise QuestionError(APART)
         if self._changing.work.config.bus.shared:
             raise QuestionError(
                 "several hubs share this journal: give each machine the new file and have its hub read it again, one "
@@ -141,6 +143,8 @@ class Applying:
             self._step("", state="applied" if done else "nothing to change")
 
     async def _change(self, asked: Apply) -> bool:
+        if not self._parts.whole:
+            raise NotTakenError(APART)
         loaded, plan = await self._planned(asked.salt or secrets.token_hex(SALT_BYTES))
         if loaded.config is None or plan is None:
             raise NotTakenError("\n".join(str(one) for one in loaded.findings if one.severity is Severity.ERROR))
@@ -195,10 +199,11 @@ class Applying:
         log.error("the configuration was not taken: the one before works on", reason=reason)
         if again:
             self._wrong = reason
-        try:
-            await self._note(asked, f"not done: {reason}")
-        except Exception:
-            log.exception("the audit trail doesn't take it")
+        if self._changing.work.core is not None:
+            try:
+                await self._note(asked, f"not done: {reason}")
+            except Exception:
+                log.exception("the audit trail doesn't take it")
         self._step("", state="kept", reason=reason)
 
     async def _note(self, asked: Apply, result: str) -> None:
