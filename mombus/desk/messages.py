@@ -12,6 +12,8 @@ from mombus.desk.question import Asked, Question
 
 MOST_VALUES = 20
 """Values of one filter."""
+LAST = 2**53
+"""Beyond every place on the bus; a larger number isn't exact in every JSON reader."""
 MOST_ROWS = 200
 """Messages in one answer."""
 
@@ -67,14 +69,18 @@ class MessageFilter(Asked):
 class MessagesSearch(MessageFilter):
     """A page of what fits, the newest first."""
 
-    before: int | None = Field(default=None, ge=1, description="Where the last page said that the next one begins.")
+    before: int | None = Field(
+        default=None, ge=1, le=LAST, description="Where the last page said that the next one begins."
+    )
     limit: int = Field(default=50, ge=1, le=MOST_ROWS, description="Messages on the page.")
 
 
 class MessagesExport(MessageFilter):
     """A part of what fits, the newest first, with bodies if they are wanted."""
 
-    before: int | None = Field(default=None, ge=1, description="Where the last part said that the next one begins.")
+    before: int | None = Field(
+        default=None, ge=1, le=LAST, description="Where the last part said that the next one begins."
+    )
     bodies: bool = Field(default=False, description="With the body of each, None for one that is too large or gone.")
 
 

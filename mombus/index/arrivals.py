@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, select
+from sqlalchemy import select
 
 from mombus.journal.deliveries import CHUNK, IS_OUTCOME, deliveries
 from mombus.journal.deliveries import targets as read_for
@@ -70,11 +71,16 @@ def second_effects(connection: Connection, id: str) -> list[str]:
 def that_wait(
     connection: Connection, *, targets: Collection[str], kinds: Iterable[Wait], attempts: int, before: int, limit: int
 ) -> list[int]:
-    """The newest sequences, below `before`, of messages that wait for one of these reasons at one of these targets."""
-    seq = case((w.history > 0, w.history), else_=w.seq)
-    wheres = [seq < before, w.attempts >= attempts]
-    if targets:
-        wheres.append(w.target.in_(targets))
-    if set(kinds) != set(Wait):
-        wheres.append(w.kind.in_(tuple(kinds)))
-    return list(connection.execute(select(seq).where(*wheres).distinct().order_by(seq.desc()).limit(limit)).scalars())
+    """The newest sequences, below `before`, of messages that wait for one of these reasons at one of these targets.
+
+    What a replay brought waits at the place where it came; its message is where it was in history.
+    """
+    everything = set(kinds) == set(Wait)
+    tried = [w.attempts >= attempts] if attempts else []
+    found: set[int] = set()
+    for target, kind in product(targets or read_for(connection), (None,) if everything else tuple(kinds)):
+        chosen = [w.target == target, *tried, *([] if kind is None else [w.kind == kind])]
+        for place, which in ((w.seq, w.history == 0), (w.history, w.history > 0)):
+            newest = select(place).where(place < before, which, *chosen).order_by(place.desc()).limit(limit)
+            found.update(connection.execute(newest).scalars())
+    return sorted(found, reverse=True)[:limit]

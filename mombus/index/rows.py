@@ -20,6 +20,8 @@ COLUMNS = {
     "document": "document",
 }  # fmt: skip
 """In which column the id of a thing is shown."""
+MOST_REASON = 500
+"""Characters of a reason in a list."""
 MOST_IDS = 5
 """Ids in one column of one message."""
 
@@ -62,10 +64,11 @@ def named(connection: Connection, seq: int, limit: int) -> list[dict[str, str]]:
 
 def _row(row: Any) -> dict[str, Any]:
     """One message without what it names."""
-    shown = {name: row[name] for name in ("seq", "id", "object", "verb", "action", "revision", "source", "correlation",
-                                          "reason")}  # fmt: skip
+    shown = {name: row[name] for name in ("seq", "id", "object", "verb", "action", "revision", "source",
+                                          "correlation")}  # fmt: skip
     return {
-        **shown, "key": shown_key(row["object"], row["key"]), "to": row["recipient"],
+        **shown, "reason": row["reason"][:MOST_REASON] if row["reason"] else None,
+        "key": shown_key(row["object"], row["key"]), "to": row["recipient"],
         "occurred": row["occurred"].isoformat(), "stored": row["stored"].isoformat(),
         "delay_s": max(0.0, round((row["stored"] - row["occurred"]).total_seconds(), 3)), "hops": [],
         **{column: [] for column in set(COLUMNS.values())},

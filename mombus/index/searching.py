@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from mombus.index.conditions import Ended, Everything, Said, Span
 from mombus.index.tables import messages
@@ -63,8 +63,9 @@ def search(
 
 
 def between(connection: Connection, since: datetime | None, until: datetime | None, before: int) -> Span:
-    """The sequences below `before` of what was stored since then and before then."""
-    m, after = messages.c, 0
+    """The sequences below `before` of what is there, was stored since then and before then."""
+    m = messages.c
+    after = (connection.execute(select(func.min(m.seq))).scalar() or 1) - 1
     if since is not None:
         at = select(m.seq).where(m.stored >= since).order_by(m.stored, m.seq).limit(1)
         first = connection.execute(at).scalar()

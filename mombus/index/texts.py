@@ -53,7 +53,7 @@ def words_of(message: Message, *, bodies: bool = True) -> str:
     """
     said = (message.key, message.document, message.reason, message.by)
     read = bodies and message.content
-    body = from_json(message.content[:TEXT_BYTES], allow_partial=True) if read else None
+    body = from_json(message.content[:TEXT_BYTES], allow_partial="trailing-strings") if read else None
     found: dict[str, None] = {}
     for text in chain(filter(None, said), _texts(body)):
         if len(found) >= WORDS:

@@ -93,6 +93,7 @@ waiting = Table(
     Column("headers", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Index("waiting_order", "target", "seq", "history"),
+    Index("waiting_kind", "target", "kind", "seq", "history"),
     Index("waiting_missing", "target", "missing_object", "missing_id"),
     Index("waiting_replay", "replay", "target"),
 )  # fmt: skip

@@ -159,8 +159,7 @@ def test_a_span_of_time_is_one_of_sequences(index) -> None:
     empty = (span(10**6, None), span(None, 0), span(20, 10))
     assert [search(index, [], one, 5).seqs for one in empty] == [[], [], []]
     steps = plan(index, lambda c: between(c, NOON, NOON, LAST))
-    assert len(steps) == 2
-    assert all("ix_messages_stored" in step for step in steps), steps
+    assert [step for step in steps if "ix_messages_stored" not in step] == ["SEARCH messages"]
 
 
 def plan(connection: Connection, ask: Callable[[Connection], Any]) -> list[str]:

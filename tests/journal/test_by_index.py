@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event
 
+from mombus.index.arrivals import that_wait
 from mombus.journal import deliveries, waiting
 from mombus.journal.databases import open_engines
 from mombus.journal.replays import withdraw_cancelled
 from mombus.journal.tables import metadata
+from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +45,10 @@ ASKED: dict[str, tuple[Callable[[Connection], Any], set[str]]] = {
     ),
     "what waits": (
         lambda c: waiting.messages(c, "erp", ["a"]), {"sqlite_autoindex_waiting_1 (target=? AND message_id=?)"},
+    ),
+    "what waits for one reason, newest first": (
+        lambda c: that_wait(c, targets=["erp"], kinds=[Wait.PARKED], attempts=0, before=9, limit=5),
+        {"waiting_kind (target=? AND kind=? AND seq<?)", "waiting_kind (target=? AND kind=?)"},
     ),
     "the next that waits": (
         lambda c: waiting.rows(c, target="erp", limit=5), {"waiting_order (target=?)"},

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mombus.index.searching import Found
     from mombus.journal.journal import Journal
 
-WAITING_MOST = 10_000
+WAITING_MOST = 5000
 """Waiting messages that are looked at for one answer."""
 ENDS = frozenset({Outcome.DELIVERED, Outcome.SUPERSEDED, Outcome.REJECTED, Outcome.SKIPPED})
 

@@ -177,7 +177,8 @@ def _hop(arrival: Arrival, row: Mapping[str, Any]) -> dict[str, Any]:
     said = asdict(arrival)
     delay_s = (arrival.at - datetime.fromisoformat(row["stored"])).total_seconds()
     return {
-        **{name: said[name] for name in ("target", "state", "attempts", "late", "level", "document", "reason")},
+        **{name: said[name] for name in ("target", "state", "attempts", "late", "level", "document")},
+        "reason": arrival.reason[: rows.MOST_REASON] if arrival.reason else None,
         "at": arrival.at.isoformat(), "delay_s": max(0.0, round(delay_s, 3)),
         "due": arrival.due.isoformat() if arrival.due else None, "second": ":" in arrival.message_id,
     }  # fmt: skip
