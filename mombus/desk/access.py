@@ -14,7 +14,7 @@ from mombus.desk.question import ENGINEERING, Asked, Deed, Nothing, Question, Ro
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of what is shown.")]
 AccountName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$", description="An account's name.")]
 Roles = Annotated[frozenset[Role], Field(min_length=1, description="What they may do.")]
-Password = Annotated[str, Field(min_length=1, max_length=1000)]
+Password = Annotated[str, Field(min_length=12, max_length=1000, description="12 characters or more.")]
 PassId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$", description="A session's or token's id, as people see it.")]
 RESERVED = frozenset({"local", "token", "nobody"})
 """Names that the audit trail has for others."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from housed import PASSWORD, csrf, housed, sign_in
+from patience import PATIENCE_S
 
+from mombus.desk.access import SignIn
 from mombus.desk.question import Role
-from mombus.hub.desk import guesses, passwords
+from mombus.hub.desk import guesses, passwords, signing_in
 from mombus.hub.desk.guesses import Guesses
 
 if TYPE_CHECKING:
@@ -128,3 +132,23 @@ async def test_a_sign_in_leads_nowhere_else(house):
             assert (answer.status_code, answer.headers["location"]) == (303, "/"), next
             shown = await http.get("/sign-in", params={"next": next})
             assert shown.headers["location"] == "/", next
+
+
+async def test_many_at_once_wait_outside_of_the_hub(house, monkeypatch):
+    go_on = threading.Event()
+
+    def slow(*_asked: object) -> bool:
+        return not go_on.wait(PATIENCE_S)
+
+    monkeypatch.setattr(passwords, "fits", slow)
+    places = signing_in.AT_ONCE + signing_in.QUEUED
+    asked = [
+        SignIn(name="ann", password="wrong", session="0" * 64, address=f"10.0.0.{number}")
+        for number in range(places + 2)
+    ]
+    answering = [asyncio.create_task(house.desk.signing_in.sign_in(one)) for one in asked]
+    first = await asyncio.gather(*answering[places:])
+    assert first == [{"refused": "throttled", "again_s": 1}] * 2
+    go_on.set()
+    assert await asyncio.gather(*answering[:places]) == [{"refused": "wrong"}] * places
+    assert (await house.desk.signing_in.sign_in(asked[-1])) == {"refused": "wrong"}

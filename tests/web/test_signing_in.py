@@ -188,7 +188,7 @@ async def test_the_last_who_manages_accounts_stays(house):
         assert (await sign_in(http)).status_code == 303
 
 
-@pytest.mark.parametrize("weak", ["short", "aaaaaaaaaaaaaaa", "ann-2026-ann", "abababababab"])
+@pytest.mark.parametrize("weak", ["aaaaaaaaaaaaaaa", "ann-2026-ann", "abababababab"])
 async def test_a_weak_password_is_refused(house, weak):
     with pytest.raises(QuestionError, match="password"):
         await house.desk.people.set_password(SetPassword(**DEED, name="ann", password=weak))

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 USED_EVERY = timedelta(minutes=1)
 """How exactly it is written down when a session or token was used."""
-AT_ONCE = 2
-"""Passwords that are looked at at the same time: each takes memory and a core."""
+AT_ONCE, QUEUED = 2, 3
+"""Passwords that are looked at at the same time (each takes memory and a core), and that wait for it: with more, other
+commands that come over the bus would wait as well.
+"""
 
 
 class SigningIn:
@@ -40,6 +42,7 @@ class SigningIn:
         self._journal, self._http, self._clock = journal, http, clock
         self._guesses = Guesses()
         self._looking = asyncio.Semaphore(AT_ONCE)
+        self._trying = 0
 
     def answers(self) -> Mapping[Question, Answer]:
         """See mombus/desk/access.py."""
@@ -61,9 +64,16 @@ class SigningIn:
         """Begin a session if name and password fit; else `refused` says why, with `again_s` for too many tries."""
         name = asked.name.strip().lower()
         wait_s = self._guesses.wait_s(name, asked.address)
-        if wait_s:
-            return {"refused": "throttled", "again_s": ceil(wait_s)}
+        if wait_s or self._trying >= AT_ONCE + QUEUED:
+            return {"refused": "throttled", "again_s": ceil(wait_s) or 1}
         self._guesses.add(name, asked.address)
+        self._trying += 1
+        try:
+            return await self._signed_in(asked, name)
+        finally:
+            self._trying -= 1
+
+    async def _signed_in(self, asked: SignIn, name: str) -> dict[str, Any]:
         known = await self._journal.survey(partial(accounts.account, name=name))
         kept = known.password if known is not None and not known.disabled else None
         async with self._looking:
