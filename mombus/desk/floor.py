@@ -163,12 +163,23 @@ class Link(BaseModel):
     message_ids: list[str]
 
 
+class Unnamed(BaseModel):
+    """Material that a piece of work used or made, of which no lot is named."""
+
+    work: str
+    material: str | None
+    direction: Literal["consumed", "produced"]
+    quantity: str | None
+    message_ids: list[str]
+
+
 class Genealogy(BaseModel):
     """Where a lot comes from and where it went."""
 
     lot: str
     lots: list[LotNode]
     links: list[Link]
+    without_lot: list[Unnamed] = Field(description="What can't be followed: the same work's material without a lot.")
     partial: bool = Field(description="The graph is larger than what is shown.")
 
 

@@ -69,7 +69,7 @@ class Row(BaseModel):
     isa95: str
     owners: list[Owner]
     kept_for: str | None = Field(description="Why it is wanted though no route has it.")
-    unused: bool = Field(description="No route has it, and nobody said what it is kept for.")
+    unused: bool = Field(description="A fact that no route has and that isn't kept for anything.")
     cells: list[Cell]
 
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from mombus.journal.databases import alone
+from mombus.journal.databases import alone, storable
 from mombus.journal.tables import Instant, metadata
 
 if TYPE_CHECKING:
@@ -193,10 +193,11 @@ def decide(
     until: datetime | None = None, sent: str | None = None, how: str | None = None,
 ) -> bool:  # fmt: skip
     """Note what was decided about an open one; with `how` that closes it. False if it is closed already."""
-    closing = {} if how is None else {"closed": now, "how": how}
+    closing = {} if how is None else {"closed": now, "how": storable(how)}
     done = connection.execute(
         update(disagreements).where(disagreements.c.id == id, disagreements.c.closed.is_(None)).values(
-            decision=decision, decided=now, decided_by=who, decided_why=why, tolerated_until=until, sent=sent, **closing
+            decision=decision, decided=now, decided_by=storable(who), decided_why=storable(why), tolerated_until=until,
+            sent=sent, **closing,
         )
     )  # fmt: skip
     return done.rowcount == 1
@@ -252,11 +253,12 @@ def count(connection: Connection, now: datetime) -> int:
     return connection.execute(select(func.count()).where(_stands(Standing.OPEN, now))).scalar_one()
 
 
-def count_by_object(connection: Connection) -> dict[str, int]:
+def count_by_object(connection: Connection, now: datetime) -> dict[str, int]:
     """How many are open, by data object."""
-    d = disagreements.c
-    found = connection.execute(select(d.object, func.count()).where(d.closed.is_(None)).group_by(d.object))
-    return {row[0]: row[1] for row in found}
+    found: dict[str, int] = {}
+    for (object, _), number in by_object(connection, now=now).items():
+        found[object] = found.get(object, 0) + number
+    return found
 
 
 def prune(connection: Connection, before: datetime) -> int:
@@ -321,13 +323,13 @@ def _stands(standing: Standing, now: datetime) -> ColumnElement[bool]:
 def _fits(wanted: Wanted, now: datetime) -> list[ColumnElement[bool]]:
     d = disagreements.c
     named = ((d.object, wanted.object), (d.system, wanted.system), (d.owner, wanted.owner))
-    fits = [column == value for column, value in named if value is not None]
+    fits = [column == storable(value) for column, value in named if value is not None]
     if wanted.standing is not None:
         fits.append(_stands(wanted.standing, now))
     if wanted.objects is not None:
         fits.append(d.object.in_(wanted.objects))
     if wanted.key is not None:
-        fits.append(d.key.contains(wanted.key, autoescape=True))
+        fits.append(d.key.contains(storable(wanted.key), autoescape=True))
     if wanted.before is not None:
         fits.append(d.id < wanted.before)
     return fits

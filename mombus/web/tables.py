@@ -15,19 +15,20 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
 
-class Csv(Response):
-    """A CSV file."""
+CSV: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A CSV file.", "content": {"text/csv": {"schema": {"type": "string"}}}}
+}
+"""The `responses` of a path that answers with a file."""
 
-    media_type = "text/csv"
 
-
-def csv_of(name: str, lines: Iterable[Mapping[str, Any]]) -> Csv:
+def csv_of(name: str, lines: Iterable[Mapping[str, Any]]) -> Response:
     """The lines, each with the same columns; `name` is the file's. Text that looks like a formula begins with a `'`."""
     text, rows = io.StringIO(), list(lines)
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["nothing"])
     writer.writeheader()
     writer.writerows({column: _harmless(value) for column, value in row.items()} for row in rows)
-    return Csv(text.getvalue(), headers={"content-disposition": f'attachment; filename="{name}.csv"'})
+    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+    return Response(text.getvalue(), media_type="text/csv", headers=headers)
 
 
 def _harmless(value: Any) -> Any:

@@ -58,7 +58,7 @@ def stop(id: str, start: float, end: float | None, why: str | None = None, *, eq
     )  # fmt: skip
 
 
-def actual(lot: str, use: str, amount: str = "10", material: str = "FG-1000") -> MaterialActual:
+def actual(lot: str | None, use: str, amount: str = "10", material: str = "FG-1000") -> MaterialActual:
     return MaterialActual(
         id="1", material_definition_id=material, material_lot_id=lot, material_use=use,
         quantity=Quantity(value=Decimal(amount), unit_of_measure="H87"),
@@ -73,7 +73,7 @@ def made(id: str, order: str, lot: str, amount: str = "10") -> SegmentResponse:
     )  # fmt: skip
 
 
-def used(id: str, order: str, lot: str, amount: str = "10") -> MaterialConsumption:
+def used(id: str, order: str, lot: str | None, amount: str = "10") -> MaterialConsumption:
     return MaterialConsumption(
         id=id, operations_request_id=order, material_actual=(actual(lot, "Consumed", amount, "CAP-28"),)
     )

@@ -13,6 +13,7 @@ from patience import until
 from talking_plant import Plant, talking_plant
 
 from canonical.message import Action, Verb
+from mombus.desk.audit import Wanted as Deeds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -68,7 +69,7 @@ async def test_an_owner_that_takes_no_such_request_is_not_asked_and_the_trail_sa
     assert row["about"] == "mes has deleted it"
     code, text = await one.decide(row["number"], "adopt")
     assert (code, text) == (422, "erp takes no cancel of production_order: it must be changed there by hand")
-    deed = (await one.hub.desk.audit.deeds())[0]
+    deed = (await one.hub.desk.audit.deeds(Deeds()))[0]
     assert (deed["who"], deed["result"]) == ("local", f"not done: {text}")
     assert (await one.rows(key="PO-HAND"))[0]["decided"] is None
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
-from floor_plant import FloorPlant, at, floor_plant, job, kpi, made, repacked, stop, used
+from floor_plant import SHIFTS, FloorPlant, at, floor_plant, job, kpi, made, repacked, stop, used
 
 from canonical.message import message_id
+from mombus.config.model import Plant
+from mombus.desk.floor import Span
 from mombus.hub.floor.downtimes import inside
+from mombus.hub.floor.period import in_shift
 from mombus.web.tables import csv_of
 
 if TYPE_CHECKING:
@@ -35,7 +39,12 @@ async def one(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FloorPl
         await plant.say("job_response", job("JR-1", 0, 7))
         await plant.say("kpi", kpi("0.875"))
         await plant.say("kpi", kpi(None, "no planned busy time"), revision=1)
-        await plant.say("material_consumption", used("C-1", "PO-1", "CAPS"), used("C-2", "PO-1", "CAPS", "5"))
+        await plant.say(
+            "material_consumption",
+            used("C-1", "PO-1", "CAPS"),
+            used("C-2", "PO-1", "CAPS", "5"),
+            used("C-9", "PO-1", None),
+        )
         await plant.say("production_response", made("R-1", "PO-1", "BULK"), made("R-2", "PO-2", "BULK-2"))
         await plant.say("material_consumption", used("C-3", "PO-2", "BULK"))
         await plant.say("lot_transformation", repacked("T-1", "BULK-2", "BOXES"), repacked("T-2", "BOXES", "CAPS"))
@@ -93,6 +102,8 @@ async def test_a_lot_is_followed_both_ways_and_a_circle_ends(one):
     links = {(link["work"], link["lot"], link["direction"]): link["quantity"] for link in found["links"]}
     assert links["PO-1", "CAPS", "consumed"] == "15 H87"
     assert ("PO-2", "BULK-2", "produced") in links
+    (unnamed,) = found["without_lot"]
+    assert (unnamed["work"], unnamed["material"], unnamed["quantity"]) == ("PO-1", "CAP-28", "10 H87")
     near = await one.get("genealogy/BULK", depth="1")
     assert {lot["id"]: (lot["depth"], lot["more"]) for lot in near["lots"]} == {
         "CAPS": (-1, True), "BULK": (0, False), "BULK-2": (1, True)
@@ -107,6 +118,14 @@ async def test_the_pages_show_the_same(one):
     for path, words in (("genealogy", "Name a lot"), ("genealogy/BULK", "15 H87"), ("genealogy/NONE", "Nothing on")):
         answer = await one.http.get(f"/{path}", headers={"accept": "text/html"})
         assert (answer.status_code, words in answer.text) == (200, True), answer.text
+
+
+def test_a_running_shift_is_looked_at_if_no_time_is_said():
+    zone = ZoneInfo("Europe/Paris")
+    plant = Plant(enterprise="acme", site="lyon", timezone=zone, calendar=SHIFTS.calendar(zone))
+    assert in_shift(Span(), plant, at(9)).shift == "2026-03-02/late"
+    assert in_shift(Span(since="8h"), plant, at(9)) == Span(since="8h")
+    assert in_shift(Span(), plant, at(18)) == Span(), "nobody works then"
 
 
 def test_a_stretch_counts_as_far_as_it_lies_inside():

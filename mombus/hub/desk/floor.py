@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from canonical.isa95.kpi import Kpi
 from mombus.desk import floor
 from mombus.hub.floor import downtimes, genealogy, lanes
-from mombus.hub.floor.period import period_of
+from mombus.hub.floor.period import in_shift, period_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,9 +59,12 @@ class Floor:
         }  # fmt: skip
 
     async def shift(self, asked: floor.Span) -> dict[str, Any]:
-        """What went on at each piece of equipment. Raises QuestionError, UnknownNameError."""
+        """What went on at each piece of equipment, in the running shift if no time is said.
+
+        Raises QuestionError, UnknownNameError.
+        """
         now = datetime.now(UTC)
-        period = period_of(asked, self._plant, now)
+        period = period_of(in_shift(asked, self._plant, now), self._plant, now)
         stopped = await self._reading.occurred(["downtime"], period.since - LONG_STOP, period.until)
         worked = await self._reading.occurred(lanes.WORK, period.since - LONG_JOB, period.until + LONG_JOB)
         found = downtimes.stops(stopped.counting, period.since, period.until, now, asked.equipment)

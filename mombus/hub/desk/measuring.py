@@ -36,7 +36,7 @@ def what_is_open(connection: Connection, now: datetime) -> Open:
     kept = parked.groups(connection, system=None, kind=None, reason=None, before=None)
     return Open(
         selection.groups(connection, selection.Selection(), now),
-        {(system, kind): count for system, kind, count, _ in kept}, disagreements.count_by_object(connection),
+        {(system, kind): count for system, kind, count, _ in kept}, disagreements.count_by_object(connection, now),
     )  # fmt: skip
 
 

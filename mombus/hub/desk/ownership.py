@@ -120,7 +120,7 @@ class OwnershipMatrix:
         cells = [self._cell(name, system, declared, routes, counted, now) for system in self._config.systems]
         return {
             "object": name, "kind": str(row.kind), "isa95": row.isa95, "kept_for": kept_for,
-            "unused": not routes and kept_for is None and row.kind is not Kind.SIGNAL,
+            "unused": not routes and kept_for is None and row.kind is Kind.FACT,
             "owners": [
                 {"system": one.owner, "process_owner": one.process_owner, "scope": one.scope} for one in declared
             ],

@@ -26,7 +26,7 @@ PRODUCED = frozenset({"Produced", "By-product Produced", "Co-product Produced", 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One actual: a lot of a material went into a piece of work, or came out of it."""
+    """One actual: a lot of a material went into a piece of work, or came out of it. `lot` is empty if none is named."""
 
     work: str
     lot: str
@@ -84,7 +84,7 @@ async def _step(graph: Graph, edge: Iterable[str], depth: int, look: Look) -> li
         graph.add(uses)
         graph.partial |= more
         for use in uses:
-            if use.direction == beyond and use.lot not in graph.depths:
+            if use.direction == beyond and use.lot and use.lot not in graph.depths:
                 if len(graph.depths) >= MOST_LOTS:
                     graph.partial = True
                     return found
@@ -94,7 +94,7 @@ async def _step(graph: Graph, edge: Iterable[str], depth: int, look: Look) -> li
 
 
 def uses_of(facts: Iterable[Fact]) -> list[Use]:
-    """What messages say of lots: their actuals with a lot, also of the segments inside."""
+    """What messages say of material that was used or made, also in the segments inside."""
     found: list[Use] = []
     for fact in facts:
         body = fact.message.body
@@ -113,13 +113,13 @@ def _actuals(body: SegmentResponse) -> Iterable[MaterialActual]:
 
 
 def _use(work: str, actual: MaterialActual, message_id: str, eaten: bool) -> Use | None:
-    """None for what names no lot, or neither uses material up nor makes any."""
+    """None for what neither uses material up nor makes any."""
     use, quantity = actual.material_use, actual.quantity
     direction: Direction = "consumed" if use in CONSUMED or (use is None and eaten) else "produced"
-    if not actual.material_lot_id or (direction == "produced" and use not in PRODUCED):
+    if direction == "produced" and use not in PRODUCED:
         return None
     return Use(
-        work=work, lot=actual.material_lot_id, material=actual.material_definition_id, direction=direction,
+        work=work, lot=actual.material_lot_id or "", material=actual.material_definition_id, direction=direction,
         quantity=quantity.value if quantity else None, unit=quantity.unit_of_measure if quantity else None,
         message_id=message_id,
     )  # fmt: skip
@@ -136,12 +136,27 @@ def answered(lot: str, graph: Graph) -> dict[str, Any]:
         for (work, one, direction), uses in graph.uses.items() if one in graph.depths
     ]  # fmt: skip
     return {
-        "lot": lot, "links": links, "partial": graph.partial,
+        "lot": lot, "links": links, "partial": graph.partial, "without_lot": _without_lot(graph),
         "lots": [
             {"id": one, "material": materials.get(one), "depth": depth, "more": one in graph.open}
             for one, depth in sorted(graph.depths.items(), key=lambda item: (item[1], item[0]))
         ],
     }  # fmt: skip
+
+
+def _without_lot(graph: Graph) -> list[dict[str, Any]]:
+    """What the same work used or made of which no lot is named."""
+    found: dict[tuple[str, str | None, Direction], list[Use]] = {}
+    for (work, lot, direction), uses in graph.uses.items():
+        for use in uses if not lot else ():
+            found.setdefault((work, use.material, direction), []).append(use)
+    return [
+        {
+            "work": work, "material": material, "direction": direction, "quantity": _added(uses),
+            "message_ids": list(dict.fromkeys(use.message_id for use in uses)),
+        }
+        for (work, material, direction), uses in found.items()
+    ]  # fmt: skip
 
 
 def _added(uses: Iterable[Use]) -> str | None:

@@ -60,6 +60,15 @@ def period_of(asked: Span, plant: Plant, now: datetime) -> Period:
     return Period(since, until, None, _around(entries, since, until))
 
 
+def in_shift(asked: Span, plant: Plant, now: datetime) -> Span:
+    """What is asked for, about the running shift if no time is said and one runs."""
+    if asked.shift or asked.since or asked.until or plant.calendar is None:
+        return asked
+    running = (one for one in plant.calendar.work_calendar_entry if one.start_time <= now < one.end_time)
+    shift = next(running, None)
+    return asked if shift is None else asked.model_copy(update={"shift": shift.id})
+
+
 def _around(entries: Sequence[CalendarEntry], since: datetime, until: datetime) -> list[CalendarEntry]:
     return [one for one in entries if _near(one, max(since, until - AROUND), until)]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from mombus.desk import floor
 from mombus.web.api.refused import REFUSED
 from mombus.web.asking import Ask
-from mombus.web.tables import Csv, csv_of
+from mombus.web.tables import CSV, csv_of
 
 router = APIRouter(prefix="/api", tags=["floor"], responses=REFUSED)
 Span = Annotated[floor.Span, Query()]
@@ -23,8 +23,8 @@ async def downtime(ask: Ask, span: Span) -> floor.Downtimes:
     return floor.Downtimes.model_validate(await ask(floor.DOWNTIMES, span))
 
 
-@router.get("/downtime.csv", response_class=Csv)
-async def downtime_csv(ask: Ask, span: Span) -> Csv:
+@router.get("/downtime.csv", response_class=Response, responses=CSV)
+async def downtime_csv(ask: Ask, span: Span) -> Response:
     """The stops as a table."""
     return csv_of("downtime", (await ask(floor.DOWNTIMES, span))["stops"])
 
@@ -35,8 +35,8 @@ async def shift(ask: Ask, span: Span) -> floor.ShiftPlan:
     return floor.ShiftPlan.model_validate(await ask(floor.SHIFT, span))
 
 
-@router.get("/shift.csv", response_class=Csv)
-async def shift_csv(ask: Ask, span: Span) -> Csv:
+@router.get("/shift.csv", response_class=Response, responses=CSV)
+async def shift_csv(ask: Ask, span: Span) -> Response:
     """The same as a table, one line for each stop and each piece of work."""
     found = (await ask(floor.SHIFT, span))["lanes"]
     return csv_of("shift", [{"equipment": lane["equipment"], **one} for lane in found for one in lane["stretches"]])
@@ -48,8 +48,8 @@ async def kpis(ask: Ask, span: Span) -> floor.Kpis:
     return floor.Kpis.model_validate(await ask(floor.KPIS, span))
 
 
-@router.get("/kpi.csv", response_class=Csv)
-async def kpis_csv(ask: Ask, span: Span) -> Csv:
+@router.get("/kpi.csv", response_class=Response, responses=CSV)
+async def kpis_csv(ask: Ask, span: Span) -> Response:
     """The same as a table."""
     rows = (await ask(floor.KPIS, span))["rows"]
     return csv_of("kpi", [{**row, "findings": "; ".join(row["findings"])} for row in rows])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from mombus.desk.ownership import OWNERSHIP, Matrix
 from mombus.desk.question import Nothing
 from mombus.web.api.refused import REFUSED
 from mombus.web.asking import Ask
-from mombus.web.tables import Csv, csv_of, ownership_lines
+from mombus.web.tables import CSV, csv_of, ownership_lines
 
 router = APIRouter(prefix="/api", tags=["ownership"], responses=REFUSED)
 
@@ -19,7 +19,7 @@ async def ownership(ask: Ask) -> Matrix:
     return Matrix.model_validate(await ask(OWNERSHIP, Nothing()))
 
 
-@router.get("/ownership.csv", response_class=Csv)
-async def ownership_csv(ask: Ask) -> Csv:
+@router.get("/ownership.csv", response_class=Response, responses=CSV)
+async def ownership_csv(ask: Ask) -> Response:
     """The same as a table, one line for each object and system that has to do with it."""
     return csv_of("ownership", ownership_lines(await ask(OWNERSHIP, Nothing())))

@@ -16,6 +16,7 @@ class Refused(BaseModel):
 
 
 REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {"model": Refused, "description": "The body is no JSON."},
     401: {"model": Refused, "description": "Who asks isn't known: docs/access.md."},
     403: {"model": Refused, "description": "The person's roles don't let them."},
     404: {"model": Refused, "description": "What is named isn't there."},
