@@ -1,24 +1,27 @@
-"""Every page at a desk and on a phone keeps what all pages promise."""
+"""Every page at a desk and on a phone keeps what all pages promise, and leads nowhere in vain."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from demo_hub import DemoHub
 from playwright.async_api import expect
 from visiting import SIZES, Size, Visitor
 
-PAGES = (
-    "/",
-    "/flows",
-    "/messages",
+from mombus.web.pages import ENTRIES
+
+BELOW = (
     "/messages?order=PO-4711",
-    "/journey",
     "/journey/PO-4711",
-    "/ownership",
-    "/kpi",
     "/kpi/downtime",
     "/kpi/shift",
     "/genealogy/PO-4711-L1",
 )
+"""Pages that show what the navigation's begin with."""
+PAGES = (*sorted(entry.path for entry in ENTRIES), *BELOW)
+NAMES = re.compile(r"[0-9a-f]{32}|(?<==)[^&]+|(?<=/journey/).+")
+"""What is different in links of one kind."""
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -27,3 +30,33 @@ async def test_a_page_keeps_what_all_pages_promise(visit: Visitor, path: str, si
     page = await visit.open(path, size)
     await expect(page.get_by_role("heading", level=1)).to_be_visible()
     await expect(page.get_by_role("main")).not_to_be_empty()
+
+
+async def test_every_kind_of_link_leads_somewhere(visit: Visitor, demo: DemoHub) -> None:
+    page = await visit.new_page()
+    links: dict[str, tuple[str, str]] = {}
+    for path in PAGES:
+        await page.goto(path)
+        for link in await page.locator("a[href^='/']").all():
+            target = await link.get_attribute("href") or ""
+            links.setdefault(NAMES.sub("", target), (path, target))
+    assert {"/messages?route=", "/messages/", "/journey/"} <= links.keys()
+    answers = {target: (path, demo.http.get(target).status_code) for path, target in links.values()}
+    assert {target: answer for target, answer in answers.items() if answer[1] != 200} == {}
+
+
+async def test_the_skip_link_and_the_navigation_work_by_keyboard(visit: Visitor) -> None:
+    page = await visit.open("/")
+    await page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the page's content")
+    await expect(skip).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("main")).to_be_focused()
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Flow map").press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Flow map")
+
+
+async def test_what_isnt_there_is_said_on_a_page(visit: Visitor) -> None:
+    page = await visit.open("/nowhere", "phone", status=404)
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await expect(page.get_by_role("main")).to_contain_text("nothing at /nowhere")

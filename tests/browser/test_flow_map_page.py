@@ -22,6 +22,8 @@ async def test_every_flow_is_drawn_and_what_waits_shows_up_by_itself(visit: Visi
     row = page.get_by_role("row").filter(has_text="production order").filter(has_text="wms")
     await expect(row).to_contain_text("FG-9999")
     await visit.look_over(page)
+    await drawing.get_by_role("link", name="production order to wms, 1 waiting").click()
+    await expect(page.locator("tbody tr")).to_contain_text("wms awaiting alias")
 
 
 async def test_on_a_phone_the_flows_are_a_list(visit: Visitor) -> None:
