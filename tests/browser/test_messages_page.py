@@ -94,3 +94,23 @@ async def test_a_search_is_saved_used_and_forgotten(visit: Visitor, demo: DemoHu
     await page.get_by_role("button", name="Forget the first order").click()
     await expect(page.get_by_role("link", name="the first order")).to_have_count(0)
     assert [one["name"] for one in demo.get("/api/searches")] == []
+
+
+async def test_a_message_is_sent_to_one_system_again(visit: Visitor, demo: DemoHub) -> None:
+    (order,) = demo.get("/api/messages", order="PO-4711", object="production_order")["messages"]
+    page = await visit.open(f"/messages/{order['id']}")
+    await page.get_by_text("Send to …").click()
+    await page.locator("select[name=to]").select_option("mes")
+    await page.locator("select[name=manner]").select_option("again")
+    await page.locator("textarea[name=why]").fill("the line was emptied")
+    await visit.look_over(page)
+    await page.get_by_role("button", name="Send it").click()
+    await page.wait_for_load_state("load")
+
+    def second() -> list[str]:
+        hops = demo.get(f"/api/messages/{order['id']}")["message"]["hops"]
+        return [hop["target"] for hop in hops if hop["second"] and hop["state"] == "delivered"]
+
+    assert await until(second) == ["mes"]
+    await page.reload()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("production order PO-4711")

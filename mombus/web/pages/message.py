@@ -11,8 +11,10 @@ from pydantic import ValidationError
 
 from mombus.bus.commands import UnknownNameError
 from mombus.desk.messages import MESSAGES_SHOW, MessageId
-from mombus.desk.question import QuestionError
+from mombus.desk.question import Nothing, QuestionError
+from mombus.desk.sending import SEND
 from mombus.desk.stages import DIFF, STAGES, DiffAsked, Stage, StagesAsked
+from mombus.desk.status import STATUS
 from mombus.web.asking import Ask, Asking
 from mombus.web.pages import rendering
 
@@ -27,7 +29,8 @@ async def page(request: Request, ask: Ask, id: Id) -> Response:
     stages, untold = await _stages(ask, shown["message"]["id"])
     return rendering.page(
         request, "message.html", shown=shown, message=shown["message"], stages=stages, untold=untold,
-        sides=sides_of(stages), now=datetime.now(UTC),
+        sides=sides_of(stages), now=datetime.now(UTC), SEND=SEND,
+        systems=[row["name"] for row in (await ask(STATUS, Nothing()))["systems"]],
     )  # fmt: skip
 
 
