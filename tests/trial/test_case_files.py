@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema_rs
+import yaml
 from trial_plant import ORDER, ROUTES, case_file, findings
 
 from mombus.trial.reading import read
 
 NAME = "name: x\n"
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_a_misspelt_key_says_what_was_meant(tmp_path: Path) -> None:
@@ -91,3 +94,25 @@ def test_an_error_of_the_configuration_is_said_as_check_says_it(tmp_path: Path) 
     shown = read(file)
     assert shown.config is None
     assert any("routes.yaml" in finding.file and "epr" in finding.message for finding in shown.findings)
+
+
+def test_the_schema_for_editors_takes_what_is_taken_and_nothing_else() -> None:
+    schemas = ROOT / "docs"
+    schema = json.loads((schemas / "tests.schema.json").read_text(encoding="utf-8"))
+    validator = jsonschema_rs.Draft202012Validator(
+        {"$id": "file:///docs/tests.schema.json", **schema},
+        retriever=lambda uri: json.loads((schemas / "schemas" / uri.rpartition("/")[2]).read_text(encoding="utf-8")),
+    )
+    example = yaml.safe_load((ROOT / "routes.test.yaml").read_text(encoding="utf-8"))
+    assert [error.message for error in validator.iter_errors(example)] == []
+    example["tests"][0]["expcet"] = example["tests"][0].pop("expect")
+    assert "expcet" in " ".join(error.message for error in validator.iter_errors(example))
+
+
+def test_the_first_example_of_the_docs_can_be_played(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
+    file = tmp_path / "docs.test.yaml"
+    file.write_text(f"config: {ROOT / 'routes.yaml'}\n{text}", encoding="utf-8")
+    shown = read(file)
+    assert shown.config is not None, shown.findings
+    assert len(shown.tests) == 1

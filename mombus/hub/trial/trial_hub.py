@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 NEVER_S = 3600.0
 """Nothing is tried again by itself within a case: it would depend on how fast the machine is."""
-QUIET_S = 20.0
+QUIET_S = 45.0
 LOOK_S = 0.003
 WHO = "route test"
 
