@@ -68,7 +68,7 @@ def apply(
     if not as_json:
         show(made)
     decided = {*(skip or ()), *(keep or ())}
-    if not made.changes and not {fate.target for fate in made.left} & decided:
+    if not made.changes and not decided:
         return Exit.OK
     _check(made, before, decided)
     reason = why_of(why)
@@ -90,6 +90,9 @@ def _check(made: Plan, before: Saved | None, decided: set[str]) -> None:
     wrong = made.restart[0] if made.restart else None
     if before is not None:
         wrong = wrong or _differs(made, before.plan)
+    strange = sorted(decided - made.decidable)
+    if strange:
+        wrong = wrong or f"{', '.join(strange)} doesn't go: --skip and --keep are for systems that are removed"
     undecided = [name for name in made.undecided if name not in decided]
     if undecided:
         wrong = wrong or f"say what becomes of what waits for {', '.join(undecided)}: --skip or --keep"

@@ -90,5 +90,16 @@ class Plan(Told):
         """The systems with other settings than before."""
         return self._systems("changed")
 
+    @property
+    def removed_systems(self) -> frozenset[str]:
+        """The systems that go."""
+        return self._systems("removed")
+
+    @property
+    def decidable(self) -> frozenset[str]:
+        """The systems about which a person may decide: those that go, and those that went before and left something."""
+        orphaned = {fate.target for fate in self.in_flight if fate.decide}
+        return self.removed_systems | orphaned | {fate.target for fate in self.left}
+
     def _systems(self, how: How) -> frozenset[str]:
         return frozenset(one.what for one in self.changes if one.kind == "system" and one.how == how)

@@ -121,6 +121,8 @@ async def test_what_waits_for_what_goes_is_decided_by_a_person(tmp_path: Path, m
         assert (fate["count"], fate["becomes"], fate["decide"]) == (2, "orphaned", True)
         told = await plant.apply()
         assert (told["state"], "messages wait for what would go (2 for mes)" in told["reason"]) == ("kept", True)
+        told = await plant.apply(skip=("mes", "wms"))
+        assert told["reason"] == "wms doesn't go: --skip and --keep are for systems that are removed"
         assert (await plant.apply(keep=("mes",)))["state"] == "applied"
         (left,) = (await plant.plan())["left"]
         assert (left["target"], left["count"]) == ("mes", 2)

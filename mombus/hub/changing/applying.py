@@ -150,18 +150,16 @@ class Applying:
             raise NotTakenError("\n".join(str(one) for one in loaded.findings if one.severity is Severity.ERROR))
         check(plan, asked)
         core = self._core()
-        skipped = sorted({*asked.skip} & {fate.target for fate in (*plan.in_flight, *plan.left)})
         if plan.changes:
             self._parts.check(loaded.config)
             await self._switch(loaded.config, plan, asked, core)
-        elif not skipped:
+        elif not asked.skip:
             await self._note(asked, "nothing to change")
             return False
-        removed = {one.what for one in plan.changes if one.kind == "system" and one.how == "removed"}
         self._step("clearing up")
         core = self._core()
-        gone = removed - {*asked.keep} if not loaded.config.bus.shared else set()
-        await left.clear(core, gone=gone, skip=skipped, who=asked.who, why=asked.why)
+        gone = plan.removed_systems - {*asked.keep} if not loaded.config.bus.shared else set()
+        await left.clear(core, gone=gone, skip=sorted({*asked.skip}), who=asked.who, why=asked.why)
         await self._note(asked, "applied: " + told(plan))
         return True
 
@@ -225,6 +223,11 @@ def check(plan: Plan, asked: Apply) -> None:
         raise NotTakenError("the files say something else than when that was planned: make a new plan")
     if plan.restart:
         raise NotTakenError("it takes a restart of the hub: " + "; ".join(plan.restart))
+    strange = sorted({*asked.skip, *asked.keep} - plan.decidable)
+    if strange:
+        raise NotTakenError(f"{', '.join(strange)} doesn't go: --skip and --keep are for systems that are removed")
+    if both := sorted({*asked.skip} & {*asked.keep}):
+        raise NotTakenError(f"{', '.join(both)} can't be skipped and kept: say one of them")
     undecided = {name: count for name, count in plan.undecided.items() if name not in {*asked.skip, *asked.keep}}
     if undecided:
         waits = ", ".join(f"{count} for {name}" for name, count in undecided.items())

@@ -22,9 +22,9 @@ async def finish(core: Core, plan: Plan, *, within_s: float, decided: Collection
     A target that goes, and about which nobody has `decided`, must be done with all of it; the others may be late:
     what they haven't done by then goes by the new rules.
     """
-    removed = {change.what for change in plan.changes if change.kind == "system" and change.how == "removed"}
-    must = removed - set(decided)
-    concerned = {one.target for one in plan.consumers if one.how != "added"} | plan.changed_systems | removed
+    must = plan.removed_systems - set(decided)
+    concerned = {one.target for one in plan.consumers if one.how != "added"}
+    concerned |= plan.changed_systems | plan.removed_systems
     last = await core.delivery.stored()
     try:
         async with asyncio.timeout(within_s):

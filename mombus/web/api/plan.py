@@ -8,9 +8,10 @@ from fastapi import APIRouter
 
 from mombus.desk.planning import APPLY, CHANGED, PLAN, Apply, Changed, MaybeSalted, Planned
 from mombus.desk.question import Nothing
+from mombus.web.api.refused import REFUSED
 from mombus.web.asking import Ask
 
-router = APIRouter(prefix="/api/plan", tags=["plan"])
+router = APIRouter(prefix="/api/plan", tags=["plan"], responses=REFUSED)
 
 
 @router.get("", response_model=Planned)
