@@ -15,6 +15,7 @@ from two_hubs import held, two_hubs
 
 from connectors.connector import Item
 from mombus.bus.errors import NotReachable
+from mombus.desk.messages import MESSAGES_SEARCH, MessagesSearch
 from mombus.desk.question import Nothing
 from mombus.desk.status import STATUS
 from mombus.hub.apart.far_desk import FarDesk
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mombus.bus.connection import Bus as Connection
+    from mombus.hub.desk.frontdesk import FrontDesk
 
 
 class Plant(NamedTuple):
@@ -161,3 +163,15 @@ def test_a_door_is_every_hubs() -> None:
     assert (row["health"], row["hub"], row["door"]["let_in"]) == ("ok", "b", 5)
     assert row["door"]["refused"] == {"wrong": 3, "large": 1}
     assert row["door"]["last_refused"]["peer"] == "b"
+
+
+async def test_any_hub_finds_messages_by_what_another_did_with_them(plant: Plant) -> None:
+    assert (await plant.erp.say(order("PO-1"))).accepted
+    asked = MessagesSearch(order=("PO-1",), target=("mes",), state=("delivered",))
+    for hub in (plant.here, plant.other):
+
+        async def found(desk: FrontDesk | FarDesk = hub.desk) -> list[dict[str, Any]]:
+            return (await desk.ask(MESSAGES_SEARCH, asked))["messages"]
+
+        (row,) = await until(found)
+        assert [(hop["target"], hop["state"]) for hop in row["hops"]] == [("mes", "delivered")]
