@@ -132,12 +132,16 @@ async def told(url: str) -> AsyncIterator[bytes]:
         yield answer.content
         waiting: list[dict[str, Any]] = []
         for _ in range(600):
-            rows = (await client.get("/api/waiting", auth=pages)).json()
+            rows = (await client.get("/api/waiting", auth=pages)).json()["rows"]
             waiting = [row for row in rows if row["target"] in {"ledger", "wms"}]
             if len(waiting) == 2:
                 break
             await asyncio.sleep(0.05)
         assert ["refused: ***" in row["reason"].replace("Basic ***", "***") for row in waiting] == [True, True], waiting
+        stages = await client.get(f"/api/messages/{waiting[0]['id']}/stages", auth=pages)
+        replies = [call["reply"]["text"] or "" for at in stages.json()["targets"] for call in at["attempts"]]
+        assert sum("refused: ***" in text.replace("Basic ***", "***") for text in replies) == 2, stages.text
+        yield stages.content
         systems = {row["name"]: row for row in (await client.get("/api/status", auth=pages)).json()["systems"]}
         for name in ("erp", "crm", "qms", "mes", "line1", "tls"):
             assert systems[name]["health"] in {"down", "halted"}, systems[name]
