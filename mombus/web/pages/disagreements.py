@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import ValidationError
 
 from mombus.desk import disagreements as desk
-from mombus.desk.question import Nothing, QuestionError
+from mombus.desk.question import Nothing
 from mombus.journal.disagreements import Standing
 from mombus.web.asking import Ask
 from mombus.web.forms import Form
 from mombus.web.pages import rendering
+from mombus.web.pages.deeds import asked_for
 from mombus.web.pages.menu import Entry
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Number = Annotated[int, Path(ge=1, le=desk.MOST_NUMBER)]
 @router.get("/disagreements")
 async def page(request: Request, ask: Ask) -> Response:
     """Those that are asked for, and who waits for an owner's answer."""
-    wanted = _read(desk.Wanted, {name: value for name, value in request.query_params.items() if value})
+    wanted = asked_for(desk.Wanted, request.query_params)
     found, requests = await ask(desk.DISAGREEMENTS, wanted), await ask(desk.REQUESTS, Nothing())
     return rendering.page(
         request, "disagreements.html", found=found, requests=requests["rows"], wanted=wanted, standings=list(Standing),
@@ -57,15 +57,5 @@ async def one(request: Request, ask: Ask, number: Number) -> Response:
 @router.post("/disagreements/{number}")
 async def decide(ask: Ask, form: Form, number: Number) -> Response:
     """A decision; what it did is shown on its page."""
-    said = {"number": number, **{name: value for name in ("decision", "why", "until") if (value := form.get(name))}}
-    await ask(desk.DECIDE, _read(desk.Decide, said))
+    await ask(desk.DECIDE, asked_for(desk.Decide, form, number=number))
     return rendering.done(f"/disagreements/{number}")
-
-
-def _read(model: Any, said: Mapping[str, Any]) -> Any:
-    """What was asked for in an address or a form. Raises QuestionError."""
-    try:
-        return model.model_validate(said)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise QuestionError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request, Response
-from pydantic import ValidationError
 
 from mombus.desk import floor
-from mombus.desk.question import QuestionError
 from mombus.web.asking import Ask
 from mombus.web.drawing.floor import gantt, graph
 from mombus.web.pages import rendering
+from mombus.web.pages.deeds import asked_for
 from mombus.web.pages.menu import Entry
 
 if TYPE_CHECKING:
@@ -26,14 +25,14 @@ ENTRY = Entry("KPIs", "/kpi", icon="kpi", order=80)
 @router.get("/kpi")
 async def kpis(request: Request, ask: Ask) -> Response:
     """KPIs as they were stated."""
-    found = await ask(floor.KPIS, _span(request))
+    found = await ask(floor.KPIS, asked_for(floor.Span, request.query_params))
     return _page(request, "kpi.html", found, found=found, tab="/kpi")
 
 
 @router.get("/kpi/downtime")
 async def downtime(request: Request, ask: Ask) -> Response:
     """Stops by reason, category and equipment."""
-    found = await ask(floor.DOWNTIMES, _span(request))
+    found = await ask(floor.DOWNTIMES, asked_for(floor.Span, request.query_params))
     bars = {name: found[f"by_{name}"] for name in ("reason", "equipment", "category")}
     return _page(request, "downtime.html", found, found=found, bars=bars, tab="/kpi/downtime")
 
@@ -41,7 +40,7 @@ async def downtime(request: Request, ask: Ask) -> Response:
 @router.get("/kpi/shift")
 async def shift(request: Request, ask: Ask) -> Response:
     """A lane for each piece of equipment."""
-    found = await ask(floor.SHIFT, _span(request))
+    found = await ask(floor.SHIFT, asked_for(floor.Span, request.query_params))
     return _page(request, "shift.html", found, found=found, drawn=gantt(found), tab="/kpi/shift")
 
 
@@ -57,7 +56,7 @@ async def search(request: Request) -> Response:
 @router.get("/genealogy/{lot:path}")
 async def genealogy(request: Request, ask: Ask, lot: str) -> Response:
     """A lot's origin and use."""
-    found = await ask(floor.GENEALOGY, _read(floor.Lot, {**request.query_params, "lot": lot}))
+    found = await ask(floor.GENEALOGY, asked_for(floor.Lot, request.query_params, lot=lot))
     return rendering.page(
         request, "genealogy.html", found=found, lot=lot, drawn=graph(found), tab="/genealogy", query=""
     )  # fmt: skip
@@ -69,17 +68,3 @@ def _page(request: Request, template: str, answer: Mapping[str, Any], **shown: A
     return rendering.page(
         request, template, period=period, query=query, asked=params, now=datetime.fromisoformat(period["at"]), **shown
     )  # fmt: skip
-
-
-def _span(request: Request) -> floor.Span:
-    said: floor.Span = _read(floor.Span, {name: value for name, value in request.query_params.items() if value})
-    return said
-
-
-def _read(model: Any, said: Mapping[str, Any]) -> Any:
-    """What was asked for in the address. Raises QuestionError."""
-    try:
-        return model.model_validate(said)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise QuestionError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
