@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from canonical.message import canonical_json
+from canonical.objects import id_of
 from canonical.references import translated
 
 if TYPE_CHECKING:
@@ -37,10 +38,11 @@ class Masks:
         self.used: dict[str, int] = {}
 
     def message(self, message: Message) -> Message:
-        """The message with pseudonyms. Key and lanes stay as they were: what is written of it says neither."""
+        """The message with pseudonyms, a person's key included. Its lanes stay: what is written of it has none."""
         number = self._mask("DOC", message.document)
         by = self._mask("PERSON", message.by if message.by != message.source else None) or message.by
-        masked = replace(message, document=number, by=by, reason=self._text(message.reason))
+        key = self._mask("PERSON", id_of(message.key)) if message.object in PERSONS and message.key else None
+        masked = replace(message, document=number, by=by, reason=self._text(message.reason), key=key or message.key)
         if not message.content:
             return masked
         own = "person" if message.object in PERSONS else None

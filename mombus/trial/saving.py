@@ -30,11 +30,12 @@ def case_of(
     always alike; the file says so. The result is read by `mombus.trial.reading.read` beside a routes.yaml.
     """
     masks = Masks()
-    given = [_given(masks.message(message)) for message in messages]
+    masked = [masks.message(message) for message in messages]
+    given = [_given(message) for message in masked]
     expect = {
         system: [_expected(masks.message(message)) for message in theirs] for system, theirs in (got or {}).items()
     }  # fmt: skip
-    first = messages[0]
+    first = masked[0]
     title = name or f"{first.object} {shown_key(first.object, first.key)} as {first.source} said it"
     case: dict[str, Any] = {"name": title, "given": given, "expect": expect}
     head = [SCHEMA_LINE.format(schema)] if schema else []

@@ -36,7 +36,7 @@ from mombus.desk.stages import (
 from mombus.hub.desk import attempts
 from mombus.hub.desk.contents import Room, missing
 from mombus.journal import standing
-from mombus.trial.masking import DECLARED, PERSONS
+from mombus.trial.masking import DECLARED
 from mombus.trial.saving import case_of
 
 if TYPE_CHECKING:
@@ -114,10 +114,7 @@ class StagesTopic:
                 for target, said in (await self._passage.got(message)).items():
                     same = said.content == message.content
                     got.setdefault(target, []).append(said if same else replace(said, content=b""))
-        name = asked.name
-        if name is None and messages[0].object in PERSONS:
-            name = f"{messages[0].object} as {messages[0].source} said it"
-        text = case_of(messages, name=name, got=got)
+        text = case_of(messages, name=asked.name, got=got)
         if len(text.encode("utf-8", "replace")) > LARGEST_CASE:
             raise QuestionError(f"a test of {len(text)} characters is too long: take fewer messages")
         return Case(text=text, masked=DECLARED).model_dump(mode="json")
