@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi import Query, Request, Response
+from fastapi.responses import PlainTextResponse
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -17,13 +18,15 @@ Notices: TypeAlias = Callable[[], Sequence[str]]
 def add_probes(app: FastAPI, ask: Ready, notices: Notices, *, open_to: Callable[[Request], bool]) -> None:
     """Add `/livez`, `/readyz` and `/healthz`; the reasons are told without being asked for to whom it is `open_to`."""
 
-    @app.get("/livez", tags=["probes"])
+    @app.get("/livez", tags=["probes"], response_class=PlainTextResponse)
     async def live() -> Response:
         """The process answers."""
         return Response("ok\n", media_type="text/plain")
 
-    @app.get("/readyz", tags=["probes"])
-    @app.get("/healthz", tags=["probes"])
+    unready: dict[int | str, dict[str, Any]] = {503: {"description": "It can't.", "content": {"text/plain": {}}}}
+
+    @app.get("/readyz", tags=["probes"], response_class=PlainTextResponse, responses=unready)
+    @app.get("/healthz", tags=["probes"], response_class=PlainTextResponse, responses=unready)
     async def ready(request: Request, verbose: str | None = Query(None)) -> Response:
         """The hub can do its work, else 503. `verbose` lists what that depends on, each with its reason.
 

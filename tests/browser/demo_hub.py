@@ -71,7 +71,7 @@ async def _run(folder: Path, port: int, overlay: Path) -> None:
     from mombus.cli.demo import ORDER, load_demo, simulated_plant  # noqa: PLC0415 - only the process itself
     from mombus.hub.hub import open_hub  # noqa: PLC0415
 
-    ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    ended = asyncio.create_task(_end_of_input())
     async with simulated_plant(f"http://127.0.0.1:{port}", 0, orders=1) as urls:
         config = config_or_exit(load_demo([ROOT / "routes.yaml", overlay], folder / "hub", urls, port, poll_s=0.5))
         async with open_hub(config) as hub:
@@ -79,8 +79,15 @@ async def _run(folder: Path, port: int, overlay: Path) -> None:
             await _played(urls, ORDER)
             sys.stdout.write(json.dumps({"url": hub.url, "systems": urls}) + "\n")
             sys.stdout.flush()
-            await asyncio.wait({running, asyncio.ensure_future(ended)}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)
             running.cancel()
+
+
+async def _end_of_input() -> None:
+    """Without a thread that would keep a process from ending whose hub couldn't start."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
 
 
 async def _played(urls: Mapping[str, str], order: str) -> None:

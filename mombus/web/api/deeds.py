@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import HTTPException
 from pydantic import BaseModel, Field
 
-from mombus.web.api.refused import REFUSED, Refused
+from mombus.web.api.refused import REFUSED, refusal
 
 REFUSED_DEED: dict[int | str, dict[str, Any]] = {
-    **REFUSED, 409: {"model": Refused, "description": "It changed nothing: the reason."},
+    **REFUSED, 409: refusal("It changed nothing: the reason."),
 }  # fmt: skip
 """The `responses` of a deed about something that may have changed meanwhile."""
 

@@ -15,15 +15,20 @@ class Refused(BaseModel):
     )
 
 
+def refusal(description: str) -> dict[str, Any]:
+    """One of a path's `responses`, as JSON also where the answer would be something else, such as CSV."""
+    return {"description": description, "content": {"application/json": {"schema": Refused.model_json_schema()}}}
+
+
 REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {"model": Refused, "description": "The body is no JSON."},
-    401: {"model": Refused, "description": "Who asks isn't known: docs/access.md."},
-    403: {"model": Refused, "description": "The person's roles don't let them."},
-    404: {"model": Refused, "description": "What is named isn't there."},
-    408: {"model": Refused, "description": "The body didn't come in time."},
-    413: {"model": Refused, "description": "The body is too large."},
-    422: {"model": Refused, "description": "It can't be understood, or can't be done: the reason."},
-    429: {"model": Refused, "description": "Too many wrong tokens came from this address; `Retry-After` tells when."},
-    503: {"model": Refused, "description": "The hub doesn't answer now."},
+    400: refusal("The body is no JSON."),
+    401: refusal("Who asks isn't known: docs/access.md."),
+    403: refusal("The person's roles don't let them."),
+    404: refusal("What is named isn't there."),
+    408: refusal("The body didn't come in time."),
+    413: refusal("The body is too large."),
+    422: refusal("It can't be understood, or can't be done: the reason."),
+    429: refusal("Too many wrong tokens came from this address; `Retry-After` tells when."),
+    503: refusal("The hub doesn't answer now."),
 }
 """A router's `responses`."""
