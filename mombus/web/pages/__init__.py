@@ -10,12 +10,14 @@ from mombus.web.pages import (
     floor,
     flows,
     journey,
+    kept,
     message,
     messages,
     night,
     ownership,
     people,
     sign_in,
+    systems,
     waiting,
 )
 
@@ -35,6 +37,8 @@ ROUTERS = (
     people.router,
     sign_in.router,
     waiting.router,
+    kept.router,
+    systems.router,
 )
 ENTRIES = (
     night.ENTRY,
@@ -42,6 +46,7 @@ ENTRIES = (
     messages.ENTRY,
     journey.ENTRY,
     waiting.ENTRY,
+    systems.ENTRY,
     disagreements.ENTRY,
     ownership.ENTRY,
     floor.ENTRY,
