@@ -113,10 +113,10 @@ async def test_who_goes_on_sending_after_the_answer_is_cut_off(monkeypatch: pyte
 async def test_a_page_from_elsewhere_cannot_read_the_hub_through_a_browser_here() -> None:
     async with served() as (url, _, _house), httpx.AsyncClient(trust_env=False) as client:
         for name in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", ""):
-            assert (await client.get(f"{url}/api/waiting", headers={"host": name})).status_code == 400
-        assert (await client.get(f"{url}/api/waiting")).status_code == 200
+            assert (await client.get(f"{url}/api/me", headers={"host": name})).status_code == 400
+        assert (await client.get(f"{url}/api/me")).status_code == 200
     async with served(names=("hub.acme.example",)) as (url, _, _house), httpx.AsyncClient(trust_env=False) as client:
-        assert (await client.get(f"{url}/api/waiting", headers={"host": "hub.acme.example"})).status_code == 200
+        assert (await client.get(f"{url}/api/me", headers={"host": "hub.acme.example"})).status_code == 200
 
 
 async def test_only_a_certificate_that_the_door_names_opens_it(tmp_path: Path) -> None:
