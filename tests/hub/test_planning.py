@@ -106,14 +106,17 @@ async def test_over_http_it_is_the_hubs_own_file_that_is_taken(tmp_path: Path, m
         answer = await http.post("/api/plan/apply", json={"why": "x", "files": ["/etc/passwd"]})
         assert answer.status_code == 422, "it can't be told what to read"
         wish = {"why": "asked for", "base": told["plan"]["base"], "to": told["plan"]["to"], "salt": told["salt"]}
-        live = asyncio.create_task(http.get("/live"))
-        answer = await http.post("/api/plan/apply", json=wish)
-        assert (answer.status_code, answer.json()["state"]) == (202, "changing"), answer.text
-        seen = set()
-        while (now := await http.get("/api/plan/apply")).json().get("state") == "changing":
-            seen.add((await http.get("/api/status")).status_code)
-        assert (now.json()["state"], seen) == ("applied", {200}), "who asks meanwhile waits a moment"
-        assert (await live).status_code == 200, "what streams is ended, to be asked for again"
+        async with http.stream("GET", "/live") as live:
+            lines = live.aiter_lines()
+            await anext(lines)
+            answer = await http.post("/api/plan/apply", json=wish)
+            assert (answer.status_code, answer.json()["state"]) == (202, "changing"), answer.text
+            seen = set()
+            while (now := await http.get("/api/plan/apply")).json().get("state") == "changing":
+                seen.add((await http.get("/api/status")).status_code)
+            assert (now.json()["state"], seen) == ("applied", {200}), "who asks meanwhile waits a moment"
+            async for _ in lines:
+                pass  # what streams has been ended, to be asked for again
         assert (await http.get("/api/plan")).json()["plan"]["changes"] == []
 
 
