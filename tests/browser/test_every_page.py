@@ -25,6 +25,8 @@ async def test_a_page_keeps_what_all_pages_promise(visit: Visitor, path: str, si
     page = await visit.open(path, size)
     await expect(page.get_by_role("heading", level=1)).to_be_visible()
     await expect(page.get_by_role("main")).not_to_be_empty()
+    if path == "/":
+        await visit.picture(page, f"night-shift-{size}")
 
 
 async def test_the_skip_link_and_the_navigation_work_by_keyboard(visit: Visitor) -> None:
