@@ -88,7 +88,7 @@ class Overhearing:
     async def _run(self) -> None:
         there = await self._store.read(exchanges.kept)
         self._bytes, self._last = there.bytes, there.last
-        tidied = 0.0
+        tidied = float("-inf")
         while True:
             now = asyncio.get_running_loop().time()
             if self._bytes > self._most_bytes or now - tidied > TIDY_S:
