@@ -28,10 +28,9 @@ def completed(folder: Path, words: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_commands_options_and_names_are_completed(tmp_path: Path) -> None:
+def test_commands_and_names_are_completed(tmp_path: Path) -> None:
     (tmp_path / "routes.yaml").write_text("systems: {erp: {}, mes: {}}\n", encoding="utf-8")
     assert completed(tmp_path, "mombus jo") == ["journey", "journal"]
-    assert "--junit" in completed(tmp_path, "mombus test --ju")
     assert completed(tmp_path, "mombus new route downtime m") == ["mes"]
 
 
@@ -45,9 +44,3 @@ def test_without_a_terminal_it_says_how_to_say_why(mombus: Mombus) -> None:
     done = mombus("resume", "erp", stdin=subprocess.DEVNULL)
     assert done.returncode == 64
     assert "--why" in done.stderr
-
-
-def test_a_misspelt_command_is_recognised(mombus: Mombus) -> None:
-    done = mombus("statsu")
-    assert done.returncode == 64
-    assert "Did you mean 'status'?" in done.stderr
