@@ -46,13 +46,13 @@ def waiting(
 def _pages(folder: Path | None, name: str, **asked: Any) -> list[dict[str, Any]]:
     """The rows of all pages."""
     rows: list[dict[str, Any]] = []
-    after = None
+    after: dict[str, Any] = {}
     while True:
-        page = ask(folder, name, limit=MOST, after=after, **asked)
+        page = ask(folder, name, limit=MOST, **after, **asked)
         rows += page["rows"]
-        after = page["next"]
-        if after is None:
+        if page["next"] is None:
             return rows
+        after = {"after": page["next"]}
 
 
 def _show_causes(causes: Sequence[Mapping[str, Any]]) -> None:
