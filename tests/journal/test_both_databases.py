@@ -23,9 +23,11 @@ from mombus.journal import (
     chain,
     deliveries,
     disagreements,
+    notes,
     parked,
     requests,
     searches,
+    selection,
     waiting,
 )
 from mombus.journal.accounts import Account, Pass, PassKind
@@ -33,8 +35,10 @@ from mombus.journal.audit import Deed
 from mombus.journal.deliveries import Outcome
 from mombus.journal.disagreements import Decision, Standing, Wanted
 from mombus.journal.journal import Journal
+from mombus.journal.notes import Note
 from mombus.journal.parked import Parked, ParkedItem
 from mombus.journal.requests import Asked, OpenRequest
+from mombus.journal.selection import Selection
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
@@ -137,6 +141,45 @@ async def test_what_waits_is_kept_whole_in_its_order(journal):
     assert {kind: number for kind, number, _ in summary} == {Wait.HELD: 1, Wait.PARKED: 1}
     await journal.write(lambda c: waiting.take(c, "erp", ["PO-1", "PO-2"]))
     assert await journal.read(waiting.rows) == []
+
+
+async def test_what_waits_is_paged_by_its_place_and_chosen_alike(journal):
+    def row(target: str, id: str, seq: int, history: int = 0) -> dict[str, object]:
+        message = order(id)
+        return {
+            "target": target, "message_id": id, "seq": seq, "object": message.object, "key": message.key,
+            "revision": 1, "lanes": json.dumps(message.lanes), "kind": Wait.PARKED, "reason": "the 100 % rule",
+            "since": NOW, "attempts": 1, "due": None, "deadline": None, "waived": False, "missing_object": None,
+            "missing_id": None, "replay": None, "history": history, "headers": json.dumps(to_headers(message)),
+            "content": message.content,
+        }  # fmt: skip
+
+    rows = [row("mes", "b", 7), row("mes", "a", 7), row("mes", "c", 7, 1), row("erp", "d", 9), row("wms", "e", 1)]
+    await journal.write(lambda c: waiting.put(c, rows))
+    seen: list[str] = []
+    after = None
+    while page := await journal.read(
+        partial(selection.rows, selection=Selection(reason="100 %"), after=after, limit=2)
+    ):
+        seen += [one.message_id for one in page]
+        after = selection.place_of(page[-1])
+    assert seen == ["d", "a", "b", "c", "e"]
+    assert not await journal.read(partial(selection.rows, selection=Selection(reason="100_"), after=None, limit=2))
+
+
+async def test_a_note_is_taken_over_and_closed_once(journal):
+    note = Note(
+        id="n1", at=NOW, who="ann", to="early", target="erp", object=None, cause="c1", about="1 parked", text="six\x00"
+    )
+    assert [await journal.write(lambda c: notes.add(c, note)) for _ in range(2)] == [True, False]
+    assert [one.taken_by for one in await journal.read(lambda c: notes.rows(c, limit=5))] == [None]
+    assert await journal.write(lambda c: notes.take(c, "n1", who="bob", now=NOW))
+    ends = [await journal.write(lambda c: notes.close(c, "n1", who="bob", how="done", now=NOW)) for _ in range(2)]
+    assert ends == [True, False]
+    assert not await journal.write(lambda c: notes.take(c, "n1", who="eve", now=NOW))
+    (closed,) = await journal.read(lambda c: notes.rows(c, closed=True, limit=5))
+    assert (closed.taken_by, closed.closed_by, closed.how) == ("bob", "bob", "done")
+    assert await journal.write(lambda c: notes.prune(c, NOW + timedelta(1))) == 1
 
 
 async def test_text_that_a_database_does_not_know_stops_nothing(journal):
