@@ -113,8 +113,8 @@ class Visitor:
             self.wrong.append(what)
 
 
-_WIDE = """[...document.querySelectorAll("body *")]
-  .filter((one) => one.getBoundingClientRect().right > window.innerWidth + 1)
+_WIDE = """[...document.querySelectorAll("main *, footer *, header *")]
+  .filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.parentElement.closest("pre, .wide"))
   .slice(0, 5).map((one) => one.outerHTML.slice(0, 120))"""
 
 
