@@ -1,8 +1,12 @@
-"""Every page at a desk and on a phone keeps what all pages promise."""
+"""Every page at a desk and on a phone keeps what all pages promise, and leads nowhere in vain."""
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
+from demo_hub import DemoHub
 from playwright.async_api import expect
 from visiting import SIZES, Size, Visitor
 
@@ -17,6 +21,8 @@ BELOW = (
 )
 """Pages that show what the navigation's begin with."""
 PAGES = (*sorted(entry.path for entry in ENTRIES), *BELOW)
+NAMES = re.compile(r"[0-9a-f]{32}|(?<==)[^&]+|(?<=/journey/).+|#.*")
+"""What is different in links of one kind."""
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -27,6 +33,16 @@ async def test_a_page_keeps_what_all_pages_promise(visit: Visitor, path: str, si
     await expect(page.get_by_role("main")).not_to_be_empty()
     if path == "/":
         await visit.picture(page, f"night-shift-{size}")
+
+
+def test_every_kind_of_link_leads_somewhere(demo: DemoHub) -> None:
+    links: dict[str, tuple[str, str]] = {}
+    for path in PAGES:
+        for href in re.findall(r'href="(/[^"]*)"', demo.http.get(path).text):
+            links.setdefault(NAMES.sub("", unescape(href)), (path, unescape(href)))
+    assert {"/messages?route=", "/messages/", "/journey/"} <= links.keys()
+    answers = {(path, href): demo.http.get(href).status_code for path, href in links.values()}
+    assert {link: code for link, code in answers.items() if code != 200} == {}
 
 
 async def test_the_skip_link_and_the_navigation_work_by_keyboard(visit: Visitor) -> None:
