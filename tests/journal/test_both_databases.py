@@ -164,7 +164,8 @@ async def test_what_waits_is_paged_by_its_place_and_chosen_alike(journal):
         seen += [one.message_id for one in page]
         after = selection.place_of(page[-1])
     assert seen == ["d", "a", "b", "c", "e"]
-    assert not await journal.read(partial(selection.rows, selection=Selection(reason="100_"), after=None, limit=2))
+    for none in (Selection(reason="100_"), Selection(reason="\x00", lane="\x00")):
+        assert not await journal.read(partial(selection.rows, selection=none, after=("wms", 1, 0, "\x00"), limit=2))
 
 
 async def test_a_note_is_taken_over_and_closed_once(journal):
@@ -201,6 +202,11 @@ async def test_kept_things_come_in_order_once_and_are_closed_once(journal):
     seen = await journal.read(lambda c: parked.glimpses(c, limit=5, start_bytes=1))
     assert [(one.start, one.size) for one in seen] == [(b"<", 2), (b"<", 2)]
     assert [await journal.write(lambda c: parked.close(c, "b", how="ok", now=NOW)) for _ in range(2)] == [True, False]
+    assert await journal.read(partial(parked.beginning, start="a", limit=2)) == ["a"]
+    strange = {"id": "\x00", "system": "\x00", "kind": "fault", "reason": "\x00", "limit": 5, "start_bytes": 1}
+    assert await journal.read(partial(parked.glimpses, **strange)) == []
+    assert await journal.read(partial(parked.beginning, start="\x00", limit=2)) == []
+    assert await journal.read(partial(bulk.find, action="\x00")) is None
     assert await journal.read(parked.count) == 1
     assert await journal.write(lambda c: parked.prune(c, NOW + timedelta(1))) == 1
 

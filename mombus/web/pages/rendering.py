@@ -22,7 +22,8 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
 from mombus import __version__
-from mombus.desk.question import NoAnswerError
+from mombus.bus.commands import UnknownNameError
+from mombus.desk.question import NoAnswerError, QuestionError
 from mombus.web.access.visiting import visit_of
 from mombus.web.words import age, clock, day, laid_out, moment, span, words
 
@@ -89,7 +90,7 @@ def live(request: Request, render: Callable[[], Awaitable[str]]) -> StreamingRes
 
 
 async def _events(request: Request, render: Callable[[], Awaitable[str]]) -> AsyncIterator[str]:
-    """What is rendered, as it changes; an event `away` with the reason each time the hub has no answer.
+    """What is rendered, as it changes; an event `away` with the reason each time there is no answer.
 
     It ends when whoever looks at it wouldn't be let in any more.
     """
@@ -99,7 +100,7 @@ async def _events(request: Request, render: Callable[[], Awaitable[str]]) -> Asy
             if not await visit.holds():
                 return
             now = await render()
-        except NoAnswerError as error:
+        except (NoAnswerError, QuestionError, UnknownNameError) as error:
             before = ""
             yield _event(str(error), "away")
         else:
