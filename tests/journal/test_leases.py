@@ -189,18 +189,18 @@ async def test_a_write_under_a_lost_lease_is_not_done_and_does_not_return(postgr
         await until(lambda: done_once(hubs))
         journal, lease = hubs[0].journal, hubs[0].doing["erp"]
         fenced = FencedJournal(journal, lease)
-        await fenced.write(lambda c: c.execute(text("CREATE TABLE notes(name TEXT)")) and None)
+        await fenced.write(lambda c: c.execute(text("CREATE TABLE jottings(name TEXT)")) and None)
         await journal.write(
             lambda c: c.execute(text("UPDATE leases SET epoch = epoch + 1 WHERE name = 'erp'")) and None
         )
         writing = asyncio.create_task(
-            fenced.write(lambda c: c.execute(text("INSERT INTO notes VALUES ('x')")) and None)
+            fenced.write(lambda c: c.execute(text("INSERT INTO jottings VALUES ('x')")) and None)
         )
         await until(lambda: lease.lost)
         await journal.write(lambda _connection: None)
         assert not writing.done()
         writing.cancel()
-        assert await fenced.read(lambda c: c.execute(text("SELECT * FROM notes")).all()) == []
+        assert await fenced.read(lambda c: c.execute(text("SELECT * FROM jottings")).all()) == []
 
 
 async def test_a_lease_cannot_be_taken_while_something_is_committed_under_it(postgresql, monkeypatch):

