@@ -25,7 +25,8 @@ SHORTEST = 4
 """Anything shorter keeps no secret, and would blot out half of the text."""
 MOST_DEPTH = 50
 
-_USERINFO = re.compile(r"(?<=://)[^/\s@\"'<>]*:[^/\s@\"'<>]+(?=@)")
+_USERINFO = re.compile(r"(?<=://)[^/\s@\"'<>:]*:[^/\s@\"'<>]++(?=@)")
+"""It never goes back over what it read: a system may answer with 64 KiB of colons."""
 _SHOWN = re.compile(r"\b(Bearer|Basic)(\s+)[A-Za-z0-9+/=._~-]{16,}", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 

@@ -51,7 +51,8 @@ def test_a_known_secret_is_hidden_however_it_is_spelt(spelt: str) -> None:
         ("{'authorization': 'Basic c29tZWJvZHk6c29tZXRoaW5n'}", "{'authorization': 'Basic ***'}"),
         ("a bearer token is asked for, or basic authentication", None), ("http://erp/x?a=b@c", None),
         ("order PO-4711 of QUJDREVGR0hJSktM0123456789abcdef at 06:00", None), ("abc is too short to be one", None),
-        ("mailto:ann@acme.example", None),
+        ("mailto:ann@acme.example", None), ("http://a::b:c@x", "http://***@x"), ("http://:b@x", "http://***@x"),
+        (f"://{':' * 65_536}", None),
     ],
 )  # fmt: skip
 def test_what_looks_like_credentials_is_hidden_and_nothing_else(text: str, shown: str | None) -> None:
