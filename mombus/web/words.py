@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+MOST_TIMES = 8
+"""A text that is laid out takes at most so many times its characters: strangers nest as deep as they like."""
+
 
 def age(since: str | datetime | None, now: datetime) -> str:
     """How long ago, in the two largest units that matter: `4 s`, `12 min`, `3 h 5 min`, `2 d 4 h`; `-` for never."""
@@ -52,21 +55,30 @@ def words(name: str) -> str:
 
 
 def laid_out(text: str, media_type: str | None) -> str:
-    """JSON and XML over several lines, the same otherwise; another text, and half of one, as it is."""
+    """JSON and XML over several lines, the same otherwise; another text, half of one, and one that would become far
+    longer, as it is.
+    """
     kind = (media_type or "").partition(";")[0]
+    most = max(1000, MOST_TIMES * len(text))
     if kind.endswith("json"):
-        return _json(text)
-    return _xml(text) if kind.endswith("xml") and "<!--" not in text else text
+        return _json(text, most)
+    return _xml(text, most) if kind.endswith("xml") and "<!--" not in text else text
 
 
-def _json(text: str) -> str:
+def _json(text: str, most: int) -> str:
+    laid, size = [], 0
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except ValueError:
+        for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(json.loads(text)):
+            laid.append(piece)
+            size += len(piece)
+            if size > most:
+                return text
+    except (ValueError, RecursionError):
         return text
+    return "".join(laid)
 
 
-def _xml(text: str) -> str:
+def _xml(text: str, most: int) -> str:
     from lxml import etree  # noqa: PLC0415 - heavy, only where a document is shown
 
     from canonical.b2mml.faults import DocumentError  # noqa: PLC0415
@@ -77,4 +89,5 @@ def _xml(text: str) -> str:
     except DocumentError:
         return text
     etree.indent(root)
-    return etree.tostring(root, encoding="unicode")
+    laid = etree.tostring(root, encoding="unicode")
+    return laid if len(laid) <= most else text
