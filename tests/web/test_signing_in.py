@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from housed import PASSWORD, csrf, housed, sign_in
@@ -13,8 +13,10 @@ from starlette.requests import Request
 
 from mombus.desk.access import EndAll, EndPass, GiveToken, Named, SetPassword, SetRoles
 from mombus.desk.question import QuestionError, Role
+from mombus.desk.tap import TAP, TapAsked
 from mombus.hub.desk import passwords
 from mombus.journal import accounts
+from mombus.web.api import tap
 from mombus.web.pages import rendering
 
 if TYPE_CHECKING:
@@ -246,6 +248,26 @@ async def test_a_live_part_ends_with_its_session(house, monkeypatch):
     async with house.browser() as http:
         answer = await http.get("/ticking", headers={"cookie": cookie})
     assert (answer.status_code, len(shown)) == (200, 2)
+
+
+async def test_a_tap_ends_with_its_session(house, monkeypatch):
+    monkeypatch.setattr(tap, "PAUSE_S", 0)
+    async with house.browser() as http:
+        await sign_in(http)
+        cookie = f"mombus={http.cookies['mombus']}".encode()
+    told: list[int] = []
+
+    async def part(_asked: TapAsked) -> dict[str, Any]:
+        told.append(1)
+        if len(told) == 2:
+            await house.desk.people.end_all(EndAll(**DEED, name="ann"))
+            house.forget()
+        return {"messages": [], "after": "1-1", "left_out": 0, "more": False}
+
+    house.desk._answers[TAP.name] = part
+    async with house.browser() as http:
+        answer = await http.get("/api/tap", headers={"cookie": cookie, "accept": tap.EVENTS})
+    assert (answer.status_code, answer.text, len(told)) == (200, ": still here\n\n" * 2, 2)
 
 
 async def test_the_hub_s_own_token_still_opens_where_people_sign_in(tmp_path):

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from mombus.desk.question import NoAnswerError
+from mombus.bus.commands import UnknownNameError
+from mombus.desk.question import NoAnswerError, QuestionError
 from mombus.desk.tap import TAP, TapAsked, TapPart
+from mombus.web.access.visiting import visit_of
 from mombus.web.api.refused import REFUSED
 from mombus.web.asking import Ask
 
@@ -38,6 +40,8 @@ async def tap(request: Request, ask: Ask, asked: Annotated[TapAsked, Query()]) -
 
 
 async def _events(request: Request, ask: Asking, asked: TapAsked, part: Any) -> AsyncIterator[str]:
+    """It ends when whoever listens wouldn't be let in any more."""
+    visit = visit_of(request)
     while not await request.is_disconnected():
         for message in part["messages"]:
             yield f"id: {message['id']}\ndata: {json.dumps(message, ensure_ascii=False)}\n\n"
@@ -48,6 +52,8 @@ async def _events(request: Request, ask: Asking, asked: TapAsked, part: Any) -> 
         if not part["more"]:
             await asyncio.sleep(PAUSE_S)
         try:
+            if not await visit.holds():
+                return
             part = await ask(TAP, asked.model_copy(update={"after": part["after"], "since_s": None}))
-        except NoAnswerError:
+        except (NoAnswerError, QuestionError, UnknownNameError):
             return
