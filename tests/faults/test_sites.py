@@ -6,7 +6,8 @@ While the line between them is cut both work on; what one said meanwhile reaches
 from __future__ import annotations
 
 import signal
-from contextlib import AsyncExitStack
+import sqlite3
+from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,8 +53,15 @@ class Factory:
         systems = {**self._systems, "books": findable(self.target.port)}
         self.hub = await stack.enter_async_context(running(self.folder, systems, systems=systems, **self._sections))
 
+    def reads_on(self, system: str) -> bool:
+        """Whether it has begun to read a system: what is said from then on comes."""
+        journal = sqlite3.connect(f"file:{self.folder / 'hub' / 'journal.sqlite'}?mode=ro", uri=True)
+        with closing(journal):
+            known = "SELECT 1 FROM bookmarks WHERE system = ? AND bookmark <> ''"
+            return bool(journal.execute(known, [system]).fetchall())
 
-@pytest.mark.timeout(180)
+
+@pytest.mark.timeout(240)
 async def test_a_site_that_is_cut_off_works_on_and_catches_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proof: Proof
 ) -> None:
@@ -76,6 +84,7 @@ async def test_a_site_that_is_cut_off_works_on_and_catches_up(
         lyon = Factory(tmp_path / "lyon", bus, "lyon", {"nantes": other}, "nantes")
         await nantes.start(stack)
         await lyon.start(stack)
+        await until(lambda: lyon.reads_on("nantes"))
         await nantes.load.send(5)
         await until(lambda: lyon.books.size() > 0)
         for line in lines:
