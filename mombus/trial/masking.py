@@ -26,7 +26,8 @@ DECLARED = (
 )
 """What is masked, in words."""
 
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(\.[\w-]+)+")
+"""Looked for from the beginning of a word alone, and never twice: a text may be one word of a million letters."""
 _TELEPHONE = re.compile(r"(?<![\w.,:-])(\+|00)[1-9][\d /().-]{6,18}\d(?![\w:-])")
 
 

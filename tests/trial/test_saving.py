@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from canonical.isa95.operations import OperationsRequest, PersonnelRequirement, 
 from canonical.isa95.resources import Person
 from canonical.message import Action, Message, Verb
 from mombus.hub.trial.playing import playing
+from mombus.trial.masking import Masks
 from mombus.trial.reading import read
 from mombus.trial.saving import case_of
 
@@ -42,6 +44,12 @@ def test_persons_texts_and_numbers_are_pseudonyms_the_same_one_alike() -> None:
     assert [one["personnel_requirement"][0]["person_id"] for one in segments] == ["PERSON-1", "PERSON-1"]
     assert segments[0]["description"] == segments[1]["description"] != first["body"]["description"]
     assert first["body"]["id"] == "PO-1"
+
+
+def test_a_text_of_endless_words_is_masked_in_no_time() -> None:
+    endless = f"{'a' * 300_000} a.b@acme.example {'1' * 300_000}"
+    masked = Masks().message(replace(order(), reason=endless))
+    assert masked.reason == f"{'a' * 300_000} contact-1@example.invalid {'1' * 300_000}"
 
 
 def test_the_file_says_what_is_masked() -> None:

@@ -114,7 +114,9 @@ class StagesTopic:
                 for target, said in (await self._passage.got(message)).items():
                     same = said.content == message.content
                     got.setdefault(target, []).append(said if same else replace(said, content=b""))
-        text = case_of(messages, name=asked.name, got=got)
+        if sum(len(message.content) for message in messages) > LARGEST_CASE:
+            raise QuestionError(f"what they say has over {LARGEST_CASE} bytes: take fewer messages, or smaller ones")
+        text = await asyncio.to_thread(case_of, messages, name=asked.name, got=got)
         if len(text.encode("utf-8", "replace")) > LARGEST_CASE:
             raise QuestionError(f"a test of {len(text)} characters is too long: take fewer messages")
         return Case(text=text, masked=DECLARED).model_dump(mode="json")
