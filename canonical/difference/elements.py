@@ -10,7 +10,7 @@ from lxml import etree
 from canonical.b2mml.faults import DocumentError
 from canonical.b2mml.secure import parse
 from canonical.difference.aligned import by_content, by_identity
-from canonical.difference.found import What
+from canonical.difference.found import What, placed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -58,7 +58,7 @@ def _attributes(place: _Place, found: Found) -> None:
         old, new = was.get(name), now.get(name)
         if old != new:
             what = What.ADDED if old is None else What.REMOVED if new is None else What.CHANGED
-            path = f"{place.path}/@{_local(str(name))}"
+            path = placed(f"{place.path}/@{_local(str(name))}")
             found.add(path, path, what, _text(old), _text(new))
 
 
@@ -74,13 +74,14 @@ def _children(place: _Place, found: Found) -> list[_Place]:
     inner: list[_Place] = []
     for pair in _pairs(place, was, now, names, found):
         if pair.before is not None and pair.after is not None and was[pair.before].tag == now[pair.after].tag:
-            inner.append(_Place(f"{place.path}/{names[1][pair.after]}", was[pair.before], now[pair.after]))
+            path = placed(f"{place.path}/{names[1][pair.after]}")
+            inner.append(_Place(path, was[pair.before], now[pair.after]))
             continue
         if pair.before is not None:
-            path = f"{place.path}/{names[0][pair.before]}"
+            path = placed(f"{place.path}/{names[0][pair.before]}")
             found.add(path, path, What.REMOVED, _said(was[pair.before]), None)
         if pair.after is not None:
-            path = f"{place.path}/{names[1][pair.after]}"
+            path = placed(f"{place.path}/{names[1][pair.after]}")
             found.add(path, path, What.ADDED, None, _said(now[pair.after]))
     return inner
 
@@ -136,7 +137,7 @@ def _names(siblings: Sequence[etree._Element]) -> list[str]:
 
 
 def _named(root: etree._Element) -> str:
-    return _names([root])[0]
+    return placed(_names([root])[0])
 
 
 def _own_text(element: etree._Element) -> str:

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 MOST_CHARACTERS = 500
 """Of a value; what is longer is told by its beginning."""
+MOST_PATH = 300
+"""Of a path; of a longer one the end is told. Many places lie under one name, which may be as long as the text."""
 MOST_LOOKS = 2_000_000
 """How much is looked at for one comparison, about a second's work: then what is left is compared place by place."""
 
@@ -80,6 +82,11 @@ class Found:
     def compared(self, format: Format) -> Compared:
         """The result."""
         return Compared(format, tuple(self.differences), self.more)
+
+
+def placed(path: str) -> str:
+    """A path as it is told."""
+    return path if len(path) <= MOST_PATH else f"…{path[-MOST_PATH:]}"
 
 
 def _short(value: str | None) -> str | None:

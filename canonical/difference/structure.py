@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from canonical.difference.aligned import by_content, by_identity
-from canonical.difference.found import What
+from canonical.difference.found import What, placed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -66,8 +66,8 @@ def _names(place: _Place, found: Found) -> list[_Place]:
     """The values under names that both have; the others are told."""
     inner = []
     for name in dict.fromkeys((*place.before, *place.after)):
-        path = f"{place.path}.{name}" if place.path else name
-        isa95 = f"{place.isa95}/{_word(name)}" if place.isa95 else _word(name)
+        path = placed(f"{place.path}.{name}" if place.path else name)
+        isa95 = placed(f"{place.isa95}/{_word(name)}" if place.isa95 else _word(name))
         if name not in place.after:
             found.add(path, isa95, What.REMOVED, _said(place.before[name]), None)
         elif name not in place.before:
@@ -110,7 +110,7 @@ def _of_pairs(place: _Place, pairs: Sequence[Pair], names: Sequence[Sequence[Any
     inner = []
     for pair in pairs:
         side, at = (1, pair.after) if pair.after is not None else (0, pair.before or 0)
-        path, isa95 = f"{place.path}[{names[side][at]}]", f"{place.isa95}[{names[side][at]}]"
+        path, isa95 = (placed(f"{above}[{names[side][at]}]") for above in (place.path, place.isa95))
         if pair.before is None:
             found.add(path, isa95, What.ADDED, None, _said(place.after[at]))
         elif pair.after is None:

@@ -136,3 +136,13 @@ def test_long_values_are_told_by_their_beginning() -> None:
 
 def test_a_digit_bomb_is_compared_without_being_read_as_a_number() -> None:
     assert said(b'{"n": ' + b"9" * 5000 + b"}", b'{"n": 1}')[0][3] == "1"
+
+
+@pytest.mark.parametrize(
+    "text", ['{{"{name}": {{"a": {{"b": {value}}}, "c": [{value}, 7]}}}}', "<{name}><a><b>{value}</b></a><c/></{name}>"]
+)
+def test_a_path_under_an_endless_name_is_told_by_its_end(text: str) -> None:
+    before, after = (text.format(name="n" * 40_000, value=value).encode() for value in (1, 2))
+    found = said(before, after)
+    assert found
+    assert all(path.startswith("…") and len(path) == 301 for path, *_ in found)
