@@ -15,6 +15,7 @@ from canonical.message import message_id
 from mombus.config.model import Plant
 from mombus.desk.floor import Span
 from mombus.hub.floor.downtimes import inside
+from mombus.hub.floor.genealogy import MOST_LOOKED_AT, Use, grow
 from mombus.hub.floor.period import in_shift
 from mombus.web.tables import csv_of
 
@@ -137,3 +138,21 @@ def test_a_stretch_counts_as_far_as_it_lies_inside():
 
 def test_a_spreadsheet_takes_no_text_for_a_formula():
     assert b"'=1+1" in csv_of("x", [{"a": "=1+1"}]).body
+
+
+async def test_a_lot_that_went_into_everything_is_followed_so_far_and_no_further():
+    looks: list[str] = []
+
+    async def look(what: str, id: str) -> tuple[list[Use], bool]:
+        looks.append(id)
+        works = [f"PO-{id}-{number}" for number in range(300)] if what == "lot" else [id]
+        return [
+            Use(work=work, lot=lot, material=None, direction=way, quantity=None, unit=None, message_id=work)
+            for work in works
+            for lot, way in ((id if what == "lot" else "WATER", "consumed"), (f"of {work}", "produced"))
+        ], False  # fmt: skip
+
+    graph = await grow("WATER", 10, look)
+    assert graph.partial
+    assert len(looks) <= MOST_LOOKED_AT
+    assert graph.looked_at < MOST_LOOKED_AT + 1000

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 OBJECTS = ("production_response", "material_consumption", "lot_transformation")
 MOST_LOTS = 150
+MOST_LOOKED_AT = 5000
+"""Looks, and uses that they find, for one graph: a lot may have gone into any number of orders."""
 Direction = Literal["consumed", "produced"]
 PRODUCED = frozenset({"Produced", "By-product Produced", "Co-product Produced", "Yield Produced", "Material Produced"})
 """What else is done with material, samples say, makes no lot of another."""
@@ -45,6 +47,18 @@ class Graph:
     uses: dict[tuple[str, str, Direction], list[Use]] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
     partial: bool = False
+    looked_at: int = 0
+
+    async def found(self, look: Look, what: str, id: str) -> list[Use]:
+        """The uses that name it, kept; none once too much was looked at."""
+        if self.looked_at >= MOST_LOOKED_AT:
+            self.partial = True
+            return []
+        uses, more = await look(what, id)
+        self.looked_at += 1 + len(uses)
+        self.partial |= more
+        self.add(uses)
+        return uses
 
     def add(self, uses: Iterable[Use]) -> None:
         """Keep what a message says, each once."""
@@ -74,16 +88,11 @@ async def _step(graph: Graph, edge: Iterable[str], depth: int, look: Look) -> li
     beyond: Direction = "consumed" if depth < 0 else "produced"
     works: dict[str, None] = {}
     for lot in edge:
-        uses, more = await look("lot", lot)
-        graph.add(uses)
-        graph.partial |= more
+        uses = await graph.found(look, "lot", lot)
         works.update(dict.fromkeys(use.work for use in uses if use.lot == lot and use.direction == from_there))
     found: list[str] = []
     for work in works:
-        uses, more = await look("work", work)
-        graph.add(uses)
-        graph.partial |= more
-        for use in uses:
+        for use in await graph.found(look, "work", work):
             if use.direction == beyond and use.lot and use.lot not in graph.depths:
                 if len(graph.depths) >= MOST_LOTS:
                     graph.partial = True
