@@ -45,6 +45,16 @@ class SignedOn(Asked):
     address: str = Field(max_length=250)
 
 
+class TurnedAway(Asked):
+    """Somebody whom the pages or the API didn't let in, or didn't let do something; for the audit trail."""
+
+    who: str = Field(min_length=1, max_length=250)
+    action: str = Field(max_length=64, description="What they wanted: a question's name, or `sign_in`.")
+    about: str | None = Field(default=None, max_length=250, description="What it was about.")
+    why: str = Field(max_length=2000)
+    reason: str = Field(max_length=1000, description="Why it wasn't done.")
+
+
 class SignOut(Asked):
     """The session to end."""
 
@@ -156,6 +166,7 @@ class Given(Told):
 WHO = Question("user_who", Shown)
 SIGN_IN = Question("user_sign_in", SignIn)
 SIGN_ON = Question("user_sign_on", SignedOn)
+TURNED_AWAY = Question("user_turned_away", TurnedAway)
 SIGN_OUT = Question("user_sign_out", SignOut)
 PEOPLE = Question("user_people", Nothing, ENGINEERING)
 ADD = Question("user_add", AddPerson, ENGINEERING)

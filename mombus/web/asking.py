@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from fastapi import Depends, Request
 
-from mombus.desk.question import Personal
+from mombus.desk.access import TURNED_AWAY, TurnedAway
+from mombus.desk.question import Deed, NoAnswerError, Personal, QuestionError
 from mombus.web.access.visiting import visit_of
 
 if TYPE_CHECKING:
     from mombus.desk.question import Asked, Desk, Person, Question
+
+
+_ABOUT = ("id", "name", "number", "target", "system")
+"""What a deed is about, by the first of these that it has."""
 
 
 class NotAllowedError(Exception):
@@ -34,11 +40,22 @@ class Asking:
         Raises NotAllowedError, QuestionError, UnknownNameError, NoAnswerError: all become answers of their own.
         """
         if not self.may(question):
-            roles = " or ".join(sorted(question.roles))
-            raise NotAllowedError(f"{self.person.name} may not do that: it is for {roles}")
+            reason = f"it is for {' or '.join(sorted(question.roles))}"
+            if isinstance(asked, Deed):
+                await self._note(question, asked, reason)
+            raise NotAllowedError(f"{self.person.name} may not do that: {reason}")
         if isinstance(asked, Personal):
             asked = asked.model_copy(update={"who": self.person.name})
         return await self._desk.ask(question, asked)
+
+    async def _note(self, question: Question, deed: Deed, reason: str) -> None:
+        """For the audit trail, if the hub takes it now."""
+        about = next((str(said) for name in _ABOUT if (said := getattr(deed, name, None)) is not None), None)
+        refused = TurnedAway(
+            who=self.person.name, action=question.name, about=about and about[:250], why=deed.why, reason=reason
+        )  # fmt: skip
+        with suppress(NoAnswerError, QuestionError):
+            await self._desk.ask(TURNED_AWAY, refused)
 
 
 def _asking(request: Request) -> Asking:

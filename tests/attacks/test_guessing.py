@@ -13,7 +13,7 @@ from patience import PATIENCE_S
 from mombus.desk.access import SignIn
 from mombus.desk.question import Role
 from mombus.hub.desk import guesses, passwords, signing_in
-from mombus.hub.desk.guesses import Guesses
+from mombus.hub.desk.guesses import Guesses, Notes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     """With ann, an engineer, and a clock of guesses that stands still."""
     monkeypatch.setattr(passwords, "LOG_N", 4)
     async with housed(tmp_path) as made:
-        made.desk.signing_in._guesses = Guesses(lambda: 0.0)
+        made.desk.signing_in._guesses, made.desk.signing_in._failures = Guesses(lambda: 0.0), Notes(lambda: 0.0)
         await made.add("ann", Role.ENGINEER)
         yield made
 
@@ -77,10 +77,10 @@ async def test_the_trail_isnt_flooded(house):
 
 async def test_the_others_are_counted():
     at = 0.0
-    counted = Guesses(lambda: at)
-    assert [counted.to_note() for _ in range(guesses.NOTED + 3)] == [0] * guesses.NOTED + [None] * 3
+    counted = Notes(lambda: at)
+    assert [counted.another() for _ in range(guesses.NOTED + 3)] == [0] * guesses.NOTED + [None] * 3
     at = guesses.NOTED_EVERY_S
-    assert counted.to_note() == 3
+    assert counted.another() == 3
 
 
 async def test_names_that_exist_cost_no_more_than_others(house, monkeypatch):

@@ -104,6 +104,11 @@ async def test_a_token_that_says_something_else_lets_nobody_in(provider, house):
         for claims, why in SAYS:
             provider.claims = claims
             await nobody(http, why)
+    deeds = await house.deeds()
+    assert {(one.who, one.action, one.why) for one in deeds} == {("nobody", "sign_in", f"by {provider.issuer}")}
+    assert len(deeds) == len(SAYS)
+    assert all(one.result.startswith("not done: ") and one.result.endswith(", from 127.0.0.1") for one in deeds)
+    assert "has no role here" in str(deeds)
 
 
 async def test_a_token_that_the_provider_did_not_sign_lets_nobody_in(provider, house):

@@ -71,6 +71,9 @@ async def test_an_operator_may_not(house):
         added = await http.post("/people/add", data={"csrf": token, "why": "x", "name": "eve", "roles": "engineer",
                                                      "password": PASSWORD}, headers=ORIGIN)  # fmt: skip
         assert added.status_code == 403
+        newest = (await house.deeds())[0]
+        assert (newest.who, newest.action, newest.message_id, newest.why) == ("bob", "user_add", "eve", "x")
+        assert newest.result == "not done: it is for engineer"
         assert (await http.get("/api/people", headers={"accept": "*/*"})).status_code == 403
         assert (await http.get("/api/audit/verify")).status_code == 403
         assert 'href="/people"' not in (await http.get("/audit")).text

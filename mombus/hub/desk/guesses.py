@@ -22,6 +22,23 @@ NOTED, NOTED_EVERY_S = 30, 60.0
 """Failures in the audit trail: so many at once, then one in so long; the others are counted."""
 
 
+class Notes:
+    """Which failures are in the audit trail. `clock` counts seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._room = Bucket(1 / NOTED_EVERY_S, NOTED, clock)
+        self._unnoted = 0
+
+    def another(self) -> int | None:
+        """How many failures weren't noted before this one; None if this one isn't either."""
+        if self._room.wait_s():
+            self._unnoted += 1
+            return None
+        self._room.take()
+        unnoted, self._unnoted = self._unnoted, 0
+        return unnoted
+
+
 class Guesses:
     """Counts tries of passwords. `clock` counts seconds."""
 
@@ -29,8 +46,6 @@ class Guesses:
         self._of_both = Failures(OF_BOTH, OF_BOTH_EVERY_S, clock)
         self._of_address = Failures(OF_ADDRESS, OF_ADDRESS_EVERY_S, clock)
         self._of_name = Failures(OF_NAME, OF_NAME_EVERY_S, clock)
-        self._notes = Bucket(1 / NOTED_EVERY_S, NOTED, clock)
-        self._unnoted = 0
 
     def wait_s(self, name: str, address: str) -> float:
         """How long no password of this name is looked at that comes from this address; 0 if one is."""
@@ -42,12 +57,3 @@ class Guesses:
         self._of_both.add(f"{address} {name}")
         self._of_address.add(address)
         self._of_name.add(name)
-
-    def to_note(self) -> int | None:
-        """How many failures weren't noted before this one; None if this one isn't either."""
-        if self._notes.wait_s():
-            self._unnoted += 1
-            return None
-        self._notes.take()
-        unnoted, self._unnoted = self._unnoted, 0
-        return unnoted

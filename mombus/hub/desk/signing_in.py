@@ -8,10 +8,10 @@ from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from mombus.desk.access import RESERVED, SIGN_IN, SIGN_ON, SIGN_OUT, WHO
+from mombus.desk.access import RESERVED, SIGN_IN, SIGN_ON, SIGN_OUT, TURNED_AWAY, WHO
 from mombus.desk.question import QuestionError, Role
 from mombus.hub.desk import passwords
-from mombus.hub.desk.guesses import Guesses
+from mombus.hub.desk.guesses import Guesses, Notes
 from mombus.journal import accounts, audit
 from mombus.journal.accounts import Pass, PassKind
 from mombus.journal.audit import Deed
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from mombus.config.model import Http
-    from mombus.desk.access import Shown, SignedOn, SignIn, SignOut
+    from mombus.desk.access import Shown, SignedOn, SignIn, SignOut, TurnedAway
     from mombus.desk.question import Question
     from mombus.hub.desk.topic import Answer
     from mombus.journal.journal import Journal
@@ -40,13 +40,16 @@ class SigningIn:
 
     def __init__(self, journal: Journal, http: Http, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._journal, self._http, self._clock = journal, http, clock
-        self._guesses = Guesses()
+        self._guesses, self._failures, self._turned_away = Guesses(), Notes(), Notes()
         self._looking = asyncio.Semaphore(AT_ONCE)
         self._trying = 0
 
     def answers(self) -> Mapping[Question, Answer]:
         """See mombus/desk/access.py."""
-        return {WHO: self.who, SIGN_IN: self.sign_in, SIGN_ON: self.sign_on, SIGN_OUT: self.sign_out}
+        return {
+            WHO: self.who, SIGN_IN: self.sign_in, SIGN_ON: self.sign_on, SIGN_OUT: self.sign_out,
+            TURNED_AWAY: self.turned_away,
+        }  # fmt: skip
 
     async def who(self, asked: Shown) -> dict[str, Any]:
         """Whether anybody has to sign in at all, and whom the shown session or token belongs to."""
@@ -105,6 +108,13 @@ class SigningIn:
         await self._journal.write(partial(accounts.end, hash=asked.session))
         return {}
 
+    async def turned_away(self, asked: TurnedAway) -> dict[str, Any]:
+        """Note it; of many at once only some, and how many others."""
+        await self._note_some(
+            self._turned_away, asked.reason, who=asked.who, why=asked.why, action=asked.action, about=asked.about
+        )
+        return {}
+
     def _begin(self, connection: Connection, *, asked: SignIn, name: str, password: str | None) -> bool:
         """False if the account was changed meanwhile."""
         now = accounts.account(connection, name)
@@ -127,11 +137,18 @@ class SigningIn:
         return now < shown.ends and not idle
 
     async def _note_failure(self, name: str, address: str) -> None:
-        others = self._guesses.to_note()
-        if others is None:
-            return
-        result = f"not done: wrong name or password, from {address}" + (f"; and {others} more" if others else "")
-        await self._journal.write(partial(_note, at=self._clock(), who=name, result=result, why="by password"))
+        await self._note_some(
+            self._failures, f"wrong name or password, from {address}", who=name, why="by password"
+        )  # fmt: skip
+
+    async def _note_some(
+        self, notes: Notes, reason: str, *, who: str, why: str, action: str = "sign_in", about: str | None = None
+    ) -> None:
+        others = notes.another()
+        if others is not None:
+            result = f"not done: {reason}" + (f"; and {others} more" if others else "")
+            note = partial(_note, at=self._clock(), who=who, result=result, why=why, action=action, about=about)
+            await self._journal.write(note)
 
 
 def _look(connection: Connection, hash: str | None) -> tuple[bool, tuple[Pass, frozenset[str]] | None]:
@@ -148,11 +165,13 @@ def _look(connection: Connection, hash: str | None) -> tuple[bool, tuple[Pass, f
     return needed, (shown, account.roles if shown.roles is None else (account.roles | {Role.VIEWER}) & shown.roles)
 
 
-def _note(connection: Connection, at: datetime, who: str, result: str, why: str) -> None:
+def _note(  # noqa: PLR0917 - one row
+    connection: Connection, at: datetime, who: str, result: str, why: str, action: str = "sign_in",
+    about: str | None = None,
+) -> None:  # fmt: skip
     audit.note(
-        connection,
-        Deed(at=at, who=who, action="sign_in", target=None, message_id=None, why=why, result=result),
-    )
+        connection, Deed(at=at, who=who, action=action, target=None, message_id=about, why=why, result=result)
+    )  # fmt: skip
 
 
 def _who(name: str, roles: frozenset[str]) -> dict[str, Any]:

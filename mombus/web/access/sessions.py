@@ -13,6 +13,7 @@ from mombus.desk.access import (
     SIGN_ON,
     SIGN_OUT,
     TOKEN,
+    TURNED_AWAY,
     WHO,
     Given,
     GiveToken,
@@ -20,6 +21,7 @@ from mombus.desk.access import (
     SignedOn,
     SignIn,
     SignOut,
+    TurnedAway,
 )
 from mombus.desk.question import Person, Role
 
@@ -82,6 +84,12 @@ class Sessions:
             name=identity.name, roles=identity.roles, issuer=issuer, session=hashed(session), address=address
         ))  # fmt: skip
         return session
+
+    async def not_signed_on(self, issuer: str, why: str, address: str) -> None:
+        """Have it noted that a provider's word let nobody in."""
+        await self._desk.ask(TURNED_AWAY, TurnedAway(
+            who="nobody", action="sign_in", why=f"by {issuer}", reason=f"{why[:700]}, from {address}"
+        ))  # fmt: skip
 
     async def sign_out(self, session: str) -> None:
         """End a session: here at once, in other processes within REMEMBERED_S."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
@@ -55,6 +57,7 @@ async def sign_on(request: Request, next: str = "/") -> Response:
     try:
         address = await way.begin(visit.begun(), _back(request), after(next))
     except SignOnError as error:
+        await _note(request, way, error)
         return _page(request, 502, next=next, wrong=f"That can't be done now: {error}.")
     return RedirectResponse(address, 303)
 
@@ -73,10 +76,19 @@ async def back(request: Request) -> Response:
         issuer, address = way.provider.issuer, peer_of(request.scope)
         session = await request.app.state.sessions.sign_on(identity, issuer, address)
     except (SignOnError, QuestionError) as error:
+        await _note(request, way, error)
         return _page(request, 403, next="/", wrong=f"Nobody was signed in: {error}.")
     except NoAnswerError as error:
         return _page(request, 503, next="/", wrong=f"The hub can't look at that now: {error}.")
     return begun(request, session, next)
+
+
+async def _note(request: Request, way: SignOn | None, error: Exception) -> None:
+    """For the audit trail, if the hub takes it now."""
+    if way is not None:
+        with suppress(NoAnswerError, QuestionError):
+            sessions: Sessions = request.app.state.sessions
+            await sessions.not_signed_on(way.provider.issuer, str(error), peer_of(request.scope))
 
 
 def _back(request: Request) -> str:
