@@ -98,7 +98,7 @@ def _messages_of(connection: Connection, number: str) -> list[dict[str, Any]]:
     about_lots = select(refs.c.seq).where(refs.c.object == "material_lot", refs.c.value.in_(lots))
     seqs.update(connection.execute(about_lots.limit(MOST)).scalars())
     found = _by_seq(connection, seqs)
-    replies = select(messages).where(messages.c.correlation.in_([row["id"] for row in found]))
+    replies = select(messages).where(messages.c.correlation.in_([row["id"] for row in found])).limit(MOST)
     known = {row["seq"] for row in found}
     found += [dict(row) for row in connection.execute(replies).mappings() if row["seq"] not in known]
     return found

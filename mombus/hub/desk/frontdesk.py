@@ -221,16 +221,3 @@ class FrontDesk:
 def _check_deed(who: str, why: str) -> None:
     if not why.strip() or not who.strip():
         raise QuestionError("say who decides and why: both are kept in the audit trail")
-
-
-def _texts(question: Mapping[str, Any], *needed: str, **optional: None) -> dict[str, Any]:
-    """What a command was given, each a text. Raises QuestionError."""
-    for name, value in question.items():
-        if name not in needed and name not in optional:
-            raise QuestionError(f"'{name}' has no meaning here: {', '.join((*needed, *optional)) or 'nothing'} is")
-        if not isinstance(value, str) and not (value is None and name in optional):
-            raise QuestionError(f"'{name}' must be text")
-    missing = [name for name in needed if name not in question]
-    if missing:
-        raise QuestionError(f"'{missing[0]}' is missing")
-    return {**optional, **question}
