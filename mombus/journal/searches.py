@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 MOST = 200
-"""Searches that one person may keep."""
+"""Searches that one person may keep, and that one is shown."""
+LONGEST = 3000
+"""Bytes of one: all that are shown go into one answer of the broker."""
 
 saved_searches = Table(
     "saved_searches", metadata,
@@ -30,7 +32,7 @@ saved_searches = Table(
 
 
 class TooManySearchesError(ValueError):
-    """The person keeps MOST already."""
+    """The person keeps MOST already, or this one is over LONGEST."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,9 @@ class Saved:
 def save(connection: Connection, saved: Saved) -> None:
     """Keep a search, in place of the owner's of that name. Raises TooManySearchesError."""
     s = saved_searches.c
+    size = len(saved.search.encode())
+    if size > LONGEST:
+        raise TooManySearchesError(f"a search of {size} bytes is too long: {LONGEST} are kept")
     alone(connection)
     others = select(func.count()).where(s.owner == saved.owner, s.name != saved.name)
     if (connection.execute(others).scalar() or 0) >= MOST:
@@ -55,11 +60,11 @@ def save(connection: Connection, saved: Saved) -> None:
 
 
 def searches(connection: Connection, owner: str) -> list[Saved]:
-    """A person's own, then what others share, each by name."""
+    """A person's own, then what others share, each by name; MOST in all."""
     s = saved_searches.c
     statement = select(saved_searches).where(or_(s.owner == owner, s.shared.is_(True)))
     ordered = statement.order_by((s.owner == owner).desc(), s.name, s.owner)
-    return [Saved(**row) for row in connection.execute(ordered).mappings()]
+    return [Saved(**row) for row in connection.execute(ordered.limit(MOST)).mappings()]
 
 
 def drop(connection: Connection, owner: str, name: str) -> bool:

@@ -373,3 +373,7 @@ async def test_a_person_keeps_so_many_searches_and_changes_those(journal, monkey
         await journal.write(partial(searches.save, saved=one))
     with pytest.raises(searches.TooManySearchesError, match="delete one"):
         await journal.write(partial(searches.save, saved=replace(first, name="b")))
+    with pytest.raises(searches.TooManySearchesError, match="too long"):
+        await journal.write(partial(searches.save, saved=replace(first, search="é" * 1501)))
+    await journal.write(partial(searches.save, saved=replace(first, owner="bob", shared=True)))
+    assert [one.owner for one in await journal.read(partial(searches.searches, owner="bob"))] == ["bob"]
