@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from mombus.web.words import harmless
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
-
 
 CSV: dict[int | str, dict[str, Any]] = {
     200: {"description": "A CSV file.", "content": {"text/csv": {"schema": {"type": "string"}}}}
@@ -32,7 +30,7 @@ def csv_of(name: str, lines: Iterable[Mapping[str, Any]]) -> Response:
 
 
 def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return harmless(value) if isinstance(value, str) else value
 
 
 def ownership_lines(matrix: Mapping[str, Any]) -> list[dict[str, Any]]:

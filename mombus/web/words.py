@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
+
+_FORMULA = re.compile(r"[=@\t\r\n]|[+-](?!\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\Z)")
+"""How what a spreadsheet would take for a formula begins; a number with a sign is none."""
 
 MOST_TIMES = 8
 """A text that is laid out takes at most so many times its characters: strangers nest as deep as they like."""
@@ -52,6 +56,11 @@ def moment(at: str) -> datetime:
 def words(name: str) -> str:
     """A data object's name as people say it: `production order`."""
     return name.replace("_", " ")
+
+
+def harmless(text: str) -> str:
+    """A text for a spreadsheet: one that looks like a formula begins with a `'`."""
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def laid_out(text: str, media_type: str | None) -> str:

@@ -95,6 +95,16 @@ def test_what_is_asked_wrong_is_told_before_the_hub_is_asked(mombus: Mombus, opt
     assert (done.returncode, said in done.stderr) == (64, True), done.stderr
 
 
+def test_a_spreadsheet_takes_no_text_for_a_formula(tmp_path: Path) -> None:
+    columns = [Column(name, kind, (name,)) for name, kind in (("a", Kind.TEXT), ("b", Kind.DECIMAL), ("c", Kind.JSON))]
+    for name, first in (("x.csv", "'=cmd()"), ("x.parquet", "=cmd()")):
+        with sheet(tmp_path / name, columns) as write:
+            write({"a": "=cmd()", "b": "-5.2", "c": ["=1"]})
+        read = duckdb.read_csv if name.endswith("csv") else duckdb.read_parquet
+        (row,) = read(str(tmp_path / name)).fetchall()
+        assert (row[0], float(row[1]), row[2]) == (first, -5.2, '["=1"]')
+
+
 def test_what_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
     column = Column("value", Kind.DECIMAL, ("value",))
     for value in ("0.1234567890123", "1e30"):

@@ -137,7 +137,8 @@ def test_a_stretch_counts_as_far_as_it_lies_inside():
 
 
 def test_a_spreadsheet_takes_no_text_for_a_formula():
-    assert b"'=1+1" in csv_of("x", [{"a": "=1+1"}]).body
+    rows = [{"a": "=1+1", "b": "-5.20", "c": -3}, {"a": "-1+1", "b": "\n=1", "c": None}]
+    assert csv_of("x", rows).body == b"a,b,c\r\n'=1+1,-5.20,-3\r\n'-1+1,\"'\n=1\",\r\n"
 
 
 async def test_a_lot_that_went_into_everything_is_followed_so_far_and_no_further():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mombus.cli.exporting.columns import Kind
+from mombus.web.words import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,10 +40,10 @@ class SheetError(ValueError):
 def sheet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
     """Gives what writes one row. The file is there, whole, when the context ends well. Raises SheetError."""
     if str(path) == STDOUT:
-        yield _rows(sys.stdout, columns, empty="")
+        yield _rows(sys.stdout, columns)
     elif path.suffix == ".csv":
         with _in_the_end(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-            yield _rows(file, columns, empty="")
+            yield _rows(file, columns)
     elif path.suffix == ".parquet":
         with _parquet(path, columns) as write:
             yield write
@@ -50,12 +51,18 @@ def sheet(path: Path, columns: Sequence[Column]) -> Iterator[Write]:
         raise SheetError(f"{path} is neither CSV nor Parquet: name it .csv or .parquet, or - for CSV on stdout")
 
 
-def _rows(file: Any, columns: Sequence[Column], empty: str) -> Write:
+def _rows(file: Any, columns: Sequence[Column], empty: str | None = None) -> Write:
+    """For spreadsheets; for another reader if `empty` is what it takes for no value."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([column.name for column in columns])
 
     def write(row: Mapping[str, Any]) -> None:
-        writer.writerow([_said(column.value(row), empty) for column in columns])
+        said = [_said(column.value(row), empty or "") for column in columns]
+        if empty is None:
+            said = [
+                harmless(text) if column.kind is Kind.TEXT else text for column, text in zip(columns, said, strict=True)
+            ]
+        writer.writerow(said)
 
     return write
 
