@@ -63,7 +63,10 @@ def demo_hub(folder: Path, port: int, overlay: Mapping[str, Any] | None = None) 
             with httpx.Client(base_url=told["url"], trust_env=False, timeout=60) as http:
                 yield DemoHub(told["url"], folder / "hub", told["systems"], http)
         finally:
-            process.communicate(timeout=TIMEOUT_S)
+            try:
+                process.communicate(timeout=TIMEOUT_S)
+            finally:
+                process.kill()
 
 
 async def _run(folder: Path, port: int, overlay: Path) -> None:
@@ -71,14 +74,15 @@ async def _run(folder: Path, port: int, overlay: Path) -> None:
     from mombus.cli.demo import ORDER, load_demo, simulated_plant  # noqa: PLC0415 - only the process itself
     from mombus.hub.hub import open_hub  # noqa: PLC0415
 
+    answer, sys.stdout = sys.stdout, sys.stderr  # what is logged isn't the line that is waited for
     ended = asyncio.create_task(_end_of_input())
     async with simulated_plant(f"http://127.0.0.1:{port}", 0, orders=1) as urls:
         config = config_or_exit(load_demo([ROOT / "routes.yaml", overlay], folder / "hub", urls, port, poll_s=0.5))
         async with open_hub(config) as hub:
             running = asyncio.create_task(hub.run())
             await _played(urls, ORDER)
-            sys.stdout.write(json.dumps({"url": hub.url, "systems": urls}) + "\n")
-            sys.stdout.flush()
+            answer.write(json.dumps({"url": hub.url, "systems": urls}) + "\n")
+            answer.flush()
             await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)
             running.cancel()
 
