@@ -27,7 +27,8 @@ async def test_an_orders_messages_are_found_and_one_is_looked_at_step_by_step(vi
     if size == "desktop":
         await visit.picture(page, "messages")
 
-    await page.get_by_label("Object", exact=True).select_option("production_order")
+    async with page.expect_navigation(wait_until="load"):
+        await page.get_by_label("Object", exact=True).select_option("production_order")
     await expect(rows).to_have_count(1)
     await expect(rows).to_contain_text("wms")
     await rows.get_by_role("link", name="production order PO-4711").click()
@@ -45,9 +46,11 @@ async def test_an_orders_messages_are_found_and_one_is_looked_at_step_by_step(vi
 async def test_two_steps_are_compared(visit: Visitor, demo: DemoHub) -> None:
     (order,) = demo.get("/api/messages", order="PO-4711", object="production_order")["messages"]
     page = await visit.open(f"/messages/{order['id']}")
-    await page.get_by_label("Compare").select_option("canonical")
+    async with page.expect_navigation(wait_until="load"):
+        await page.get_by_label("Compare").select_option("canonical")
     await expect(page.get_by_role("heading", level=1)).to_contain_text("What differs")
-    await page.get_by_label("with", exact=True).select_option("mapped:wms")
+    async with page.expect_navigation(wait_until="load"):
+        await page.get_by_label("with", exact=True).select_option("mapped:wms")
     await expect(page.get_by_label("with", exact=True)).to_have_value("mapped:wms")
     await expect(page.get_by_role("cell", name="30005").first).to_be_visible()
     await visit.look_over(page)
@@ -108,8 +111,8 @@ async def test_a_message_is_sent_to_one_system_again(visit: Visitor, demo: DemoH
     await page.locator("select[name=manner]").select_option("again")
     await page.locator("textarea[name=why]").fill("the line was emptied")
     await visit.look_over(page)
-    await page.get_by_role("button", name="Send it").click()
-    await page.wait_for_load_state("load")
+    async with page.expect_navigation(wait_until="load"):
+        await page.get_by_role("button", name="Send it").click()
 
     def second() -> list[str]:
         hops = demo.get(f"/api/messages/{order['id']}")["message"]["hops"]

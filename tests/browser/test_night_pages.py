@@ -14,6 +14,7 @@ from visiting import Size, Visitor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from playwright.async_api import Browser, Locator, Page
 
@@ -58,15 +59,18 @@ async def decide(visitor: Visitor, id: str, choice: str, size: Size = "desktop",
     await page.context.close()
 
 
-async def test_nothing_stuck_and_nothing_there(visitor: Visitor) -> None:
-    page = await visitor.open("/", "phone")
-    await expect(page.get_by_text("Nothing waits.")).to_be_visible()
-    for path, said in {
-        "/waiting": "Nothing waits.", "/waiting/kept": "Everything that came could be taken in.",
-        "/waiting/actions": "Nothing yet.",
-    }.items():  # fmt: skip
-        await visitor.open(path, page=page)
-        await expect(page.get_by_text(said)).to_be_visible()
+async def test_nothing_stuck_and_nothing_there(browser: Browser, tmp_path: Path) -> None:
+    async with shop_plant(tmp_path) as fresh:
+        visitor = Visitor(browser, fresh.url)
+        page = await visitor.open("/", "phone")
+        await expect(page.get_by_text("Nothing waits.")).to_be_visible()
+        for path, said in {
+            "/waiting": "Nothing waits.", "/waiting/kept": "Everything that came could be taken in.",
+            "/waiting/actions": "Nothing yet.",
+        }.items():  # fmt: skip
+            await visitor.open(path, page=page)
+            await expect(page.get_by_text(said)).to_be_visible()
+        await visitor.leave()
 
 
 async def test_what_is_stuck_is_handed_over_taken_over_and_closed(plant: ShopPlant, visitor: Visitor) -> None:
@@ -106,7 +110,8 @@ async def test_what_is_retried_from_the_first_page_arrives_once(plant: ShopPlant
     await expect(page.get_by_text("2 changed, 0 not.")).to_be_visible()
     await visitor.look_over(page)
     await until(lambda: plant.shop.got["PO-R1"] + plant.shop.got["PO-R2"] == 2)
-    assert await plant.waiting("PO-R1") is None
+    for id in ("PO-R1", "PO-R2"):
+        await until(partial(plant.waiting, id), good=lambda kind: kind is None)
 
 
 async def test_what_is_held_waits_until_it_is_released(plant: ShopPlant, visitor: Visitor) -> None:
@@ -133,7 +138,7 @@ async def test_what_is_skipped_or_was_sent_is_not_sent(
 
 async def test_one_message_is_sent_to_one_system_again(plant: ShopPlant, visitor: Visitor) -> None:
     await stuck(plant, "PO-O1")
-    assert plant.store.got["PO-O1"] == 1
+    await until(lambda: plant.store.got["PO-O1"] == 1)
     page = await visitor.open("/waiting?target=shop&lane=PO-O1")
     await page.get_by_label("Send production order PO-O1 for shop to one system").click()
     form = page.locator("details.deed[open] form")

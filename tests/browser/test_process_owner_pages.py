@@ -39,7 +39,7 @@ async def decide(page: Page, title: str, button: str, **fields: str) -> None:
 
 
 async def test_nothing_is_open_and_then_something_is(talking: Plant, visitor: Visitor) -> None:
-    page = await visitor.open("/disagreements")
+    page = await visitor.open("/disagreements?key=SEEN")
     await expect(page.get_by_text("No such disagreement is open.")).to_be_visible()
     await talking.disagree("PO-SEEN")
     for size in SIZES:

@@ -94,11 +94,12 @@ class Plant:
         return [row for row in rows if row["decided"] and words in row["decided"]["effect"]["text"]]
 
     async def disagree(self, key: str, erp: str = "water", mes: str = "juice") -> dict[str, Any]:
-        """The ERP says one thing and the MES another; returns the disagreement."""
+        """The ERP says one thing and the MES another; returns the disagreement, once both are in the index."""
         assert (await self.erp.say(order(key, erp))).accepted
         await until(lambda: self.mes.heard(key, erp))
         assert not (await self.mes.say(order(key, mes, source="mes"))).accepted
         (row,) = await self.rows(key=key)
+        await until(lambda: self.shown(row["number"]), good=lambda shown: shown["owners_word"])
         return row
 
 
