@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
+from patience import until
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -138,10 +139,11 @@ async def told(url: str) -> AsyncIterator[bytes]:
                 break
             await asyncio.sleep(0.05)
         assert ["refused: ***" in row["reason"].replace("Basic ***", "***") for row in waiting] == [True, True], waiting
-        stages = await client.get(f"/api/messages/{waiting[0]['id']}/stages", auth=pages)
-        replies = [call["reply"]["text"] or "" for at in stages.json()["targets"] for call in at["attempts"]]
-        assert sum("refused: ***" in text.replace("Basic ***", "***") for text in replies) == 2, stages.text
-        yield stages.content
+
+        async def stages() -> httpx.Response:
+            return await client.get(f"/api/messages/{waiting[0]['id']}/stages", auth=pages)
+
+        yield (await until(stages, good=_two_refused)).content
         systems = {row["name"]: row for row in (await client.get("/api/status", auth=pages)).json()["systems"]}
         for name in ("erp", "crm", "qms", "mes", "line1", "tls"):
             assert systems[name]["health"] in {"down", "halted"}, systems[name]
@@ -155,6 +157,11 @@ async def told(url: str) -> AsyncIterator[bytes]:
             "/nowhere",
         ):
             yield (await client.get(path, auth=pages)).content
+
+
+def _two_refused(stages: httpx.Response) -> bool:
+    replies = [call["reply"]["text"] or "" for at in stages.json()["targets"] for call in at["attempts"]]
+    return sum("refused: ***" in text.replace("Basic ***", "***") for text in replies) == 2
 
 
 def spelt(secret: str) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from authority import Authority
 from nats_server import nats_server
+from patience import PATIENCE_S
 from ports import free_port
 
 from mombus.config.model import Bus
@@ -27,13 +28,26 @@ if TYPE_CHECKING:
     from mombus.doctor.check import Check
 
 
+TLS_HELLO = b"\x16"
+"""With what TLS begins."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine takes longer to answer, and one without a network to say that there is no such name."""
+    for name in ("reaching.PATIENCE_S", "check.APART_S"):
+        monkeypatch.setattr(f"mombus.doctor.{name}", PATIENCE_S)
+
+
 @asynccontextmanager
 async def web_server(at: datetime, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """One whose clock says `at`."""
+    """One whose clock says `at`, and that answers in HTTP whatever it hears."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with_head = await reader.readuntil(b"\r\n\r\n") if not reader.at_eof() else b""
-        if with_head:
+        first = await reader.read(1)
+        if first and first != TLS_HELLO:
+            await reader.readuntil(b"\r\n\r\n")
+        if first:
             head = f"HTTP/1.1 404 Not Found\r\ndate: {format_datetime(at, usegmt=True)}\r\ncontent-length: 0\r\n\r\n"
             writer.write(head.encode())
             await writer.drain()

@@ -117,8 +117,8 @@ async def test_what_waits_for_what_goes_is_decided_by_a_person(tmp_path: Path, m
 
         await until(lambda: plant.waiting("mes"), good=lambda count: count == 2)
         plant.write(to("wms"), systems=("erp", "wms"))
-        (fate,) = (await plant.plan())["in_flight"]
-        assert (fate["count"], fate["becomes"], fate["decide"]) == (2, "orphaned", True)
+        (fate,) = [fate for fate in (await plant.plan())["in_flight"] if fate["decide"]]
+        assert (fate["count"], fate["becomes"]) == (2, "orphaned")
         told = await plant.apply()
         assert (told["state"], "messages wait for what would go (2 for mes)" in told["reason"]) == ("kept", True)
         told = await plant.apply(skip=("mes", "wms"))

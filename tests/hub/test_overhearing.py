@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from patience import until
+import pytest
+from patience import PATIENCE_S, until
 
 from connectors.exchange import Exchange, Noted, hidden
 from mombus.delivery.target import Heard
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    import pytest
-
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine takes longer to keep what was just exchanged."""
+    monkeypatch.setattr(overhearing, "JUST_S", PATIENCE_S)
 
 
 def noted(*messages: str, request: bytes = b"{}", **more: Any) -> Noted:

@@ -10,10 +10,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from history_plant import Board, loaded, post_docs, write_config
-from patience import until
+from patience import PATIENCE_S, until
 from small_documents import decision
 from starlette.responses import Response
 
+from mombus.hub import overhearing
 from mombus.hub.hub import open_hub
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ async def looking(folder: Path) -> AsyncIterator[Looking]:
 async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Looking]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BOARD_TOKEN", TOKEN)
+        patch.setattr(overhearing, "JUST_S", PATIENCE_S)
         async with looking(tmp_path_factory.mktemp("stages")) as running:
             yield running
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -194,8 +195,15 @@ async def test_ctrl_c_ends_it(hub: Hub) -> None:
             await asyncio.sleep(0.1)
 
     talk = asyncio.create_task(saying())
-    async with asyncio.timeout(PATIENCE_S):
-        assert json.loads(await process.stdout.readline())["key"].startswith("UD-C")
-    talk.cancel()
-    process.send_signal(signal.SIGINT)
-    assert await process.wait() == 0
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            assert json.loads(await process.stdout.readline())["key"].startswith("UD-C")
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(PATIENCE_S):
+            assert await process.wait() == 0
+    finally:
+        talk.cancel()
+        await asyncio.wait({talk})
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

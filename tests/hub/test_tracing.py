@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from trace_collector import collector
 
 from mombus.config.model import Route, Traces
-from mombus.hub.hub import open_hub
+from mombus.hub.hub import Hub, open_hub
 from mombus.tracing.context import SAMPLED, hop_id, place_of, stored_id
 
 GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -27,10 +27,10 @@ async def test_a_handover_is_one_trace_that_goes_on_from_what_came(tmp_path, mon
     declared = config(tmp_path, "erp", "mes", owns={"production_order": "erp"}, routes=TO_MES)
     with collector() as there:
         traces = Traces(endpoint=there.url, authorization=SecretStr("Bearer t"))
-        async with open_hub(declared.model_copy(update={"traces": traces})):
+        async with open_hub(declared.model_copy(update={"traces": traces})) as hub:
             assert (await erp.say(order("PO-1"))).accepted
             assert (await erp.say(replace(order("PO-2"), traceparent=GIVEN))).accepted
-            await until(lambda: len(mes.got) == 2)
+            await until(lambda: _arrivals(hub), good=lambda seen: seen == [{"mes": "delivered"}] * 2)
     received = {_of(span, "mombus.key"): span for span in there.named("receive production_order")}
     sent = {_of(span, "mombus.key"): span for span in there.named("send production_order to mes")}
     assert len(received) == len(sent) == 2
@@ -44,6 +44,10 @@ async def test_a_handover_is_one_trace_that_goes_on_from_what_came(tmp_path, mon
     assert went_on.trace_id.hex() == GIVEN.split("-")[1]
     assert went_on.parent_span_id.hex() == GIVEN.split("-")[2]
     assert there.authorization == {"Bearer t"}
+
+
+async def _arrivals(hub: Hub) -> list[dict[str, str]]:
+    return [message["arrivals"] for message in (await hub.desk.status())["messages"]]
 
 
 def _of(span, name: str) -> str:
