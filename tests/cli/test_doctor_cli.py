@@ -33,8 +33,8 @@ def test_what_is_wrong_is_named_and_nothing_is_changed(mombus: Mombus, tmp_path:
     assert [file.name for file in tmp_path.iterdir()] == ["routes.yaml"]
 
 
-def test_the_table_says_what_to_do(mombus: Mombus, tmp_path: Path) -> None:
+def test_the_table_says_what_to_do(called: Mombus, tmp_path: Path) -> None:
     (tmp_path / "routes.yaml").write_text(json.dumps(plant(free_port())))
-    done = mombus("doctor")
+    done = called("doctor")
     assert "nothing answers at 127.0.0.1" in done.stdout
     assert "Mend them first." in done.stderr

@@ -90,8 +90,8 @@ def test_csv_has_every_digit(tmp_path: Path) -> None:
         (("--each", "material", "--object", "production_response"), "material_actual"),
     ],
 )
-def test_what_is_asked_wrong_is_told_before_the_hub_is_asked(mombus: Mombus, options, said) -> None:
-    done = mombus("export", "x.csv", *options)
+def test_what_is_asked_wrong_is_told_before_the_hub_is_asked(called: Mombus, options, said) -> None:
+    done = called("export", "x.csv", *options)
     assert (done.returncode, said in done.stderr) == (64, True), done.stderr
 
 

@@ -17,9 +17,9 @@ def test_a_plant_is_made_and_what_to_do_next_is_said(mombus: Mombus, tmp_path: P
     assert "site: lyon-2" in (tmp_path / "Lyon 2" / "routes.yaml").read_text()
 
 
-def test_a_kind_that_is_there_is_refused_and_a_dry_run_writes_nothing(mombus: Mombus, tmp_path: Path) -> None:
-    done = mombus("new", "connector", "erp.b2mml")
+def test_a_kind_that_is_there_is_refused_and_a_dry_run_writes_nothing(called: Mombus, tmp_path: Path) -> None:
+    done = called("new", "connector", "erp.b2mml")
     assert done.returncode == 64
     assert "`mombus connectors erp.b2mml` shows it" in done.stderr
-    assert mombus("new", "connector", "acme.crm", "--dry-run").returncode == 0
+    assert called("new", "connector", "acme.crm", "--dry-run").returncode == 0
     assert not list(tmp_path.iterdir())

@@ -72,16 +72,16 @@ def test_a_failing_case_of_those_chosen_shows_place_and_difference(mombus: Mombu
     assert "PO-2" in str(suite[1][0].get("message"))
 
 
-def test_what_cannot_be_played_is_refused_before_anything_is(mombus: Mombus, tmp_path: Path) -> None:
-    done = mombus("test", cwd=folder(tmp_path, CASES.replace("expect:", "expects:")))
+def test_what_cannot_be_played_is_refused_before_anything_is(called: Mombus, tmp_path: Path) -> None:
+    done = called("test", cwd=folder(tmp_path, CASES.replace("expect:", "expects:")))
     assert done.returncode == 78
     assert "routes.test.yaml:4:5: error: tests[0]: there is no key 'expects'; did you mean 'expect'?" in done.stdout
 
 
-def test_where_there_is_nothing_to_play_it_says_what_to_do(mombus: Mombus) -> None:
-    done = mombus("test")
+def test_where_there_is_nothing_to_play_it_says_what_to_do(called: Mombus) -> None:
+    done = called("test")
     assert done.returncode == 64
     assert "docs/testing.md" in done.stderr
-    done = mombus("test", "nowhere.yaml")
+    done = called("test", "nowhere.yaml")
     assert done.returncode == 64
     assert "nowhere.yaml isn't there" in done.stderr
