@@ -96,6 +96,7 @@ SAYS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"groups": None}, "has no role here"), ({"groups": {"a": 1}}, "has no role here"),
     ({"groups": 7}, "has no role here"), ({"groups": [["plant-engineers"]]}, "has no role here"),
     ({"preferred_username": "a\x1b[2J"}, "is no name"), ({"preferred_username": "token"}, "hub's own"),
+    ({"preferred_username": " Local"}, "hub's own"),
 )  # fmt: skip
 
 
@@ -222,7 +223,9 @@ async def test_an_account_of_the_same_name_is_another_person(provider, house, mo
     monkeypatch.setattr(passwords, "LOG_N", 4)
     await house.add("ann.b", Role.ENGINEER)
     async with house.browser() as http:
-        await nobody(http, "the name of an account of the hub's own")
+        for name in ("ann.b", "Ann.B"):
+            provider.claims = {"preferred_username": name}
+            await nobody(http, "the name of an account of the hub's own")
 
 
 async def test_a_public_client_and_roles_deep_in_a_claim(provider, tmp_path):

@@ -89,8 +89,9 @@ class SigningIn:
 
     async def sign_on(self, asked: SignedOn) -> dict[str, Any]:
         """Begin a session for whom an identity provider vouches."""
-        own = await self._journal.survey(partial(accounts.account, name=asked.name))
-        if asked.name in RESERVED or own is not None:
+        plain = asked.name.strip().lower()
+        own = await self._journal.survey(partial(accounts.account, name=plain))
+        if plain in RESERVED or own is not None:
             raise QuestionError(f"'{asked.name}' is the name of an account of the hub's own: rename or remove that")
         roles = frozenset(map(str, asked.roles))
         made = self._session(asked.session, asked.name, asked.issuer, roles)
