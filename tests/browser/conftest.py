@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ QUIET = (
     "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic",
 )  # fmt: skip
 HERE = Path(__file__).parent
+DEMO = pytest.StashKey[tuple[DemoHub, ExitStack]]()
+"""The demo's hub while it runs, and what ends it."""
 sys.path.append(str(HERE.parent / "hub"))
 """Plants that the tests of the hub have made."""
 
@@ -43,11 +46,26 @@ def chromium() -> Path:
     return CHROMIUM
 
 
-@pytest.fixture(scope="session")
-def demo(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHub]:
-    """The demo's hub, after one order: for all tests of a run, so each brings orders of its own to decide about."""
-    with demo_hub(tmp_path_factory.mktemp("demo"), free_port()) as running:
-        yield running
+@pytest.fixture
+def demo(chromium: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> DemoHub:
+    """The demo's hub, after one order: for all tests of pages, so each brings orders of its own to decide about."""
+    stash = request.config.stash
+    if DEMO not in stash:
+        stack = ExitStack()
+        stash[DEMO] = stack.enter_context(demo_hub(tmp_path_factory.mktemp("demo"), free_port())), stack
+    return stash[DEMO][0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """The demo's hub ends when a test of something else is next, whose time it would take."""
+    try:
+        return (yield)
+    finally:
+        if DEMO in item.config.stash and (nextitem is None or HERE not in nextitem.path.parents):
+            _, stack = item.config.stash[DEMO]
+            del item.config.stash[DEMO]
+            stack.close()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
