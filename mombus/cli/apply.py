@@ -151,5 +151,6 @@ def _told(done: dict[str, Any], *, as_json: bool) -> int:
     elif done["state"] == "kept":
         typer.echo(f"Not taken over, the configuration before works on: {printable(done['reason'] or '')}", err=True)
     else:
-        typer.echo("The hub runs it.", err=True)
+        but = f" But {printable(done['reason'])}" if done["reason"] else ""
+        typer.echo(f"The hub runs it.{but}", err=True)
     return Exit.FINDINGS if done["state"] == "kept" else Exit.OK

@@ -69,7 +69,7 @@ class Changed(Told):
     number: int = Field(description="Counts the changes since the hub's process began.")
     state: Literal["none", "changing", "applied", "nothing to change", "kept"]
     step: str = Field(description="What is done now.")
-    reason: str | None = Field(description="Why it was not taken.")
+    reason: str | None = Field(description="Why it was not taken; of what is taken, what isn't as it should be.")
 
 
 BASIS = Question("plan_basis", Salted, ENGINEERING)

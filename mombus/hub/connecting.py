@@ -85,7 +85,7 @@ class Connecting:
         session = self._sessions[system]
         session.left = session.opened
         session.mark(Condition.ELSEWHERE, ANOTHER)
-        await _say_goodbye([session], GOODBYE_S)
+        await say_goodbye([session], GOODBYE_S)
 
     def doors(self) -> Mapping[str, ASGIApp]:
         """The applications of the hosted connectors, by their path, each behind its doorkeeper."""
@@ -101,7 +101,7 @@ class Connecting:
 
     async def close(self, within_s: float) -> None:
         """Say goodbye to every system; one that clings isn't waited for."""
-        await _say_goodbye(list(self._sessions.values()), within_s)
+        await say_goodbye(list(self._sessions.values()), within_s)
 
     async def _deliver(self, session: Session, item: Item) -> Sequence[Outcome]:
         session.heard()
@@ -111,7 +111,7 @@ class Connecting:
             raise RetryableError(f"it can't be stored now: {str(error).splitlines()[0]}") from error
 
 
-async def _say_goodbye(sessions: Sequence[Session], within_s: float) -> None:
+async def say_goodbye(sessions: Sequence[Session], within_s: float) -> None:
     """Close connections, each for itself: one that hangs, even when it is broken off, keeps nobody."""
     closing = [asyncio.create_task(session.connector.close(), name=session.system) for session in sessions]
     try:

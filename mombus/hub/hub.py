@@ -142,7 +142,6 @@ async def open_hub(
         serving = await server.start(front)
         stack.push_async_callback(server.stop)
         if parts.delivery:
-            note.leave(folder, _note(config, broker.url if broker else config.bus.broker, server.url))
             stack.callback(note.take_away, folder)
         yield Hub(server, changing, applying, serving)
 
@@ -170,6 +169,9 @@ async def _open_work(config: Config, hull: _Hull, first: Collection[str]) -> Asy
             opened = await _open_apart(config, parts, bus, stack, tasks)
         notices = [server.notices, hull.applying.notices, opened.heard]
         app = _app(config, parts, opened, lambda: [line for told in notices for line in told()])
+        if parts.delivery:
+            broker_url = hull.broker.url if hull.broker else config.bus.broker
+            note.leave(folder_of(config), _note(config, broker_url, server.url))
         yield Work(config=config, desk=opened.desk, app=app, tasks=tasks, core=opened.core)
 
 

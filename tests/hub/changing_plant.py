@@ -55,7 +55,7 @@ class ChangingPlant:
 
     async def apply(self, **more: Any) -> Any:
         """How it ended."""
-        begun = await self.hub.desk.ask(APPLY, Apply(who="ann", why="because", within_s=120, **more))
+        begun = await self.hub.desk.ask(APPLY, Apply(**{"who": "ann", "why": "because", "within_s": 120, **more}))
         return await self.changed(begun["number"])
 
     async def changed(self, number: int) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 from changing_plant import changing_plant, to
 from hub_plant import Asker, order
 from patience import until
@@ -11,12 +13,13 @@ from patience import until
 from connectors.connector import NotConnected, PermanentError
 from mombus.config.model import Http
 from mombus.desk.planning import PLAN, MaybeSalted
+from mombus.hub import note
+from mombus.hub.changing import left
+from mombus.hub.hub import folder_of
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
-
-    import pytest
 
 
 class Strict(Asker):
@@ -156,3 +159,45 @@ async def test_only_what_was_planned_is_applied(tmp_path: Path, monkeypatch: pyt
         assert "the hub runs another configuration" in (await plant.apply(**wish))["reason"]
         plant.write(to("mes"), http=Http(port=1))
         assert "it takes a restart of the hub: http: port" in (await plant.apply())["reason"]
+
+
+async def test_who_gives_no_time_to_finish_is_told_what_would_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with changing_plant(tmp_path, monkeypatch, to("mes"), mes=Asker(), wms=Asker()) as plant:
+        plant.write(to("wms"), systems=("erp", "wms"))
+        told = await plant.apply(within_s=0)
+        assert told["state"] == "kept"
+        assert told["reason"].startswith("mes would go, and hasn't done yet what was stored for it within 0 s")
+        plant.write(to("mes", "wms"))
+        assert (await plant.apply(within_s=0))["state"] == "applied"
+
+
+async def test_what_works_is_not_called_refused_when_clearing_up_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def clear(*_: Any, **__: Any) -> None:
+        raise TimeoutError("the broker doesn't answer")
+
+    async with changing_plant(tmp_path, monkeypatch, to("mes"), mes=Asker(), wms=Asker()) as plant:
+        with monkeypatch.context() as patch:
+            patch.setattr(left, "clear", clear)
+            plant.write(to("wms"), systems=("erp", "wms"))
+            told = await plant.apply()
+        assert told["state"] == "applied"
+        assert told["reason"].endswith("isn't all cleared up: the broker doesn't answer")
+        await plant.systems["erp"].say(order("PO-1"))
+        await until(lambda: plant.got("wms") == ["PO-1"])
+        assert (await plant.apply())["state"] == "nothing to change"
+
+
+async def test_commands_find_the_hub_by_what_it_works_with_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with changing_plant(tmp_path, monkeypatch, to("mes"), mes=Asker(), wms=Asker()) as plant:
+        folder = folder_of(plant.hub.config)
+        left_first = note.find(folder)
+        note.leave(folder, replace(left_first, token="of yesterday"))
+        plant.write(to("mes", "wms"))
+        assert (await plant.apply())["state"] == "applied"
+        assert note.find(folder) == left_first
+    with pytest.raises(note.NoHub):
+        note.find(folder)

@@ -26,7 +26,7 @@ from mombus.plan.comparing import compare
 from mombus.plan.picture import contents, picture, sealing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from mombus.config.loader import Loaded
@@ -132,7 +132,7 @@ class Applying:
 
     async def _run(self, asked: Apply, *, again: bool) -> None:
         try:
-            done = await self._change(asked)
+            state, reason = await self._change(asked)
         except (NotTakenError, QuestionError) as error:
             await self._refused(asked, str(error), again=again)
         except Exception as error:
@@ -140,9 +140,10 @@ class Applying:
             await self._refused(asked, f"{type(error).__name__}: {error}", again=again)
         else:
             self._wrong = None
-            self._step("", state="applied" if done else "nothing to change")
+            self._step("", state=state, reason=reason)
 
-    async def _change(self, asked: Apply) -> bool:
+    async def _change(self, asked: Apply) -> tuple[str, str | None]:
+        """How it ended, and what is to be said of that. Raises what keeps the configuration from being taken."""
         if not self._parts.whole:
             raise NotTakenError(APART)
         loaded, plan = await self._planned(asked.salt or secrets.token_hex(SALT_BYTES))
@@ -155,13 +156,21 @@ class Applying:
             await self._switch(loaded.config, plan, asked, core)
         elif not asked.skip:
             await self._note(asked, "nothing to change")
-            return False
+            return "nothing to change", None
         self._step("clearing up")
-        core = self._core()
         gone = plan.removed_systems - {*asked.keep} if not loaded.config.bus.shared else set()
-        await left.clear(core, gone=gone, skip=sorted({*asked.skip}), who=asked.who, why=asked.why)
-        await self._note(asked, "applied: " + told(plan))
-        return True
+        return "applied", await self._clear_up(plan, asked, gone)
+
+    async def _clear_up(self, plan: Plan, asked: Apply, gone: Collection[str]) -> str | None:
+        """What works now works: it isn't called refused because something of the one before can't be put away."""
+        try:
+            await left.clear(self._core(), gone=gone, skip=sorted({*asked.skip}), who=asked.who, why=asked.why)
+            await self._note(asked, "applied: " + told(plan))
+        except Exception as error:
+            log.exception("the new configuration works; what is left of the one before isn't all cleared up")
+            why = str(error) or type(error).__name__
+            return f"it works, but what is left of the one before isn't all cleared up: {why}"
+        return None
 
     async def _switch(self, config: Config, plan: Plan, asked: Apply, core: Core) -> None:
         if not asked.unreached:

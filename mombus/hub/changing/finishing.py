@@ -25,6 +25,7 @@ async def finish(core: Core, plan: Plan, *, within_s: float, decided: Collection
     must = plan.removed_systems - set(decided)
     concerned = {one.target for one in plan.consumers if one.how != "added"}
     concerned |= plan.changed_systems | plan.removed_systems
+    behind = list(concerned)
     last = await core.delivery.stored()
     try:
         async with asyncio.timeout(within_s):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mombus.hub.building import make_sessions
 from mombus.hub.changing.changing import NotTakenError
+from mombus.hub.connecting import GOODBYE_S, say_goodbye
 from mombus.hub.parts import Parts
 from mombus.ownership.owners import Owners
 
@@ -31,11 +32,11 @@ async def try_new(config: Config, systems: Collection[str]) -> None:
     if not systems:
         return
     owners = Owners(config.objects, config.plant.equipment)
-    sessions = make_sessions(config, owners, Parts(systems=frozenset(systems))).values()
+    sessions = list(make_sessions(config, owners, Parts(systems=frozenset(systems))).values())
     try:
         await connect_first(sessions)
     finally:
-        await asyncio.gather(*(session.connector.close() for session in sessions), return_exceptions=True)
+        await say_goodbye(sessions, GOODBYE_S)
 
 
 async def _connected(session: Session) -> str | None:
