@@ -285,8 +285,12 @@ def _broker(servers: str, name: str, link: Link, security: BaseSecurity | None) 
 async def _close(broker: NatsBroker, client: Client) -> None:
     """Say goodbye; a broker that doesn't answer any more isn't waited for.
 
-    The client is closed first: draining would wait for pulled messages that nobody takes any more.
+    The client is closed before the broker is stopped: draining would wait for pulled messages that nobody takes any
+    more. Who listens is stopped before that: with a client that is closed they can't be, and would stay for ever.
     """
+    for subscriber in broker.subscribers:
+        with contextlib.suppress(Exception):
+            await subscriber.stop()
     await client.close()
     with contextlib.suppress(Exception):
         await broker.stop()
