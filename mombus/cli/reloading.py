@@ -56,15 +56,23 @@ def with_credentials(config: Config, credentials: Path | None) -> Config:
 @asynccontextmanager
 async def reloading(hub: Hub, *, watch: bool) -> AsyncIterator[None]:
     """Let SIGHUP make the hub read its files again, and with `watch` every change of them."""
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, lambda: hub.reload(whoami(), "told to read its files again (SIGHUP)"))
-    watching = asyncio.create_task(_watch(hub)) if watch else None
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, told.set)
+    tasks = [asyncio.create_task(_listen(hub, told)), *([asyncio.create_task(_watch(hub))] if watch else [])]
     try:
         yield
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
-        if watching is not None:
-            await break_off(watching)
+        await break_off(*tasks)
+
+
+async def _listen(hub: Hub, told: asyncio.Event) -> None:
+    """Who is told while a change is under way reads again after it: the files may have changed since it read them."""
+    while True:
+        await told.wait()
+        told.clear()
+        while not hub.reload(whoami(), "told to read its files again (SIGHUP)"):  # noqa: ASYNC110 - seldom
+            await asyncio.sleep(LOOK_S)
 
 
 async def _watch(hub: Hub) -> None:
