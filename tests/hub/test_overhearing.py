@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from patience import PATIENCE_S, until
 
+from connectors.connector import Receipt
 from connectors.exchange import Exchange, Noted, hidden
 from mombus.delivery.target import Heard
 from mombus.hub import overhearing
-from mombus.hub.apart.carrying import failure, pack_answers, raised, unpack_answers, unpack_noted
+from mombus.hub.apart.carrying import ONE_MESSAGE, failure, pack_answers, raised, unpack_answers, unpack_noted
 from mombus.hub.apart.overheard import heard, told
 from mombus.hub.overhearing import Overhearing
 from mombus.journal.exchanges import exchanges_metadata, kept
@@ -128,6 +130,22 @@ def test_an_exchange_travels_between_processes_without_its_secrets() -> None:
     assert str(raised(failed)) == "ConnectionError: gone"
 
 
+def test_what_was_exchanged_never_makes_an_answer_longer_than_one_message() -> None:
+    """An answer in pieces may be lost between them: of what took effect nobody would know then."""
+    many = [noted(f"m{at}", request=b"r" * 60_000, response=b"\xff" * 60_000) for at in range(150)]
+    ids = [f"m{at}" for at in range(150)]
+    packed = pack_answers([Receipt()] * 150, many)
+    assert 0.8 * ONE_MESSAGE < len(packed) <= ONE_MESSAGE
+    assert [one.messages for one in unpack_noted(packed, ids)] == [(id,) for id in ids], "each is cut, none left out"
+    assert unpack_answers(packed) == [Receipt()] * 150
+    small = pack_answers([Receipt()], many[:1], 3000)
+    assert (len(small) <= 3000, unpack_answers(small)) == (True, [Receipt()])
+    (whole,) = unpack_noted(pack_answers([], many[:1]), ids)
+    assert whole.exchange.request == b"r" * 60_000
+    failed = failure(ConnectionError("gone"), many, 64_000)
+    assert len(json.dumps(failed.more)) < 32_000
+
+
 def test_what_makes_no_sense_is_left_out() -> None:
     good = told(noted("m1"))
     for wrong in (
@@ -135,6 +153,8 @@ def test_what_makes_no_sense_is_left_out() -> None:
         {"messages": []}, {"request_size": -1}, {"more": 1}, {"how": None},
     ):  # fmt: skip
         assert heard([good | wrong], ["m1"]) == [], wrong
+    (once,) = heard([good | {"messages": ["m1", "m1"]}], ["m1"])
+    assert once.messages == ("m1",)
     for nonsense in (None, "x", 7, {}, [None], [[]]):
         assert heard(nonsense, ["m1"]) == []
     for data in (b"", b"[]", b"[]\n", b"[]\nnull\n", b"[]\n" + b"[" * 100_000 + b"\n"):

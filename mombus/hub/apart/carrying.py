@@ -20,7 +20,8 @@ from connectors.connector import (
     Receipt,
     RetryableError,
 )
-from mombus.bus.calls.framing import Failure
+from connectors.exchange import MOST_BYTES
+from mombus.bus.calls.framing import ROOM_FOR_HEADERS, Failure
 from mombus.bus.items import pack, unpack
 from mombus.hub.apart.overheard import heard, told
 
@@ -30,12 +31,16 @@ if TYPE_CHECKING:
     from canonical.message import Message
     from connectors.exchange import Noted
 
+ONE_MESSAGE = 1024 * 1024 - ROOM_FOR_HEADERS
+"""Bytes in one message of a broker whose limits are left as they are."""
 LONGEST_S = 86_400.0
 """The longest that a target may ask us to wait."""
 MOST_DOCUMENT = 1000
 """Characters of a document number."""
 MOST_FAILED, MOST_OF_FAILED = 4, 16 * 1024
 """What of the exchanges goes with an error, which is one message: so many calls, so many bytes of each text."""
+LEAST_TOLD = 2048
+"""Bytes that telling of one exchange needs at least."""
 _TREE = {
     kind.__name__: kind
     for kind in vars(connector).values()
@@ -47,9 +52,10 @@ class UnexpectedError(Exception):
     """A connector in another process failed with what is none of its errors."""
 
 
-def failure(error: BaseException, noted: Sequence[Noted] = ()) -> Failure:
-    """An error as it is told to the other process, with the beginnings of what was exchanged before it."""
-    more: dict[str, Any] = {"exchanges": [told(one, MOST_OF_FAILED) for one in noted[-MOST_FAILED:]]} if noted else {}
+def failure(error: BaseException, noted: Sequence[Noted] = (), room: int = ONE_MESSAGE) -> Failure:
+    """An error as it is told to the other process, with what of the exchanges before it there is `room` for."""
+    last = list(noted)[-MOST_FAILED:]
+    more: dict[str, Any] = {"exchanges": _exchanges(last, room // 2, MOST_OF_FAILED)} if last else {}
     if isinstance(error, RetryableError):
         more["retry_after_s"] = error.retry_after_s
     if isinstance(error, ConfigError):
@@ -88,11 +94,30 @@ def unpack_messages(data: bytes) -> tuple[Message, ...]:
     return tuple(unpack(data).messages)  # type: ignore[arg-type] # no gaps were packed
 
 
-def pack_answers(answers: Sequence[Receipt | Absent | BaseException], noted: Sequence[Noted] = ()) -> bytes:
-    """One answer per message: receipts with their replies, Absent, or errors; and what was exchanged for them."""
+def pack_answers(
+    answers: Sequence[Receipt | Absent | BaseException], noted: Sequence[Noted] = (), room: int = ONE_MESSAGE
+) -> bytes:
+    """One answer per message: receipts with their replies, Absent, or errors; and of what was exchanged for them as
+    much as goes with them in one message of `room` bytes. An answer of several may be lost between them."""
     replies: list[Message] = []
     said = json.dumps([_said(answer, replies) for answer in answers]).encode()
-    return b"\n".join((said, json.dumps([told(one) for one in noted]).encode(), pack_messages(replies)))
+    packed = pack_messages(replies)
+    exchanges = _exchanges(noted, room - len(said) - len(packed) - 2, MOST_BYTES)
+    return b"\n".join((said, json.dumps(exchanges).encode(), packed))
+
+
+def _exchanges(noted: Sequence[Noted], room: int, most_bytes: int) -> list[dict[str, Any]]:
+    """Each with its share of the room, the first ones of too many; of a text that is longer the beginning."""
+    found: list[dict[str, Any]] = []
+    left = room
+    for number, one in enumerate(noted):
+        share = max(left // (len(noted) - number), LEAST_TOLD)
+        said = told(one, min(most_bytes, share // 4))
+        size = len(json.dumps(said)) + 2
+        if size <= min(share, left):
+            found.append(said)
+            left -= size
+    return found
 
 
 def unpack_answers(data: bytes) -> list[Receipt | Absent | Exception]:

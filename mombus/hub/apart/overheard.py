@@ -66,7 +66,7 @@ def _read(said: Any, messages: Collection[str]) -> Noted | None:
         return None
     if not one.messages or not set(one.messages) <= set(messages):
         return None
-    return Noted(tuple(one.messages), Exchange(
+    return Noted(tuple(dict.fromkeys(one.messages)), Exchange(
         how=one.how, request=request, request_size=one.request_size, request_type=one.request_type, response=response,
         response_size=one.response_size, response_type=one.response_type, status=one.status, trouble=one.trouble,
         at=datetime.fromisoformat(one.at.isoformat()), took_s=one.took_s,

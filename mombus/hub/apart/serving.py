@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from canonical.subjects import token
 from connectors.connector import Answers, OutcomeUnknown, PermanentError, Sink
 from connectors.exchange import listening
 from mombus.bus.calls.answerer import Answerer
-from mombus.bus.calls.framing import Failure, connectors_base
+from mombus.bus.calls.framing import Failure, connectors_base, room
 from mombus.hub.apart.carrying import failure, pack_answers, pack_messages, unpack_messages
 from mombus.hub.session import reconnecting
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from mombus.bus.calls.framing import Call
     from mombus.hub.session import Session
 
+MOST_NOTED = 200
+"""Calls of one write or one reading back that are told of, the last of more."""
+
 
 class Serving:
     """Answers the hub for the systems of this process.
@@ -37,6 +41,7 @@ class Serving:
         self, client: Client, site: str, sessions: Mapping[str, Session],
         disk: Callable[[], str | None] = lambda: None,
     ) -> None:  # fmt: skip
+        self._client = client
         self._sessions = sessions
         self._disk = disk
         self._connects = {name: reconnecting(session) for name, session in sessions.items()}
@@ -83,31 +88,30 @@ class Serving:
         sink = _sink(session)
         self._writing |= things
         try:
-            return await _overheard(sink.write(messages), messages)
+            return await self._overheard(sink.write(messages), messages)
         finally:
             self._writing -= things
 
     async def _find(self, session: Session, content: bytes) -> bytes:
         (message,) = unpack_messages(content)
         self._not_twice({(session.system, message.id)})
-        return await _overheard(_alone(_sink(session).find(message)), (message,))
+        return await self._overheard(_alone(_sink(session).find(message)), (message,))
 
     def _not_twice(self, things: set[tuple[str, str]]) -> None:
         if things & self._writing:
             raise OutcomeUnknown("it is being written right now")
 
-
-async def _overheard(
-    answering: Awaitable[Sequence[Receipt | Absent | ConnectorError]], messages: Sequence[Message]
-) -> bytes:
-    """The answers with what was exchanged for them. Raises Failure, which says that too."""
-    noted: list[Noted] = []
-    try:
-        with listening(noted.append, tuple(message.id for message in messages)):
-            answers = await answering
-    except Exception as error:
-        raise failure(error, noted) from error
-    return pack_answers(answers, noted)
+    async def _overheard(
+        self, answering: Awaitable[Sequence[Receipt | Absent | ConnectorError]], messages: Sequence[Message]
+    ) -> bytes:
+        """The answers with what was exchanged for them. Raises Failure, which says that too."""
+        noted: deque[Noted] = deque(maxlen=MOST_NOTED)
+        try:
+            with listening(noted.append, tuple(message.id for message in messages)):
+                answers = await answering
+        except Exception as error:
+            raise failure(error, noted, room(self._client)) from error
+        return pack_answers(answers, noted, room(self._client))
 
 
 async def _alone(finding: Awaitable[Receipt | Absent]) -> Sequence[Receipt | Absent]:
