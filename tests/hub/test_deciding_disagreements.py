@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from hub_plant import order
+from hub_plant import NOW, order
 from patience import until
 from talking_plant import Plant, talking_plant
 
 from canonical.message import Action, Verb
 from mombus.desk.audit import Wanted as Deeds
+from mombus.hub.desk.arbitration import _request
+from mombus.journal.disagreements import Disagreement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,6 +53,25 @@ async def test_adopting_asks_the_owner_and_its_own_word_closes_it(one):
     (closed,) = await one.rows(standing="closed", key="PO-ADOPTED")
     assert closed["how"] == "the owner changed to that value"
     assert (closed["decided"]["who"], closed["decided"]["effect"]["state"]) == ("local", "done")
+
+
+async def test_what_two_adopt_at_once_the_owner_is_asked_once(one):
+    """So it is after a kill between the question and its note, and another question when it was decided since."""
+    row = await one.disagree("PO-TWICE")
+    await asyncio.gather(*(one.decide(row["number"], "adopt") for _ in range(3)))
+    await one.mes.say(order("PO-TWICE", "more", source="mes", verb=Verb.CHANGE))
+    await until(lambda: one.erp.heard("PO-TWICE", "more"))
+    assert len(one.erp.heard("PO-TWICE", "juice")) == 1
+    found = Disagreement(
+        id=1, object="production_order", key="PO-1", system="mes", owner="erp", said=order("PO-1").content,
+        owner_says=b"{}", fields=(), message_id="m", since=NOW, last_seen=NOW, times=1, closed=None, how=None,
+    )  # fmt: skip
+    ids = [
+        _request(each, site="lyon", who="ann", now=now, lanes=None).id
+        for now in (NOW, NOW + timedelta(seconds=1))
+        for each in (found, replace(found, decided=NOW), replace(found, said=order("PO-1", "tea").content))
+    ]
+    assert (ids[:3] == ids[3:], len(set(ids))) == (True, 3)
 
 
 async def test_an_owner_may_refuse_and_can_be_asked_again(one):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from canonical.message import Message, Origin, Verb, message_id
@@ -257,9 +258,12 @@ def _manner(message: Message) -> Manner:
 
 
 def _request(row: Disagreement, *, site: str, who: str, now: datetime, lanes: tuple[str, ...] | None) -> Message:
+    """Its id is that of the decision: made by two at once, or again after a kill before it was noted, it is one."""
     body = data_object(row.object).body.model_validate_json(row.said) if row.said else None
     verb = _verb(row)
-    id = message_id(HUB, row.object, verb, row.key, now.isoformat())
+    decided = row.decided.isoformat() if row.decided else ""
+    nth = "\x1f".join((str(row.id), row.since.isoformat(), decided, sha256(row.said).hexdigest()))
+    id = message_id(HUB, row.object, verb, row.key, nth)
     made = Message.of(
         row.object, body, source=HUB, site=site, occurred=now, recorded=now, verb=verb, key=row.key, lanes=lanes,
         origin=Origin.PERSON, by=who,
