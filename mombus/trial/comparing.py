@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 ANYTHING = "..."
 """Stands for any value that is there."""
 NOTHING = "nothing"
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 class Difference(NamedTuple):
@@ -63,6 +65,9 @@ def _same(expected: Any, got: Any) -> bool:
 
 
 def _number(value: Any) -> Decimal | None:
+    """None for a text that only looks like one: `0815` is an id and another one than `815`."""
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return None
     try:
         return Decimal(str(value)) if isinstance(value, str | int | float | Decimal) else None
     except InvalidOperation:
