@@ -125,10 +125,11 @@ class Outcomes:
             rows = await self._journal.read(partial(_ended, target=target, since=since, limit=most))
             last = await self._index.read(_last)
             known = [row for row in rows if row["seq"] <= last]
+            left = min((str(row["at"]) for row in rows if row["seq"] > last), default=None)
             if known:
-                await self._index.write(partial(_store, target=target, rows=known))
-            if len(known) < len(rows):
-                return min(str(row["at"]) for row in rows if row["seq"] > last)
+                await self._index.write(partial(_store, target=target, rows=known, left=left))
+            if left is not None:
+                return left
             if len(rows) < most:
                 return None
             most = AT_ONCE if rows[-1]["at"] > since else 2 * most
@@ -172,11 +173,14 @@ _STOOD = (
 )
 
 
-def _store(connection: Connection, target: str, rows: Sequence[dict[str, Any]]) -> None:
-    """A second effect (see `second_id`) is one of its message; what isn't in the index any more is passed over."""
+def _store(connection: Connection, target: str, rows: Sequence[dict[str, Any]], left: str | None) -> None:
+    """A second effect (see `second_id`) is one of its message; what isn't in the index any more is passed over.
+
+    Where it stands isn't after what is `left` for later, so that a stop doesn't lose that.
+    """
     named = [(row, row["message_id"].partition(":")[0]) for row in rows]
     connection.exec_driver_sql(_HOP, [(target, row["outcome"], row["attempts"], id) for row, id in named])
     documents = [(row["document"][:LONGEST], id) for row, id in named if row["document"]]
     if documents:
         connection.exec_driver_sql(_DOCUMENT, documents)
-    connection.exec_driver_sql(_STOOD, (target, max(row["at"] for row in rows)))
+    connection.exec_driver_sql(_STOOD, (target, left or max(row["at"] for row in rows)))

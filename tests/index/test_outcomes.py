@@ -137,6 +137,18 @@ async def test_what_ends_before_its_message_is_indexed_comes_when_it_is(tmp_path
         await until_known(index, (1, "delivered", 1), (2, "delivered", 1))
 
 
+async def test_a_stop_loses_nothing_that_ended_before_its_message_was_indexed(tmp_path: Path, store: str) -> None:
+    async with opened(store, tmp_path / "index.sqlite") as (journal, index):
+        await stored(index, 1)
+        await ended(journal, "m2", 2, NOON)
+        await ended(journal, "m1", 1, NOON + timedelta(hours=1))
+        async with reading(index, journal):
+            await until_known(index, (1, "delivered", 1))
+        await stored(index, 2)
+        async with reading(index, journal):
+            await until_known(index, (1, "delivered", 1), (2, "delivered", 1))
+
+
 async def test_what_another_hub_writes_is_looked_for(tmp_path: Path, postgresql: str) -> None:
     async with (
         opened(postgresql, tmp_path / "index.sqlite") as (journal, index),
