@@ -333,6 +333,9 @@ async def test_an_idempotent_write_carries_its_id_and_is_simply_repeated(ledger:
     context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     await connector.write([replace(decision(), traceparent=context)])
     assert ledger.seen[-1][2]["traceparent"] == context
+    (taken,) = await connector.write([replace(decision(), traceparent="00-\u00e9\n")])
+    assert isinstance(taken, Receipt), "what no trace can be is no reason for anything"
+    assert "traceparent" not in ledger.seen[-1][2]
     await connector.close()
 
 

@@ -34,6 +34,7 @@ from connectors.protocols.rest.mapping import (
     fill_url,
     seen_by_expressions,
 )
+from connectors.protocols.rest.webhook import TRACEPARENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -186,7 +187,7 @@ def _call(write: Write, message: Message, data: dict[str, Any]) -> Call:
     headers = {name: fill(template, data) for name, template in write.headers.items()}
     if write.idempotency_header:
         headers[write.idempotency_header] = message.id
-    if message.traceparent:
+    if message.traceparent and TRACEPARENT.fullmatch(message.traceparent):
         headers["traceparent"] = message.traceparent
     if write.body is not None:
         headers["content-type"] = "application/json"
