@@ -16,7 +16,12 @@ Notices: TypeAlias = Callable[[], Sequence[str]]
 
 
 def add_probes(app: FastAPI, ask: Ready, notices: Notices, *, open_to: Callable[[Request], bool]) -> None:
-    """Add `/livez`, `/readyz` and `/healthz`; the reasons are told without being asked for to whom it is `open_to`."""
+    """Add `/livez`, `/readyz` and `/healthz`; the reasons are told without being asked for to whom it is `open_to`.
+
+    These are in the application's state: FastAPI remembers the functions of routes for as long as the process lives,
+    and with them whatever they hold.
+    """
+    app.state.ready, app.state.notices, app.state.open_to = ask, notices, open_to
 
     @app.get("/livez", tags=["probes"], response_class=PlainTextResponse)
     async def live() -> Response:
@@ -32,13 +37,14 @@ def add_probes(app: FastAPI, ask: Ready, notices: Notices, *, open_to: Callable[
 
         Where people have to sign in the reasons are for those who have, and ask with `verbose`.
         """
-        found = await ask()
+        state = request.app.state
+        found = await state.ready()
         wrong = {name: reason for name, reason in found.items() if reason}
         text = "not ready" if wrong else "ok"
         if verbose is not None:
-            text = "\n".join(_lines(found, notices()))
-        elif wrong and open_to(request):
-            text = "\n".join(_lines(wrong, notices()))
+            text = "\n".join(_lines(found, state.notices()))
+        elif wrong and state.open_to(request):
+            text = "\n".join(_lines(wrong, state.notices()))
         return Response(text + "\n", status_code=503 if wrong else 200, media_type="text/plain")
 
 

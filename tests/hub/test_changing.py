@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -201,3 +203,16 @@ async def test_commands_find_the_hub_by_what_it_works_with_now(tmp_path: Path, m
         assert note.find(folder) == left_first
     with pytest.raises(note.NoHub):
         note.find(folder)
+
+
+async def test_nothing_of_what_worked_before_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with changing_plant(tmp_path, monkeypatch, to("mes"), mes=Asker(), wms=Asker()) as plant:
+        desk = weakref.ref(plant.hub.desk)
+        plant.write(to("mes", "wms"))
+        assert (await plant.apply())["state"] == "applied"
+
+        def is_gone() -> bool:
+            gc.collect()
+            return desk() is None
+
+        await until(is_gone)
