@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 pytest.register_assert_rewrite("connectors.contract")
 
+FAULTS, PAGES = (Path(__file__).parent / name for name in ("faults", "browser"))
 ROWS = pytest.StashKey[list[reliability.Row]]()
 RAN = pytest.StashKey[set[str]]()
 
@@ -32,6 +33,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         proofs = [item for item in items if "proof" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=[item for item in items if item not in proofs])
         items[:] = proofs
+    elif config.getoption("numprocesses", 0) or hasattr(config, "workerinput"):
+        items[:] = spread(items)
+
+
+def spread(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The files of faults, which take long and mostly wait, evenly among the others: no worker gets all of them.
+
+    What shares something stays together: the tests of a file, and those of all pages.
+    """
+    blocks: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        blocks.setdefault(PAGES if PAGES in item.path.parents else item.path, []).append(item)
+    slow = [block for path, block in blocks.items() if FAULTS in path.parents]
+    others = [block for path, block in blocks.items() if FAULTS not in path.parents]
+    placed = [((number + 0.5) / len(slow), block) for number, block in enumerate(slow)]
+    done, every = 0, sum(map(len, others)) or 1
+    for block in others:
+        placed.append(((done + len(block) / 2) / every, block))
+        done += len(block)
+    return [item for _, block in sorted(placed, key=lambda one: one[0]) for item in block]
 
 
 @pytest.fixture

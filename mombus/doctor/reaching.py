@@ -31,7 +31,7 @@ async def reached(about: str, url: str, ca: Path | None = None) -> AsyncIterator
     try:
         async with asyncio.timeout(PATIENCE_S):
             _, writer = await asyncio.open_connection(host, port)
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):  # the second for what can't be a name at all
         yield Check(about, Verdict.WRONG, f"'{host}' is no name that is known here", "correct it, or mend the DNS")
         return
     except (OSError, TimeoutError) as error:

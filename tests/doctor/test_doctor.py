@@ -91,6 +91,8 @@ async def test_nobody_there_and_no_such_name() -> None:
     assert (verdict, "nothing answers at 127.0.0.1:" in text) == (Verdict.WRONG, True)
     ((verdict, text),) = await found(reached("mes", "mqtt://nowhere.invalid:1883"))
     assert (verdict, text) == (Verdict.WRONG, "'nowhere.invalid' is no name that is known here")
+    ((verdict, text),) = await found(reached("mes", "mqtt://mes..acme:1883"))
+    assert (verdict, text) == (Verdict.WRONG, "'mes..acme' is no name that is known here")
 
 
 @pytest.mark.parametrize(("days", "verdict"), [(365, Verdict.WELL), (5, Verdict.SOON), (-1, Verdict.WRONG)])
