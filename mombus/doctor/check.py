@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-SOON = timedelta(days=30)
-"""A certificate that ends within this is something a person should look at."""
+from mombus.config.certificates import SOON
+
 APART_S = 5.0
 """Clocks that differ by more put what happened into the wrong order."""
 

@@ -23,7 +23,7 @@ from mombus.desk.searches import (
 )
 from mombus.desk.status import STATUS
 from mombus.web.asking import Ask, Asking
-from mombus.web.forms import Form
+from mombus.web.forms import Form, understood
 from mombus.web.pages import rendering
 from mombus.web.pages.menu import Entry
 
@@ -130,8 +130,5 @@ async def save(ask: Ask, form: Form) -> Response:
 @router.post("/messages/searches/delete")
 async def delete(ask: Ask, form: Form) -> Response:
     """Forget one of one's own searches."""
-    try:
-        await ask(SEARCHES_DELETE, SearchDelete(name=form.get("name", "")))
-    except ValidationError as error:
-        raise QuestionError(f"name: {error.errors()[0]['msg']}") from None
+    await ask(SEARCHES_DELETE, understood(SearchDelete, {"name": form.get("name", "")}))
     return rendering.done("/messages")
