@@ -62,6 +62,10 @@ class Pull:
                 raise RequestEnded(reason)
         return arrived
 
+    def leave(self) -> None:
+        """End a fetch that waits for something to come: it returns none."""
+        self._news.set()
+
     async def close(self) -> None:
         """Stop listening. Raises nats.errors.Error when there is no connection."""
         if self._subscription is not None:

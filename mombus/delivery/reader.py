@@ -59,6 +59,7 @@ class Reader:
         self._stream = stream
         self._pull: Pull | None = None
         self._number = 0
+        self._leaving = False
 
     async def open(self, subject: str, after: int) -> None:
         """Read `subject` from the first message after stream sequence `after`."""
@@ -81,13 +82,15 @@ class Reader:
     async def fetch(self, most: int) -> list[tuple[Place, Msg]] | None:
         """About `most` messages, none after `idle_s` without any; None when the broker didn't say whether there are.
 
-        A request may be lost on its way, or its answer late: that is no sign that everything was read. Raises
-        ReadingLost, and OSError without a broker.
+        A request may be lost on its way, or its answer late, or not be waited for any more: that is no sign that
+        everything was read. Raises ReadingLost, and OSError without a broker.
         """
         from nats.errors import Error  # noqa: PLC0415 - heavy
 
         if self._pull is None:
             raise ReadingLost("not open")
+        if self._leaving:
+            return None
         try:
             fetched = await self._pull.fetch(min(most, BATCH), self._patience.idle_s)
         except TimeoutError:
@@ -95,7 +98,15 @@ class Reader:
             return None
         except (RequestEnded, Error) as error:
             raise ReadingLost(str(error) or type(error).__name__) from error
+        if self._leaving and not fetched:
+            return None
         return [self._next(message) for message in fetched]
+
+    def leave(self) -> None:
+        """Wait no more for what may come: whoever fetches gets what is there."""
+        self._leaving = True
+        if self._pull is not None:
+            self._pull.leave()
 
     async def all_read(self) -> int | None:
         """The stream's last sequence if all up to it has come; None if something is on its way, or nobody says."""

@@ -94,6 +94,7 @@ class Reading:
         """Read no more."""
         self._draining = True
         self._room.set()
+        self._reader.leave()
 
     async def close(self) -> None:
         """Let go of the broker."""

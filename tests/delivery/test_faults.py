@@ -9,10 +9,11 @@ import random
 import signal
 import sqlite3
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from delivery_plant import FACT, ORDER, Ledger, fact, hub, letters, mes
+from delivery_plant import FACT, ORDER, QUICK, Ledger, fact, hub, letters, mes
 from killed_hub import KINDS, PATIENCE, targets
 from patience import until
 from proof import Part
@@ -209,11 +210,25 @@ async def test_draining_finishes_what_is_being_written(bus, journal_path, sink):
     async with hub(bus, journal_path, mes(sink)) as running:
         sink.delay_s = 0.2
         await bus.publish(fact("R-1"))
-        await asyncio.sleep(0.1)
+        await until(lambda: sink.open)
         running.delivery.drain()
         await running.until_condition(Condition.STOPPED)
         assert sink.ledger.got() == ["R-1"]
         assert running.states("R-1") == [State.DELIVERED]
+
+
+async def test_draining_does_not_wait_for_what_may_come(bus, journal_path, sink):
+    """What comes later is there after the next start."""
+    hours = replace(QUICK, idle_s=3600)
+    async with hub(bus, journal_path, mes(sink), patience=hours) as running:
+        await running.delivery.opened()
+        running.delivery.drain()
+        await running.until_condition(Condition.STOPPED)
+        await bus.publish(fact("R-1"))
+    assert not sink.ledger.got()
+    async with hub(bus, journal_path, mes(sink), patience=hours) as running:
+        await running.until_state("R-1", State.DELIVERED)
+        assert sink.ledger.got() == ["R-1"]
 
 
 async def test_draining_does_not_wait_for_a_target_that_is_away(bus, journal_path, sink):
