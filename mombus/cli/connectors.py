@@ -12,7 +12,7 @@ from mombus.cli.completing import kind_names
 from mombus.cli.exits import Exit
 from mombus.config.finding import did_you_mean
 from mombus.config.kinds import kinds
-from mombus.config.reference import Field, KindReference, kind_reference
+from mombus.config.reference import Field, KindReference, Part, kind_reference
 
 
 def connectors(
@@ -53,7 +53,12 @@ def _whole(reference: KindReference) -> list[str]:
         f"  takes: {', '.join(reference.accepts) or declared}",
         "",
         *(line for field in reference.fields for line in _field(field)),
+        *(line for part in reference.parts for line in _part(part)),
     ]
+
+
+def _part(part: Part) -> list[str]:
+    return ["", f"{part.name}: {part.summary}", "", *(line for field in part.fields for line in _field(field))]
 
 
 def _field(field: Field) -> list[str]:

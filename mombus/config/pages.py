@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from canonical.objects import CATALOGUE, DataObject
@@ -12,7 +13,7 @@ from mombus.config.keeping import Keep
 from mombus.config.kinds import kinds
 from mombus.config.model import Bus, Http, Ownership, Route, Traces
 from mombus.config.oidc import Oidc
-from mombus.config.reference import Field, KindReference, fields, kind_reference
+from mombus.config.reference import Field, KindReference, fields, kind_reference, parts
 from mombus.config.schemas import object_schema, routes_schema
 from mombus.config.sections import COMMON_KEYS, PlantSection, SystemSection
 
@@ -28,6 +29,10 @@ _PARTS: tuple[tuple[str, str, Any], ...] = (
     ("objects", "Who owns what: per data object one owner, or a list with a scope each.", Ownership),
     ("routes", "What goes where: a list of handovers, each with a promise.", Route),
 )
+
+
+_ELEMENT = re.compile(r"\b[A-Z]\w+$")
+"""An element's name at the end of a type's words."""
 
 
 def pages() -> dict[str, str]:
@@ -61,7 +66,7 @@ def _routes() -> str:
         keys = [field for field in fields(model) if (name, field.name) != ("objects", "object")]
         lines += [f"## {name}", "", purpose, "", *_table(keys), ""]
         if model is Bus:
-            lines += ["### keep", "", (Keep.__doc__ or "").strip(), "", *_table(fields(Keep)), ""]
+            lines += ["### keep", "", " ".join((Keep.__doc__ or "").split()), "", *_table(fields(Keep)), ""]
         if model is Http:
             lines += ["### oidc", "", " ".join((Oidc.__doc__ or "").split()), "", *_table(fields(Oidc)), ""]
     lines += [
@@ -93,7 +98,10 @@ def _objects() -> str:
     ]  # fmt: skip
     for row in CATALOGUE.values():
         meaning = (row.body.__doc__ or "").strip().splitlines()[0]
-        lines += [f"## {row.name}", "", meaning, "", "| field | type | |", "|---|---|---|", *_body(row), ""]
+        lines += [f"## {row.name}", "", meaning, "", *_elements(fields(row.body)), ""]
+    lines += ["# What they are made of", ""]
+    for part in parts(*(row.body for row in CATALOGUE.values())):
+        lines += [f"## {part.name}", "", part.summary, "", *_elements(part.fields), ""]
     return _text(lines)
 
 
@@ -104,11 +112,17 @@ def _object(row: DataObject) -> str:
     return f"| {name} | {row.kind} | {row.isa95} | {row.noun or '-'} | {key} | {lanes} | {', '.join(row.owner)} |"
 
 
-def _body(row: DataObject) -> Iterator[str]:
-    for field in fields(row.body):
+def _elements(rows: Iterable[Field]) -> Iterator[str]:
+    yield "| field | type | |"
+    yield "|---|---|---|"
+    for field in rows:
         if field.name != "foreign":
             note = "required" if field.required else f"`{field.default}` if left out" if field.default else ""
-            yield f"| `{field.name}` | {field.type} | {note} |"
+            yield f"| `{field.name}` | {_ELEMENT.sub(_link, field.type)} | {note} |"
+
+
+def _link(name: re.Match[str]) -> str:
+    return f"[{name[0]}](#{name[0].lower()})"
 
 
 def _connectors() -> str:
@@ -136,6 +150,9 @@ def _kind(reference: KindReference) -> Iterator[str]:
         yield f"{word}: {', '.join(offers) if offers else 'what its fields declare'}."
         yield ""
     yield from _table(reference.fields)
+    for part in reference.parts:
+        if part.name != "door":
+            yield from ("", f"### {part.name} of {reference.kind}", "", part.summary, "", *_table(part.fields))
 
 
 def _table(rows: Iterable[Field]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from mombus.config.kinds import KindError, load_kind
 from mombus.config.needs import is_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pydantic.fields import FieldInfo
 
@@ -39,6 +39,15 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Keys and values that stand below a field whose type names them."""
+
+    name: str
+    summary: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KindReference:
     """One kind of connector; `problem` says why it can't be loaded, if it can't."""
 
@@ -47,6 +56,7 @@ class KindReference:
     offers: tuple[str, ...] = ()
     accepts: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
+    parts: tuple[Part, ...] = ()
     problem: str = ""
 
 
@@ -59,13 +69,37 @@ def kind_reference(kind: str) -> KindReference:
     like = _example(kind, connector)
     return KindReference(
         kind, connector.summary, _offers(getattr(like, "offers", ())), _offers(getattr(like, "accepts", ())),
-        tuple(field for field in fields(connector.Config) if field.name != "connector"),
+        tuple(field for field in fields(connector.Config) if field.name != "connector"), tuple(parts(connector.Config)),
     )  # fmt: skip
 
 
 def fields(model: type[BaseModel]) -> list[Field]:
     """The fields of a model, as people write them."""
     return [_field(info.alias or name, info) for name, info in model.model_fields.items()]
+
+
+def parts(*models: type[BaseModel]) -> list[Part]:
+    """What stands below the fields of models, at any depth: each kind of keys and values once, as it is met."""
+    found: dict[type[BaseModel], None] = {}
+    coming = list(models)
+    while coming:
+        new = [one for info in coming.pop(0).model_fields.values() for one in _models(info.annotation)]
+        coming += [one for one in dict.fromkeys(new) if one not in found]
+        found |= dict.fromkeys(new)
+    return [Part(_part_name(one), " ".join((one.__doc__ or "").split()), tuple(fields(one))) for one in found]
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _part_name(model: type[BaseModel]) -> str:
+    """An element by its name in ISA-95; a part of the configuration in the words of the configuration."""
+    return model.__name__ if issubclass(model, Element) else model.__name__.removesuffix("Config").lower()
 
 
 def _example(kind: str, connector: type[Connector]) -> Any:
@@ -98,6 +132,8 @@ def _default(info: FieldInfo) -> str:
         return ""
     if isinstance(value, timedelta):
         return written(value)
+    if isinstance(value, frozenset | tuple):
+        return ", ".join(map(str, sorted(value) if isinstance(value, frozenset) else value))
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
@@ -124,9 +160,9 @@ def _type(annotation: Any) -> str:
     members = getattr(annotation, "__members__", None)
     if members:
         return _either(member.value for member in members.values())
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _part_name(annotation)
     name = getattr(annotation, "__name__", str(annotation))
-    if isinstance(annotation, type) and issubclass(annotation, Element):
-        return name
     return _WORDS.get(name, "keys and values" if isinstance(annotation, type) else name)
 
 

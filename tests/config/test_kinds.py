@@ -23,6 +23,18 @@ def test_ours_are_documented(kind: str) -> None:
     assert reference.summary
     assert "url" in {field.name for field in reference.fields}
     assert not [field.name for field in reference.fields if field.secret and field.default]
+    for part in reference.parts:
+        assert part.summary, part.name
+        assert not [f"{part.name}.{field.name}" for field in part.fields if not field.description]
+
+
+def test_what_stands_below_a_field_is_documented_at_any_depth() -> None:
+    rest = kind_reference("rest")
+    parts = {part.name: {field.name: field for field in part.fields} for part in rest.parts}
+    assert set(parts) == {"check", "read", "write", "lookup", "pushed", "door", "bookmark", "paging", "says", "find"}
+    assert {field.name: field.type for field in rest.fields}["reads"] == "list of read"
+    assert parts["read"]["bookmark"].type == "bookmark"
+    assert parts["bookmark"]["field"].required
 
 
 def test_a_third_partys_class_is_loaded() -> None:

@@ -84,7 +84,9 @@ class Says(Section):
 class Paging(Section):
     """How a list comes in pages. `page` and `offset` go on until `more` is false, or a page is empty without it."""
 
-    style: Literal["none", "page", "offset", "link", "cursor"] = "none"
+    style: Literal["none", "page", "offset", "link", "cursor"] = Field(
+        default="none", description="How the next page is asked for; none: the list is one page."
+    )
     size: int = Field(default=100, ge=1, le=1000, description="Items asked for per page.")
     size_query: str | None = Field(default=None, description="Query parameter for the size.")
     query: str = Field(default="page", description="Query parameter for the page number, offset or cursor.")
@@ -100,7 +102,7 @@ class Listing(Section):
     url: Template = Field(description="Path below the base URL.")
     query: dict[str, Template] = Field(default_factory=dict, description="Query parameters.")
     items: Path = Field(default="", description="Where a page has its items.")
-    paging: Paging = Paging()
+    paging: Paging = Field(default=Paging(), description="How it comes in pages.")
     local_times: tuple[Path, ...] = Field(
         default=(), description="Times without offset in an item, meant in `timezone`; the offset is added."
     )
@@ -120,11 +122,13 @@ class Read(Listing):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Names the read in bookmarks and findings.")
     every_s: float = Field(default=5.0, gt=0, description="Seconds between two polls.")
-    bookmark: Bookmark | None = None
+    bookmark: Bookmark | None = Field(
+        default=None, description="Asks for what is new; without it the whole list is read, and what changed is said."
+    )
     snapshot: Literal["no", "partial", "complete"] = Field(
         default="no", description="Read on demand, not polled; complete: what it lacks doesn't exist."
     )
-    says: tuple[Says, ...] = Field(min_length=1)
+    says: tuple[Says, ...] = Field(min_length=1, description="What an item says; each that fits says a message.")
 
 
 class Find(Listing):
@@ -143,14 +147,14 @@ class Write(Section):
     Of a reversal they also see `reverses` and `document`, the system's number for what it undoes.
     """
 
-    object: ObjectName
-    verb: Verb = Verb.SYNC
+    object: ObjectName = Field(description="Data object of the catalogue.")
+    verb: Verb = Field(default=Verb.SYNC, description="ISA-95 verb of the messages.")
     actions: frozenset[Action] = Field(default=frozenset(), description="Only these actions; all when empty.")
     when: Jsonata | None = Field(default=None, description="Only these messages; the first write that fits is used.")
-    method: Literal["POST", "PUT", "PATCH", "DELETE"] = "POST"
-    url: Template
-    query: dict[str, Template] = Field(default_factory=dict)
-    headers: dict[str, Template] = Field(default_factory=dict)
+    method: Literal["POST", "PUT", "PATCH", "DELETE"] = Field(default="POST", description="Method of the request.")
+    url: Template = Field(description="Path below the base URL.")
+    query: dict[str, Template] = Field(default_factory=dict, description="Query parameters.")
+    headers: dict[str, Template] = Field(default_factory=dict, description="Headers besides the credentials.")
     body: Jsonata | None = Field(default=None, description="The native body; none without it.")
     numbers: tuple[Path, ...] = Field(default=(), description="Decimals of the native body written as JSON numbers.")
     idempotency_header: str | None = Field(default=None, description="Header that carries the message's id.")
@@ -160,8 +164,8 @@ class Write(Section):
     error: Jsonata | None = Field(default=None, description="As the system's `error`, for this write.")
     duplicate: frozenset[int] = Field(default=frozenset(), description="Statuses that mean: it is there already.")
     document: Jsonata | None = Field(default=None, description="The document's number in the answer: level posted.")
-    find: Find | None = None
-    concurrency: int = Field(default=4, ge=1, le=64)
+    find: Find | None = Field(default=None, description="How it is read back whether a message took effect.")
+    concurrency: int = Field(default=4, ge=1, le=64, description="Writes that may be under way at once.")
 
     @property
     def keeps(self) -> Effect:
@@ -187,22 +191,24 @@ class Write(Section):
 class Lookup(Listing):
     """How a get about an object is answered. The expressions of url and query see the get, those of `says` the item."""
 
-    says: Says
+    says: Says = Field(description="What an item says.")
 
 
 class Pushed(Section):
     """What the system posts to us. Items that nothing in `says` fits are refused, unless `ignores` is true of them."""
 
-    items: Path = ""
-    local_times: tuple[Path, ...] = ()
+    items: Path = Field(default="", description="Where a document has its items.")
+    local_times: tuple[Path, ...] = Field(
+        default=(), description="Times without offset in an item, meant in `timezone`; the offset is added."
+    )
     ignores: Jsonata | None = Field(default=None, description="Items that say nothing and aren't refused.")
-    says: tuple[Says, ...] = Field(min_length=1)
+    says: tuple[Says, ...] = Field(min_length=1, description="What an item says; each that fits says a message.")
 
 
 class Check(Section):
     """A call that works with good credentials only."""
 
-    url: Template
+    url: Template = Field(description="Path below the base URL.")
     expect: Jsonata | None = Field(default=None, description="True of the answer when the credentials are good.")
 
 
