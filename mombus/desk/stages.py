@@ -100,6 +100,7 @@ class AtTarget(Answered):
     mapped: Content = Field(description="What the route makes of it, in the target's words.")
     attempts: list[Attempt] = Field(default_factory=list, description="What was exchanged with it: the last calls.")
     attempts_missing: str | None = Field(default=None, description="Why none is shown.")
+    not_kept: str | None = Field(default=None, description="How many calls weren't kept, and why, where it is known.")
     outcome: Outcome
 
 
@@ -115,6 +116,15 @@ class Stages(Answered):
     raw: Raw
     canonical: Canonical
     targets: list[AtTarget]
+    away: list[str] = Field(description="Hubs that can't be asked, each with why: their calls aren't shown.")
+
+
+class ExchangedAsked(Asked):
+    """What a hub is asked by another of its journal: the last calls that it made for a message."""
+
+    id: str = Field(min_length=1, max_length=200)
+    targets: tuple[System, ...]
+    most: int = Field(ge=1, le=100, description="Calls with each target.")
 
 
 class Stage(StrEnum):
@@ -206,3 +216,4 @@ class Diff(Answered):
 STAGES = Question("messages_stages", StagesAsked)
 DIFF = Question("messages_diff", DiffAsked)
 CASE = Question("messages_case", CaseAsked)
+EXCHANGED = Question("messages_exchanged", ExchangedAsked)

@@ -40,6 +40,7 @@ from mombus.hub.overhearing import Overhearing
 from mombus.hub.refusals import Refusals
 from mombus.hub.replay.replays import Replays
 from mombus.hub.replay.translating import Translating
+from mombus.hub.several.exchanged import Exchanged
 from mombus.index.feeder import Feeder
 from mombus.index.outcomes import Outcomes
 from mombus.index.tables import index_metadata
@@ -195,7 +196,10 @@ async def make_handovers(
     desk.take(JourneysTopic(index, journal))
     if overhearing is not None:
         passage = Passage(site=site, bus=bus, journal=journal, index=index, delivery=delivery, aliases=aliases)
-        desk.take(StagesTopic(passage, journal, delivery, overhearing))
+        overhearing.count = lambda target, why: observing.metrics.exchanges_dropped.labels(target, why.value).inc()
+        exchanged = Exchanged(overhearing, lambda: desk.neighbours)
+        desk.take(exchanged)
+        desk.take(StagesTopic(passage, journal, delivery, exchanged))
         desk.take(TapTopic(bus, delivery, list(config.systems)))
     arbitration = Arbitration(
         config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, replays=replays

@@ -1,18 +1,20 @@
 """Keeps what is exchanged with the targets: on disk, bounded, and never in the way of a handover.
 
 What comes is queued as it is. A task of its own takes it in batches; secrets are hidden and texts compressed in a
-thread, a batch is one commit. What comes faster than that, or doesn't fit into the queue, isn't kept, and is counted.
+thread, a batch is one commit. What comes faster than that, doesn't fit into the queue, or can't be written isn't kept:
+it is counted, and of the last ones it is remembered which messages they were for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections import deque
+from collections import OrderedDict, deque
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
@@ -39,12 +41,29 @@ TIDY_S = 600.0
 AGAIN_S = 5.0
 JUST_S = 3.0
 """How long what was just exchanged is waited for by who asks."""
+REMEMBERED = 10_000
+"""Messages of which it is remembered that something exchanged for them wasn't kept: the last ones."""
 
 log = structlog.get_logger()
 
 
+class WhyNot(StrEnum):
+    """Why an exchange wasn't kept."""
+
+    TOO_MUCH = "too much at once"
+    DISK = "not written"
+    """The hub's disk, or the database on it, didn't take it."""
+
+
+class NotKept(NamedTuple):
+    """Exchanges for a message with a target that weren't kept: how many, and why the last one wasn't."""
+
+    calls: int
+    why: WhyNot
+
+
 class Overhearing:
-    """Keeps exchanges in a database. `dropped` were not kept, since `since`."""
+    """Keeps exchanges in a database. `count` is called for each that isn't kept, with its target."""
 
     def __init__(
         self, store: Journal, *, age: timedelta, most_bytes: int,
@@ -60,17 +79,18 @@ class Overhearing:
         self._keeping: asyncio.Future[None] | None = None
         self._news = asyncio.Event()
         self._kept = asyncio.Event()
-        self.dropped = 0
-        self.since: datetime | None = None
+        self._not_kept: OrderedDict[tuple[str, str], NotKept] = OrderedDict()
+        self._told = False
+        self.count: Callable[[str, WhyNot], None] = lambda _target, _why: None
 
     def hear(self, heard: Heard) -> None:
         """Keep it soon, if there is room. Returns at once."""
         size = _size(heard)
         if len(self._queue) >= QUEUED or self._queued_bytes + size > QUEUED_BYTES:
-            if not self.dropped:
-                self.since = self._clock()
+            if not self._told:
+                self._told = True
                 log.warning("more is exchanged with the targets than can be kept: not all of it can be looked at later")
-            self.dropped += 1
+            self._left_out(heard, WhyNot.TOO_MUCH)
             return
         self._queue.append(heard)
         self._queued_bytes += size
@@ -88,13 +108,17 @@ class Overhearing:
     async def _run(self) -> None:
         there = await self._store.read(exchanges.kept)
         self._bytes, self._last = there.bytes, there.last
-        tidied = float("-inf")
+        clock = asyncio.get_running_loop().time
+        tidy_at = clock()
         while True:
-            now = asyncio.get_running_loop().time()
-            if self._bytes > self._most_bytes or now - tidied > TIDY_S:
+            if self._bytes > self._most_bytes or clock() >= tidy_at:
                 await self._tidy()
-                tidied = now
-            await self._news.wait()
+                tidy_at = clock() + TIDY_S
+            try:
+                async with asyncio.timeout_at(tidy_at):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
             await asyncio.sleep(PAUSE_S)
             self._keeping = asyncio.ensure_future(self._keep_batch())
             await asyncio.shield(self._keeping)
@@ -117,6 +141,19 @@ class Overhearing:
             partial(exchanges.of_message, message_id=message_id, targets=targets, most=most)
         )  # fmt: skip
 
+    def not_kept(self, message_id: str, targets: Sequence[str]) -> dict[str, NotKept]:
+        """Of which targets something wasn't kept for a message, as far as it is remembered."""
+        found = {target: self._not_kept.get((message_id, target)) for target in targets}
+        return {target: one for target, one in found.items() if one is not None}
+
+    def _left_out(self, heard: Heard, why: WhyNot) -> None:
+        self.count(heard.target, why)
+        for id in heard.noted.messages:
+            before = self._not_kept.pop((id, heard.target), None)
+            self._not_kept[id, heard.target] = NotKept((before.calls if before else 0) + 1, why)
+        while len(self._not_kept) > REMEMBERED:
+            self._not_kept.popitem(last=False)
+
     async def _keep_batch(self) -> None:
         batch = [self._queue[at] for at in range(min(BATCH, len(self._queue)))]
         try:
@@ -126,6 +163,8 @@ class Overhearing:
             self._bytes += sum(row["bytes"] for row in rows)
         except Exception:
             log.exception("what was exchanged with the targets can't be kept now")
+            for heard in batch:
+                self._left_out(heard, WhyNot.DISK)
         for _ in batch:
             self._queued_bytes -= _size(self._queue.popleft())
         if not self._queue:

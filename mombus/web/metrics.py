@@ -36,6 +36,9 @@ class Metrics:
         self._gauge("build_info", "1, with the version that runs.", "version").labels(__version__).set(1)
         self.handovers = self._counter("handovers", "What became of them at targets.", "target", "object", "state")
         self.gaps = self._counter("gaps", "Stretches in which a source may have missed things.", "system")
+        self.exchanges_dropped = self._counter(
+            "exchanges_dropped", "Calls to targets that weren't kept to be looked at, and why.", "target", "why"
+        )  # fmt: skip
         self.delay = self._declare(
             Histogram(
                 "mombus_handover_delay_seconds", "From recorded to delivered.", ["target", "object"],

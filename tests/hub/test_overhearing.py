@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections import Counter
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from mombus.hub import overhearing
 from mombus.hub.apart.carrying import ONE_MESSAGE, failure, pack_answers, raised, unpack_answers, unpack_noted
 from mombus.hub.apart.overheard import heard, told
 from mombus.hub.overhearing import Overhearing
+from mombus.journal import exchanges
 from mombus.journal.exchanges import exchanges_metadata, kept
 from mombus.journal.journal import Journal
 
@@ -110,11 +112,47 @@ async def test_what_is_too_old_is_forgotten(tmp_path: Path) -> None:
 
 
 async def test_what_comes_too_fast_is_counted_and_not_kept(tmp_path: Path) -> None:
+    counted: Counter[tuple[str, str]] = Counter()
     async with keeping(tmp_path) as (one, _):
+        one.count = lambda target, why: counted.update([(target, why)])
         for number in range(overhearing.QUEUED + 5):
             one.hear(exchanged(f"m{number}"))
-        assert (one.dropped, one.since) == (5, NOW)
+        assert counted == {("mes", "too much at once"): 5}
+        assert one.not_kept(f"m{overhearing.QUEUED}", ["mes", "erp"]) == {"mes": (1, "too much at once")}
+        assert one.not_kept("m0", ["mes"]) == {}
         assert len(await one.of("m0", ["mes"], 1)) == 1
+
+
+async def test_what_the_disk_does_not_take_is_counted_and_what_follows_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_what: Any, **_more: Any) -> None:
+        raise OSError("no space left on device")
+
+    async with keeping(tmp_path) as (one, _):
+        with monkeypatch.context() as patch:
+            patch.setattr(exchanges, "keep", full)
+            one.hear(exchanged("m1", "m2"))
+            assert await one.of("m1", ["mes"], 1) == []
+        assert one.not_kept("m1", ["mes"]) == one.not_kept("m2", ["mes"]) == {"mes": (1, "not written")}
+        one.hear(exchanged("m3"))
+        assert len(await one.of("m3", ["mes"], 1)) == 1
+
+
+async def test_what_gets_too_old_is_forgotten_though_nothing_more_is_exchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overhearing, "TIDY_S", 0.05)
+    now = [NOW]
+    async with keeping(tmp_path, clock=lambda: now[0]) as (one, _):
+        one.hear(exchanged("m1"))
+        assert len(await one.of("m1", ["mes"], 1)) == 1
+        now[0] += timedelta(days=8)
+
+        async def forgotten() -> bool:
+            return await one.of("m1", ["mes"], 1) == []
+
+        await until(forgotten)
 
 
 def test_an_exchange_travels_between_processes_without_its_secrets() -> None:

@@ -14,9 +14,11 @@ from sqlalchemy import text
 from two_hubs import held, two_hubs
 
 from connectors.connector import Item
+from connectors.exchange import calling
 from mombus.bus.errors import NotReachable
 from mombus.desk.messages import MESSAGES_SEARCH, MessagesSearch
 from mombus.desk.question import Nothing
+from mombus.desk.stages import DIFF, STAGES, DiffAsked, Side, Stage, StagesAsked
 from mombus.desk.status import STATUS
 from mombus.hub.apart.far_desk import FarDesk
 from mombus.hub.hub import Hub
@@ -29,6 +31,15 @@ if TYPE_CHECKING:
 
     from mombus.bus.connection import Bus as Connection
     from mombus.hub.desk.frontdesk import FrontDesk
+
+
+class Calling(Asker):
+    """Its calls can be overheard."""
+
+    async def write(self, messages: Any) -> Any:
+        with calling("POST http://mes/orders", b"{}" * 20_000) as call:
+            call.answered(b"created", status="201")
+        return await super().write(messages)
 
 
 class Plant(NamedTuple):
@@ -50,7 +61,7 @@ async def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: str
 
 @asynccontextmanager
 async def opened(folder: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> AsyncIterator[Plant]:
-    erp, mes = Asker(), Asker()
+    erp, mes = Asker(), Calling()
     monkeypatch.setattr(neighbours, "STATUS_S", 8.0)
     async with two_hubs(folder, monkeypatch, store, erp, mes) as (hubs, bus, stack):
         await until(lambda: sorted(len(held(hub)) for hub in hubs) == [1, 2], 30)
@@ -165,7 +176,9 @@ def test_a_door_is_every_hubs() -> None:
     assert row["door"]["last_refused"]["peer"] == "b"
 
 
-async def test_any_hub_finds_messages_by_what_another_did_with_them(plant: Plant) -> None:
+async def test_any_hub_finds_messages_by_what_another_did_with_them(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert (await plant.erp.say(order("PO-1"))).accepted
     asked = MessagesSearch(order=("PO-1",), target=("mes",), state=("delivered",))
     for hub in (plant.here, plant.other):
@@ -175,3 +188,33 @@ async def test_any_hub_finds_messages_by_what_another_did_with_them(plant: Plant
 
         (row,) = await until(found)
         assert [(hop["target"], hop["state"]) for hop in row["hops"]] == [("mes", "delivered")]
+    await any_hub_shows_the_calls_that_another_made(plant, row["id"])
+    await one_that_is_away_is_named(plant, row["id"], monkeypatch)
+
+
+async def any_hub_shows_the_calls_that_another_made(plant: Plant, id: str) -> None:
+    for hub in (plant.here, plant.other):
+        for asked in (StagesAsked(id=id), StagesAsked(id=id, target="mes")):
+
+            async def called(desk: FrontDesk = hub.desk, asked: StagesAsked = asked) -> Any:
+                told = await desk.ask(STAGES, asked)
+                return told if told["targets"][0]["attempts"] else None
+
+            told = await until(called)
+            (call,) = told["targets"][0]["attempts"]
+            assert (call["how"], call["status"], call["reply"]["text"]) == ("POST http://mes/orders", "201", "created")
+            assert (call["sent"]["size"], told["away"]) == (40_000, [])
+        sent = DiffAsked(left=Side(id=id, stage=Stage.REPLY, target="mes"), right=Side(text="created"))
+        assert (await hub.desk.ask(DIFF, sent))["changes"] == []
+
+
+async def one_that_is_away_is_named(plant: Plant, id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(*_what: Any, **_more: Any) -> Any:
+        raise ValueError("the hub that has it doesn't answer")
+
+    monkeypatch.setattr(neighbours, "pass_on", gone)
+    told = await plant.other.desk.ask(STAGES, StagesAsked(id=id))
+    (away,) = told["away"]
+    assert away == f"{plant.here.url}: the hub that has it doesn't answer"
+    (mes,) = told["targets"]
+    assert mes["attempts_missing"] == f"if it is kept, then by a hub that is away: {away}"

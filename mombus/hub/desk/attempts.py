@@ -2,55 +2,68 @@
 
 from __future__ import annotations
 
-import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mombus.desk.question import QuestionError
 from mombus.desk.stages import Attempt, Content, Stage
 from mombus.hub.desk.contents import missing
+from mombus.hub.overhearing import WhyNot
 from mombus.journal.deliveries import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mombus.hub.desk.contents import Room
+    from mombus.hub.overhearing import NotKept
+    from mombus.hub.several.exchanged import Call, Found
     from mombus.journal.standing import Standing
 
 NOTHING_CAME = "nothing came back"
 EMPTY = "it was empty"
+WHY_NOT = {
+    WhyNot.TOO_MUCH: "too much was exchanged at once", WhyNot.DISK: "the hub's disk didn't take it",
+}  # fmt: skip
 
 
-def told(row: Any, number: int, room: Room) -> Attempt:
+def told(call: Call, number: int, room: Room) -> Attempt:
     """One exchange."""
-    sent = _content(_unpacked(row.request), row.request_type, row.request_size, room)
-    reply = _content(_unpacked(row.response), row.response_type, row.response_size, room)
+    sent = _content(call.request, call.request_type, call.request_size, room)
+    reply = _content(call.response, call.response_type, call.response_size, room)
     return Attempt(
-        number=number, attempt=row.attempt, asked=row.asked, at=row.at.isoformat(), took_s=round(row.took_s, 6),
-        how=row.how, status=row.status, trouble=row.trouble, sent=sent, reply=reply,
+        number=number, attempt=call.attempt, asked=call.asked, at=call.at.isoformat(), took_s=round(call.took_s, 6),
+        how=call.how, status=call.status, trouble=call.trouble, sent=sent, reply=reply,
     )  # fmt: skip
 
 
-def why_none(known: Standing | None, dropped: int) -> str:
-    """Why nothing is shown that was exchanged."""
+def why_none(known: Standing | None, found: Found, target: str) -> str:
+    """Why nothing is shown that was exchanged with a target."""
     if known is None:
         return "nothing was sent yet, or it isn't kept any more"
     if known.state in {Outcome.SUPERSEDED, Outcome.SKIPPED}:
         return f"it was {known.state}: nothing had to be sent"
-    some = f", {dropped} weren't kept since the hub started because too much came at once" if dropped else ""
+    if found.away and target not in found.not_kept:
+        return f"if it is kept, then by a hub that is away: {'; '.join(found.away)}"
     return (
         "nothing was exchanged yet, or the connector doesn't tell, or it isn't kept any more "
-        f"(`bus: {{keep: {{exchanges_age, exchanges_size}}}}`{some}); of several hubs, name the target"
+        "(`bus: {keep: {exchanges_age, exchanges_size}}`)"
     )
 
 
-def text(rows: Sequence[Any], stage: Stage, number: int | None) -> bytes | str:
+def not_kept(one: NotKept | None) -> str | None:
+    """What is known to be missing among what is shown."""
+    if one is None:
+        return None
+    return f"not kept: {one.calls} call{'' if one.calls == 1 else 's'} ({WHY_NOT[one.why]})"
+
+
+def text(calls: Sequence[Call], stage: Stage, number: int | None) -> bytes | str:
     """What was sent or answered, or why there is nothing. Raises QuestionError for a call that isn't there."""
-    if number is not None and number > len(rows):
-        raise QuestionError(f"there is no call {number}: {len(rows)} are kept")
-    chosen = rows[number - 1] if number else next((row for row in reversed(rows) if not row.asked), None)
+    if number is not None and number > len(calls):
+        raise QuestionError(f"there is no call {number}: {len(calls)} are kept")
+    chosen = calls[number - 1] if number else next((call for call in reversed(calls) if not call.asked), None)
     if chosen is None:
         return "nothing that was written to it is kept"
-    content = _unpacked(chosen.request if stage is Stage.SENT else chosen.response)
+    content = chosen.request if stage is Stage.SENT else chosen.response
     return NOTHING_CAME if content is None else content or EMPTY
 
 
@@ -58,7 +71,3 @@ def _content(content: bytes | None, media_type: str | None, size: int, room: Roo
     if content is None:
         return missing(NOTHING_CAME)
     return room.content(content, media_type, size) if content else missing(EMPTY, 0)
-
-
-def _unpacked(content: bytes | None) -> bytes | None:
-    return None if content is None else zlib.decompress(content)

@@ -26,6 +26,7 @@ from mombus.desk.stages import (
     Content,
     Diff,
     DiffAsked,
+    ExchangedAsked,
     Outcome,
     Raw,
     Side,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from mombus.desk.question import Question
     from mombus.hub.desk.passage import OnBus, Passage, Routed
     from mombus.hub.desk.topic import Answer
-    from mombus.hub.overhearing import Overhearing
+    from mombus.hub.several.exchanged import Exchanged, Found
     from mombus.journal.journal import Journal
     from mombus.journal.standing import Standing
 
@@ -61,11 +62,11 @@ NOT_SENT = "it isn't sent yet, or its outcome isn't kept any more"
 class StagesTopic:
     """Looks at one message, at all targets or one."""
 
-    def __init__(self, passage: Passage, journal: Journal, delivery: Delivery, overhearing: Overhearing) -> None:
+    def __init__(self, passage: Passage, journal: Journal, delivery: Delivery, exchanged: Exchanged) -> None:
         self._passage = passage
         self._journal = journal
         self._delivery = delivery
-        self._overhearing = overhearing
+        self._exchanged = exchanged
 
     def answers(self) -> Mapping[Question, Answer]:
         """As Topic."""
@@ -77,10 +78,12 @@ class StagesTopic:
             targets = self._targets(asked.target)
             found = await self._passage.find(asked.id)
             room, message = Room(), found.message
+            calls = await self._calls(message, targets)
             return Stages(
                 id=message.id, object=message.object, verb=message.verb, action=message.action, key=message.key,
                 source=message.source, raw=await self._raw(found, room), canonical=await self._canonical(found, room),
-                targets=await self._at_targets(message, targets, room, named=asked.target is not None),
+                targets=await self._at_targets(message, targets, room, calls, named=asked.target is not None),
+                away=list(calls.away),
             ).model_dump(mode="json")  # fmt: skip
 
     async def diff(self, asked: DiffAsked) -> Any:
@@ -151,37 +154,27 @@ class StagesTopic:
         size = message.claim.size if message.claim else None
         return missing(content, size) if isinstance(content, str) else room.content(content, CONTENT_TYPE, size)
 
-    async def _at_targets(self, message: Message, targets: list[str], room: Room, *, named: bool) -> list[AtTarget]:
+    async def _calls(self, message: Message, targets: Sequence[str]) -> Found:
+        asked = ExchangedAsked(id=message.id, targets=tuple(targets), most=MOST_ATTEMPTS)
+        return await self._exchanged.of(asked)
+
+    async def _at_targets(
+        self, message: Message, targets: list[str], room: Room, calls: Found, *, named: bool
+    ) -> list[AtTarget]:
         """Those that get it, or did; without a name none that has nothing to do with it."""
         entered = await self._entered(message, targets)
         known = await self._journal.survey(partial(standing.standings, targets=targets, message_id=message.id))
-        exchanged: dict[str, list[Any]] = {}
-        for row in await self._overhearing.of(message.id, targets, MOST_ATTEMPTS):
-            exchanged.setdefault(row.target, []).append(row)
         shown = []
         for target in targets:
             routed = await self._passage.routed(message, target, target in entered)
-            rows = exchanged.get(target, [])
-            if named or routed.passes is not False or target in known or routed.conditional or rows:
-                shown.append(self._at_target(target, routed, known.get(target), rows, room))
+            if named or routed.passes is not False or target in known or routed.conditional or calls.at(target):
+                shown.append(_at_target(target, routed, known.get(target), calls, room))
         return shown
 
     async def _entered(self, message: Message, targets: list[str]) -> set[str]:
         return await self._journal.survey(
             partial(standing.has_entered, targets=targets, object=message.object, key=message.key)
         )
-
-    def _at_target(
-        self, target: str, routed: Routed, known: Standing | None, rows: Sequence[Any], room: Room
-    ) -> AtTarget:
-        said = routed.said
-        content = missing(said) if isinstance(said, str) else _said(said, room)
-        return AtTarget(
-            target=target, passes=routed.passes, why=routed.why, mapped=content,
-            attempts=[attempts.told(row, number, room) for number, row in enumerate(rows, 1)],
-            attempts_missing=None if rows else attempts.why_none(known, self._overhearing.dropped),
-            outcome=_outcome(known, routed.passes),
-        )  # fmt: skip
 
     async def _text(self, side: Side) -> bytes | str:
         """The text of one side, or why there is none."""
@@ -197,8 +190,8 @@ class StagesTopic:
             case Stage.CANONICAL:
                 return await self._passage.beginning(message)
         if side.stage.exchanged:
-            rows = await self._overhearing.of(message.id, targets, MOST_ATTEMPTS)
-            return attempts.text(rows, side.stage, side.number)
+            calls = await self._calls(message, targets)
+            return attempts.text(calls.calls, side.stage, side.number)
         entered = await self._entered(message, targets)
         said = (await self._passage.routed(message, targets[0], targets[0] in entered)).said
         return said if isinstance(said, str) else said.content
@@ -211,6 +204,17 @@ def _bus_answers() -> Iterator[None]:
         yield
     except BusError as error:
         raise NoAnswerError(f"the bus can't be read now: {error}") from error
+
+
+def _at_target(target: str, routed: Routed, known: Standing | None, found: Found, room: Room) -> AtTarget:
+    said, calls = routed.said, found.at(target)
+    content = missing(said) if isinstance(said, str) else _said(said, room)
+    return AtTarget(
+        target=target, passes=routed.passes, why=routed.why, mapped=content,
+        attempts=[attempts.told(call, number, room) for number, call in enumerate(calls, 1)],
+        attempts_missing=None if calls else attempts.why_none(known, found, target),
+        not_kept=attempts.not_kept(found.not_kept.get(target)), outcome=_outcome(known, routed.passes),
+    )  # fmt: skip
 
 
 def _said(message: Message, room: Room) -> Content:

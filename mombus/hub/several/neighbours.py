@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from mombus.bus.connection import Bus
+    from mombus.desk.question import Asked, Question
     from mombus.hub.several.sharing import Sharing
     from mombus.journal.leases import Peer
 
     Answer = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 STATUS_S = 2.0
-"""How long another hub may take to say how its systems are."""
+"""How long another hub may take to say how its systems are, or what else only it knows."""
 ANYWHERE = frozenset({
     "waiting", "causes", "kept", "audit", "notes_add", "messages_search", "messages_show", "messages_export",
+    "messages_stages", "messages_diff", "messages_case",
 })  # fmt: skip
 """Commands about a system that any hub answers from journal and index."""
 
@@ -79,8 +81,17 @@ class Neighbours:
 
     async def overviews(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """What every other hub tells of itself; and those that don't answer, since when and why."""
+        return await self._of_all("own", {})
+
+    async def asked(self, question: Question, asked: Asked) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """What every other hub answers to a question about its own things; and those that don't answer, as above."""
+        return await self._of_all(question.name, asked.model_dump(mode="json"))
+
+    async def _of_all(
+        self, name: str, question: Mapping[str, Any]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         others = [peer for peer in self._holder.peers if peer.hub != self._holder.hub]
-        found = await asyncio.gather(*map(self._overview, others))
+        found = await asyncio.gather(*(self._told(peer, name, question) for peer in others))
         silent = [_silent(peer, peer.heard, "it ended without a word") for peer in self._holder.silent]
         return [one for one in found if "answers" not in one], [one for one in found if "answers" in one] + silent
 
@@ -101,14 +112,14 @@ class Neighbours:
             for said in others if said.version != mine.version
         ]  # fmt: skip
 
-    async def _overview(self, peer: Peer) -> dict[str, Any]:
+    async def _told(self, peer: Peer, name: str, question: Mapping[str, Any]) -> dict[str, Any]:
         try:
             told: dict[str, Any] = await pass_on(
-                self._bus, site=self._site, name="own", question={}, hub=peer.hub, within_s=STATUS_S
+                self._bus, site=self._site, name=name, question=question, hub=peer.hub, within_s=STATUS_S
             )  # fmt: skip
         except ValueError as error:
             since = self._unheard.setdefault(peer.hub, datetime.now(UTC))
-            log.warning("a hub doesn't say how it is", hub=peer.said.address, reason=str(error))
+            log.warning("a hub doesn't answer", hub=peer.said.address, question=name, reason=str(error))
             return _silent(peer, since, str(error))
         self._unheard.pop(peer.hub, None)
         return told
