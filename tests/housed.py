@@ -12,9 +12,11 @@ from mombus.config.model import Http
 from mombus.desk.access import AddPerson
 from mombus.desk.question import NoAnswerError, Role
 from mombus.hub.desk.auditing import Auditing
+from mombus.hub.desk.own_password import OwnPassword
 from mombus.hub.desk.people import People
 from mombus.hub.desk.signing_in import SigningIn
 from mombus.hub.desk.topic import understood
+from mombus.hub.desk.trying import Trying
 from mombus.journal import audit
 from mombus.journal.journal import Journal
 from mombus.web.access.sessions import REMEMBERED_S
@@ -37,12 +39,13 @@ class JournalDesk:
 
     def __init__(self, journal: Journal, http: Http) -> None:
         self.journal = journal
-        self.people, self.signing_in = People(journal), SigningIn(journal, http)
+        self.trying = Trying()
+        self.people, self.signing_in = People(journal), SigningIn(journal, http, self.trying)
         self.asked: list[str] = []
         self.away = ""
         self._answers = {
             question.name: answer
-            for topic in (self.people, self.signing_in, Auditing(journal))
+            for topic in (self.people, self.signing_in, OwnPassword(journal, self.trying), Auditing(journal))
             for question, answer in topic.answers().items()
         }
 

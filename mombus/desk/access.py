@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from mombus.desk.question import ENGINEERING, Asked, Deed, Nothing, Question, Role
 
@@ -85,6 +85,24 @@ class SetPassword(Named):
     """Another password for an account; its sessions end."""
 
     password: Password
+
+
+class OldAndNew(BaseModel):
+    """What somebody says who changes their own password."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    old: str = Field(max_length=1000, description="The one they have now.")
+    new: Password
+
+
+class ChangePassword(Deed):
+    """Another password of one's own, by the one it was; one's sessions end, but the one in which it is asked."""
+
+    old: str = Field(max_length=1000)
+    new: Password
+    session: Hash | None = None
+    address: str = Field(max_length=250, description="Where it comes from, for limits.")
 
 
 class WantToken(Named):
@@ -168,6 +186,7 @@ SIGN_IN = Question("user_sign_in", SignIn)
 SIGN_ON = Question("user_sign_on", SignedOn)
 TURNED_AWAY = Question("user_turned_away", TurnedAway)
 SIGN_OUT = Question("user_sign_out", SignOut)
+CHANGE = Question("user_own_password", ChangePassword)
 PEOPLE = Question("user_people", Nothing, ENGINEERING)
 ADD = Question("user_add", AddPerson, ENGINEERING)
 ROLES = Question("user_roles", SetRoles, ENGINEERING)

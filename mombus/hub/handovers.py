@@ -26,6 +26,7 @@ from mombus.hub.desk.floor import Floor
 from mombus.hub.desk.frontdesk import FrontDesk
 from mombus.hub.desk.journeys import JourneysTopic
 from mombus.hub.desk.messages import MessagesTopic
+from mombus.hub.desk.own_password import OwnPassword
 from mombus.hub.desk.ownership import OwnershipMatrix
 from mombus.hub.desk.passage import Passage
 from mombus.hub.desk.people import People
@@ -33,6 +34,7 @@ from mombus.hub.desk.searches import SearchesTopic
 from mombus.hub.desk.signing_in import SigningIn
 from mombus.hub.desk.stages import StagesTopic
 from mombus.hub.desk.tapping import TapTopic
+from mombus.hub.desk.trying import Trying
 from mombus.hub.floor.reading import Reading
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
@@ -208,7 +210,9 @@ async def make_handovers(
     desk.take(Floor(config.plant, Reading(bus, index)))
     desk.take(OwnershipMatrix(config, journal, index, observing.flows))
     desk.take(MessagesTopic(config=config, bus=bus, journal=journal, index=index))
-    desk.take(SigningIn(journal, config.http))
+    trying = Trying()
+    desk.take(SigningIn(journal, config.http, trying))
+    desk.take(OwnPassword(journal, trying))
     desk.take(People(journal))
     desk.take(SearchesTopic(journal))
     return Handovers(

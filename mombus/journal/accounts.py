@@ -152,10 +152,12 @@ def end(connection: Connection, hash: str) -> bool:
     return connection.execute(delete(passes).where(passes.c.hash == hash)).rowcount > 0
 
 
-def end_all(connection: Connection, name: str, kind: PassKind | None = None) -> int:
-    """End those of one person, of one kind or all; how many there were."""
+def end_all(connection: Connection, name: str, kind: PassKind | None = None, *, but: str | None = None) -> int:
+    """End those of one person, of one kind or all, `but` the one with this hash; how many there were."""
     statement = delete(passes).where(passes.c.name == name)
-    return connection.execute(statement if kind is None else statement.where(passes.c.kind == kind)).rowcount
+    if kind is not None:
+        statement = statement.where(passes.c.kind == kind)
+    return connection.execute(statement if but is None else statement.where(passes.c.hash != but)).rowcount
 
 
 def prune(connection: Connection, now: datetime) -> int:

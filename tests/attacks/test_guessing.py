@@ -12,7 +12,7 @@ from patience import PATIENCE_S
 
 from mombus.desk.access import SignIn
 from mombus.desk.question import Role
-from mombus.hub.desk import guesses, passwords, signing_in
+from mombus.hub.desk import guesses, passwords, trying
 from mombus.hub.desk.guesses import Guesses, Notes
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     """With ann, an engineer, and a clock of guesses that stands still."""
     monkeypatch.setattr(passwords, "LOG_N", 4)
     async with housed(tmp_path) as made:
-        made.desk.signing_in._guesses, made.desk.signing_in._failures = Guesses(lambda: 0.0), Notes(lambda: 0.0)
+        made.desk.trying._guesses, made.desk.signing_in._failures = Guesses(lambda: 0.0), Notes(lambda: 0.0)
         await made.add("ann", Role.ENGINEER)
         yield made
 
@@ -43,6 +43,22 @@ async def test_after_ten_tries_nothing_is_looked_at_any_more_though_the_password
         house.forget()
         assert (await signed_in.get("/api/me")).status_code == 200, "who is signed in at the same address"
         assert (await sign_in(elsewhere)).status_code == 303, "the same person at another address"
+
+
+async def test_whoever_found_a_browser_open_guesses_no_more_often_than_at_the_sign_in(house):
+    async with house.browser() as http:
+        await sign_in(http)
+        form = {"csrf": await csrf(http, "/me"), "old": "wrong", "new": f"{PASSWORD} staple"}
+        statuses = [(await http.post("/me/password", data=form)).status_code for _ in range(11)]
+        assert statuses == [422] * 9 + [429] * 2
+        right = await http.post("/me/password", data=form | {"old": PASSWORD})
+        assert (right.status_code, right.headers["retry-after"]) == (429, "12")
+        assert "too many tries: wait 12 s" in right.text
+        script = {"x-csrf-token": form["csrf"]}
+        answer = await http.post("/api/me/password", json={"old": PASSWORD, "new": "another one!"}, headers=script)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "12")
+    async with house.browser() as another:
+        assert (await sign_in(another)).status_code == 429, "counted together"
 
 
 async def test_one_address_tries_few_names(house):
@@ -141,7 +157,7 @@ async def test_many_at_once_wait_outside_of_the_hub(house, monkeypatch):
         return not go_on.wait(PATIENCE_S)
 
     monkeypatch.setattr(passwords, "fits", slow)
-    places = signing_in.AT_ONCE + signing_in.QUEUED
+    places = trying.AT_ONCE + trying.QUEUED
     asked = [
         SignIn(name="ann", password="wrong", session="0" * 64, address=f"10.0.0.{number}")
         for number in range(places + 2)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
 
+NEW = "staple battery horse"
+
+
 @asynccontextmanager
 async def street(house: Housed) -> AsyncIterator[str]:
     """The address at which a browser finds it."""
@@ -38,6 +41,18 @@ async def sign_in(page: Page, password: str = PASSWORD) -> None:
     await page.get_by_label("Name").fill("ann")
     await page.get_by_label("Password").fill(password)
     await page.get_by_role("button", name="Sign in").click()
+
+
+async def change_own_password(visit: Visitor, page: Page) -> None:
+    """First with a wrong one."""
+    await page.get_by_role("link", name="ann").click()
+    for old, told in (("wrong", "that isn't the password you have now"), (PASSWORD, "You have another password")):
+        await page.get_by_label("The one you have now").fill(old)
+        await page.get_by_label("The new one").fill(NEW)
+        async with page.expect_navigation(wait_until="load"):
+            await page.get_by_role("button", name="Change it").click()
+        await expect(page.locator("main .notice")).to_contain_text(told)
+        await visit.look_over(page)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -71,8 +86,14 @@ async def test_an_engineer_signs_in_adds_somebody_and_finds_it_in_the_trail(
         await visit.open("/audit?verify=1", page=page)
         await expect(page.get_by_text("The trail is as it was written")).to_be_visible()
         await expect(page.get_by_role("cell", name="the night shift")).to_be_visible()
+        await change_own_password(visit, page)
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+        await page.goto("/audit")
+        await sign_in(page)
+        await expect(page.get_by_role("alert")).to_contain_text("No account here has this name")
+        await sign_in(page, NEW)
+        await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
         await visit.leave()
 
 

@@ -70,8 +70,12 @@ async def test_people_are_managed_by_command_and_sign_in_at_pages_elsewhere(tmp_
                 assert (await http.get("/api/me", headers=token)).json() == {"name": "ann", "roles": ["viewer"]}
                 refused = await http.post("/api/people/disable", json={"name": "ann", "why": "x"}, headers=token)
                 assert refused.status_code == 403
+                for old, status in ((f"{PASSWORD}?", 422), (PASSWORD, 303)):
+                    form = {"csrf": await csrf(http, "/me"), "old": old, "new": "staple battery horse"}
+                    assert (await http.post("/me/password", data=form)).status_code == status
                 rows = (await http.get("/api/audit")).json()
-                assert [(row["who"], row["action"], row["result"][:15]) for row in rows][:3] == [
+                assert [(row["who"], row["action"], row["result"][:15]) for row in rows][:5] == [
+                    ("ann", "user_own_password", "ann has another"), ("ann", "user_own_password", "not done: that "),
                     ("ann", "user_disable", "not done: it is"), ("ann", "user_disable", "not done: there"),
                     ("ann", "sign_in", "signed in from "),
                 ]  # fmt: skip

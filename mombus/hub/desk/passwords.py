@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
 from base64 import b64decode, b64encode
 from functools import cache
 from hashlib import scrypt
 from hmac import compare_digest
 from secrets import token_bytes
+
+from mombus.desk.question import QuestionError
 
 LOG_N, R, P = 15, 8, 3
 """32 MiB and some tenths of a second for each try (OWASP password storage cheat sheet)."""
@@ -23,6 +26,14 @@ def hashed(password: str) -> str:
     salt = token_bytes(16)
     made = _made(password, salt, LOG_N, R, P)
     return f"scrypt:{LOG_N}:{R}:{P}:{b64encode(salt).decode()}:{b64encode(made).decode()}"
+
+
+async def accepted(password: str, name: str) -> str:
+    """A new password of that account, as it is kept. Raises QuestionError with what is wrong with it."""
+    weak = weakness(password, name)
+    if weak:
+        raise QuestionError(weak)
+    return await asyncio.to_thread(hashed, password)
 
 
 def fits(password: str, kept: str | None) -> bool:

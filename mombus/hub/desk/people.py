@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +71,7 @@ class People:
         if asked.name in RESERVED:
             raise QuestionError(f"the audit trail has the name '{asked.name}' for others: choose another")
         made = Account(
-            name=asked.name, roles=_texts(asked.roles), password=await _kept(asked.password, asked.name),
+            name=asked.name, roles=_texts(asked.roles), password=await passwords.accepted(asked.password, asked.name),
             disabled=False, since=datetime.now(UTC),
         )  # fmt: skip
 
@@ -97,7 +96,7 @@ class People:
 
     async def set_password(self, asked: access.SetPassword) -> dict[str, Any]:
         """Another password. Tokens stay: they have their own end."""
-        kept = await _kept(asked.password, asked.name)
+        kept = await passwords.accepted(asked.password, asked.name)
 
         def work(connection: Connection) -> str:
             accounts.change(connection, asked.name, password=kept)
@@ -213,13 +212,6 @@ def _check_engineer(connection: Connection, *, empty: bool) -> None:
     people = accounts.everybody(connection)
     if (people or not empty) and not any(Role.ENGINEER in one.roles and not one.disabled for one in people):
         raise QuestionError("nobody could manage accounts any more: an engineer's account must be there, not disabled")
-
-
-async def _kept(password: str, name: str) -> str:
-    weak = passwords.weakness(password, name)
-    if weak:
-        raise QuestionError(weak)
-    return await asyncio.to_thread(passwords.hashed, password)
 
 
 def _texts(roles: frozenset[Role]) -> frozenset[str]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from mombus.desk.access import RESERVED, SIGN_IN, SIGN_ON, SIGN_OUT, TURNED_AWAY, WHO
 from mombus.desk.question import QuestionError, Role
-from mombus.hub.desk import passwords
-from mombus.hub.desk.guesses import Guesses, Notes
+from mombus.hub.desk.guesses import Notes
 from mombus.journal import accounts, audit
 from mombus.journal.accounts import Pass, PassKind
 from mombus.journal.audit import Deed
@@ -25,24 +22,21 @@ if TYPE_CHECKING:
     from mombus.desk.access import Shown, SignedOn, SignIn, SignOut, TurnedAway
     from mombus.desk.question import Question
     from mombus.hub.desk.topic import Answer
+    from mombus.hub.desk.trying import Trying
     from mombus.journal.journal import Journal
 
 USED_EVERY = timedelta(minutes=1)
 """How exactly it is written down when a session or token was used."""
-AT_ONCE, QUEUED = 2, 3
-"""Passwords that are looked at at the same time (each takes memory and a core), and that wait for it: with more, other
-commands that come over the bus would wait as well.
-"""
 
 
 class SigningIn:
     """Answers who somebody is. `http` says how long sessions last, and whether everybody has to sign in."""
 
-    def __init__(self, journal: Journal, http: Http, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._journal, self._http, self._clock = journal, http, clock
-        self._guesses, self._failures, self._turned_away = Guesses(), Notes(), Notes()
-        self._looking = asyncio.Semaphore(AT_ONCE)
-        self._trying = 0
+    def __init__(
+        self, journal: Journal, http: Http, trying: Trying, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:  # fmt: skip
+        self._journal, self._http, self._trying, self._clock = journal, http, trying, clock
+        self._failures, self._turned_away = Notes(), Notes()
 
     def answers(self) -> Mapping[Question, Answer]:
         """See mombus/desk/access.py."""
@@ -52,35 +46,33 @@ class SigningIn:
         }  # fmt: skip
 
     async def who(self, asked: Shown) -> dict[str, Any]:
-        """Whether anybody has to sign in at all, and whom the shown session or token belongs to."""
+        """Whether anybody has to sign in at all, and whom the shown session or token belongs to.
+
+        `account` tells whether they have an account here, and so a password.
+        """
         now = self._clock()
         declared = self._http.accounts or self._http.oidc is not None
         needed, found = await self._journal.survey(partial(_look, hash=asked.hash))
         if found is None or not self._holds(found[0], now):
-            return {"needed": needed or declared, "person": None}
-        shown, roles = found
+            return {"needed": needed or declared, "person": None, "account": False}
+        shown, roles, account = found
         if now - shown.used >= USED_EVERY:
             await self._journal.write(partial(accounts.use, hash=shown.hash, now=now))
-        return {"needed": needed or declared, "person": _who(shown.name, roles)}
+        return {"needed": needed or declared, "person": _who(shown.name, roles), "account": account}
 
     async def sign_in(self, asked: SignIn) -> dict[str, Any]:
         """Begin a session if name and password fit; else `refused` says why, with `again_s` for too many tries."""
         name = asked.name.strip().lower()
-        wait_s = self._guesses.wait_s(name, asked.address)
-        if wait_s or self._trying >= AT_ONCE + QUEUED:
-            return {"refused": "throttled", "again_s": ceil(wait_s) or 1}
-        self._guesses.add(name, asked.address)
-        self._trying += 1
-        try:
+        wait_s = self._trying.wait_s(name, asked.address)
+        if wait_s:
+            return {"refused": "throttled", "again_s": wait_s}
+        with self._trying.one(name, asked.address):
             return await self._signed_in(asked, name)
-        finally:
-            self._trying -= 1
 
     async def _signed_in(self, asked: SignIn, name: str) -> dict[str, Any]:
         known = await self._journal.survey(partial(accounts.account, name=name))
         kept = known.password if known is not None and not known.disabled else None
-        async with self._looking:
-            fits = await asyncio.to_thread(passwords.fits, asked.password, kept)
+        fits = await self._trying.fits(asked.password, kept)
         if not fits or not await self._journal.write(partial(self._begin, asked=asked, name=name, password=kept)):
             await self._note_failure(name, asked.address)
             return {"refused": "wrong"}
@@ -152,18 +144,19 @@ class SigningIn:
             await self._journal.write(note)
 
 
-def _look(connection: Connection, hash: str | None) -> tuple[bool, tuple[Pass, frozenset[str]] | None]:
-    """Whether there are accounts, and the pass with the roles it gives."""
+def _look(connection: Connection, hash: str | None) -> tuple[bool, tuple[Pass, frozenset[str], bool] | None]:
+    """Whether there are accounts, and the pass with the roles it gives and whether it is of an account."""
     needed = accounts.any_account(connection)
     shown = accounts.shown(connection, hash) if hash else None
     if shown is None:
         return needed, None
     account = accounts.account(connection, shown.name)
     if account is None:
-        return needed, None if shown.roles is None else (shown, shown.roles)
+        return needed, None if shown.roles is None else (shown, shown.roles, False)
     if account.disabled:
         return needed, None
-    return needed, (shown, account.roles if shown.roles is None else (account.roles | {Role.VIEWER}) & shown.roles)
+    roles = account.roles if shown.roles is None else (account.roles | {Role.VIEWER}) & shown.roles
+    return needed, (shown, roles, True)
 
 
 def _note(  # noqa: PLR0917 - one row

@@ -114,7 +114,7 @@ class Guard:
         visit: Visit = scope["state"]["visit"]
         visitor = await self._visitor(visit.shown)
         if visitor.person:
-            visit.signed_in = True
+            visit.signed_in, visit.account = True, visitor.account
             return self._in(scope, visitor.person, visit.shown)
         if not visitor.needed and self._token is None:
             self._in(scope, EVERYTHING)

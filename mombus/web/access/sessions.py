@@ -44,6 +44,8 @@ class Visitor(NamedTuple):
 
     needed: bool
     person: Person | None
+    account: bool = False
+    """Whether they have an account of the hub's own, and so a password."""
 
 
 class Refused(NamedTuple):
@@ -66,7 +68,8 @@ class Sessions:
         if known is not None and self._clock() < until:
             return known
         answer = await self._desk.ask(WHO, Shown(hash=hash))
-        found = Visitor(answer["needed"], person_of(answer["person"]) if answer["person"] else None)
+        person = person_of(answer["person"]) if answer["person"] else None
+        found = Visitor(answer["needed"], person, answer["account"])
         self._remember(hash, found)
         return found
 
@@ -95,6 +98,11 @@ class Sessions:
         """End a session: here at once, in other processes within REMEMBERED_S."""
         self._known.pop(hashed(session), None)
         await self._desk.ask(SIGN_OUT, SignOut(session=hashed(session)))
+
+    def forget(self, name: str) -> None:
+        """What was known of this person's sessions and tokens has changed: here at once, elsewhere as above."""
+        for hash in [hash for hash, (_, known) in self._known.items() if known.person and known.person.name == name]:
+            del self._known[hash]
 
     def _remember(self, hash: str | None, found: Visitor) -> None:
         self._known[hash] = self._clock() + REMEMBERED_S, found

@@ -31,13 +31,14 @@ _ID = re.compile(r"[A-Za-z0-9_-]{43}")
 class Visit:
     """One request's browser, or program. `person` is whom guard.py let in, `holds` tells whether it still would.
 
-    `shown` is what its cookie holds, `id` the same or a new one, which is set only if the answer needs it.
+    `account` tells whether they have an account here. `shown` is what its cookie holds, `id` the same or a new one,
+    which is set only if the answer needs it.
     """
 
     def __init__(self, shown: str | None, key: bytes, *, tls: bool) -> None:
         self.person = NOBODY
         self.holds: Callable[[], Awaitable[bool]] = _holds
-        self.signed_in = False
+        self.signed_in = self.account = False
         self.tls = tls
         self._key = key
         self.shown = shown if shown and _ID.fullmatch(shown) else None

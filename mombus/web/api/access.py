@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException, Request
 
 from mombus.desk import access as desk
 from mombus.desk.question import Deed, Nothing, Question
+from mombus.web.access.own_password import change_password
 from mombus.web.access.sessions import give_token
 from mombus.web.api.refused import REFUSED
 from mombus.web.asking import Ask, Asking
@@ -17,6 +18,15 @@ router = APIRouter(prefix="/api", tags=["access"], responses=REFUSED)
 async def me(ask: Ask) -> desk.Who:
     """In whose name this is asked, and as what."""
     return desk.Who(name=ask.person.name, roles=sorted(ask.person.roles))
+
+
+@router.post("/me/password")
+async def own_password(request: Request, ask: Ask, said: desk.OldAndNew) -> desk.Told:
+    """Change one's own password; one's other sessions end, tokens stay. Wrong ones are counted as at signing in."""
+    told = await change_password(request, ask, said)
+    if "again_s" in told:
+        raise HTTPException(429, told["text"], {"retry-after": str(told["again_s"])})
+    return desk.Told.model_validate(told)
 
 
 @router.get("/people")

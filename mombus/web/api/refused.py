@@ -28,7 +28,7 @@ REFUSED: dict[int | str, dict[str, Any]] = {
     408: refusal("The body didn't come in time."),
     413: refusal("The body is too large."),
     422: refusal("It can't be understood, or can't be done: the reason."),
-    429: refusal("Too many wrong tokens came from this address; `Retry-After` tells when."),
+    429: refusal("Too many wrong tokens or passwords; `Retry-After` tells in how many seconds one is looked at again."),
     503: refusal("The hub doesn't answer now."),
 }
 """A router's `responses`."""
