@@ -18,6 +18,7 @@ from mombus.hub.note import NoHub, Note, find
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from zoneinfo import ZoneInfo
 
     from nats.aio.client import Client
 
@@ -93,6 +94,17 @@ def the_hub(folder: Path | None) -> Note:
         except NoHub as error:
             errors.append(error)
     raise errors[0]
+
+
+def zone_of(folder: Path | None) -> ZoneInfo:
+    """The time zone of the hub's plant, in which times are shown and understood. Exits with 1 when no hub runs."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - only who shows times needs it
+
+    try:
+        return ZoneInfo(the_hub(folder).timezone)
+    except NoHub as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.FINDINGS) from None
 
 
 async def asked(note: Note, name: str, question: dict[str, Any], at: str | None = None) -> Any:

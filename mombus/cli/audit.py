@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask
+from mombus.cli.asking import Folder, Json, ask, zone_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
+from mombus.web.words import day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,12 +46,13 @@ def deeds(
     if as_json:
         print_json(rows)
         return Exit.OK
+    zone = UTC if journal else zone_of(folder)
     shown = (
-        (row["number"], row["at"][:19].replace("T", " "), row["who"], row["action"], row["target"] or "",
+        (row["number"], day(row["at"], zone), row["who"], row["action"], row["target"] or "",
          (row["message_id"] or "")[:10], row["result"], row["why"])
         for row in rows
     )  # fmt: skip
-    columns = ("number", "at (UTC)", "who", "did", "system", "message", "result", "why")
+    columns = ("number", f"at ({zone})", "who", "did", "system", "message", "result", "why")
     narrowed = any(wanted.values())
     print_table(columns, shown, empty="Nothing fits these options." if narrowed else "Nobody did anything yet.")
     return Exit.OK

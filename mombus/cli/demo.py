@@ -70,11 +70,11 @@ async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: b
     from mombus.hub.hub import open_hub  # noqa: PLC0415
 
     asked = when_asked_to_stop()
-    table = LiveTable(quiet=as_json)
     port = _free_port()
     async with simulated_plant(f"http://127.0.0.1:{port}", pace, orders=1 if once else 0) as urls:
         again = partial(load_demo, [path], folder, urls, port, poll_s=0.2 if once else 2.0)
         config = config_or_exit(again())
+        table = LiveTable(config.plant.timezone, quiet=as_json)
         origin = Origin((path,), (), again)
         set_up_logging(Scrubber.of(config))
         try:

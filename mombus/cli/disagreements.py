@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask, whoami
+from mombus.cli.asking import Folder, Json, ask, whoami, zone_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
-from mombus.web.words import span
+from mombus.web.words import day, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import tzinfo
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
 
@@ -90,7 +91,7 @@ def show(number: Number, folder: Folder = None, as_json: Json = False) -> int:
     ))  # fmt: skip
     differences = ((one["path"], _said(one["owner_says"]), _said(one["said"])) for one in found["differences"])
     print_table(("field", f"{row['owner']} (owner)", row["system"]), differences, empty=row["about"])
-    for line in _choices(row, found["may"]):
+    for line in _choices(row, found["may"], zone_of(folder)):
         typer.echo(printable(line))
     return Exit.OK
 
@@ -99,9 +100,9 @@ def _said(value: Any) -> str:
     return "nothing" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
-def _choices(row: Mapping[str, Any], may: Mapping[str, str]) -> list[str]:
+def _choices(row: Mapping[str, Any], may: Mapping[str, str], zone: tzinfo) -> list[str]:
     if row["closed"]:
-        return [f"closed {row['closed'][:19]}: {row['how']}"]
+        return [f"closed {day(row['closed'], zone)}: {row['how']}"]
     until = {"tolerate": " --until 7d"}
     return [
         f"{decision}: {why}" if why else f"`mombus disagreements {decision} {row['number']}{until.get(decision, '')}`"
@@ -140,12 +141,13 @@ def requests(folder: Folder = None, as_json: Json = False) -> int:
     if as_json:
         print_json(found)
         return Exit.OK
+    zone = zone_of(folder)
     shown = (
         (row["asker"], row["owner"], row["verb"], row["object"], row["name"], span(row["age_s"]),
-         "told" if row["told"] else row["expires"][:19].replace("T", " "))
+         "told" if row["told"] else day(row["expires"], zone))
         for row in found["rows"]
     )  # fmt: skip
-    columns = ("asks", "owner", "verb", "object", "key", "for", "expires (UTC)")
+    columns = ("asks", "owner", "verb", "object", "key", "for", f"expires ({zone})")
     print_table(columns, shown, empty="Every request is answered.")
     return Exit.OK
 

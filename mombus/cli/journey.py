@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask
+from mombus.cli.asking import Folder, Json, ask, zone_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table
-from mombus.web.words import span
+from mombus.web.words import span, split_second
 
 
 def journey(
@@ -27,9 +26,11 @@ def journey(
     if as_json:
         print_json(found)
     else:
+        zone = zone_of(folder)
         rows = (
-            (_clock(hop["at"]), hop["object"], _what(hop), hop["key"], hop["source"], hop["target"] or "bus",
-             hop["state"], span(hop["delay_s"]), hop["attempts"] or "", hop["document"] or hop["reason"] or "")
+            (split_second(hop["at"], zone), hop["object"], _what(hop), hop["key"], hop["source"],
+             hop["target"] or "bus", hop["state"], span(hop["delay_s"]), hop["attempts"] or "",
+             hop["document"] or hop["reason"] or "")
             for hop in hops
         )  # fmt: skip
         print_table(
@@ -48,7 +49,3 @@ def _nothing(number: str, near: list[str]) -> str:
 
 def _what(hop: dict[str, str]) -> str:
     return f"{hop['verb']} {hop['action']}" if hop["action"] else hop["verb"]
-
-
-def _clock(at: str) -> str:
-    return datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S.%f")[:-3]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from canonical.objects import shown_key
 from mombus.cli.showing import printable
-from mombus.web.words import span
+from mombus.web.words import clock, span
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from mombus.delivery.target import Hop
 
 SHOWN = 25
@@ -20,12 +22,12 @@ COLOURS = {"delivered": "green", "parked": "red", "in doubt": "red", "rejected":
 
 
 class LiveTable:
-    """Shows hops as they happen. `quiet` shows nothing."""
+    """Shows hops as they happen, with times of `zone`. `quiet` shows nothing."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, zone: tzinfo, *, quiet: bool = False) -> None:
         self._hops: deque[Hop] = deque(maxlen=SHOWN)
         self._counts: Counter[str] = Counter()
-        self._quiet = quiet
+        self._zone, self._quiet = zone, quiet
         self._live: Any = None
 
     def hop(self, hop: Hop) -> None:
@@ -35,7 +37,7 @@ class LiveTable:
         self._hops.append(hop)
         self._counts[hop.state] += 1
         if self._live is None and not sys.stdout.isatty():
-            sys.stdout.write("  ".join(_cells(hop)).rstrip() + "\n")
+            sys.stdout.write("  ".join(_cells(hop, self._zone)).rstrip() + "\n")
             sys.stdout.flush()
 
     def __enter__(self) -> Self:
@@ -65,14 +67,14 @@ class LiveTable:
         for column in ("time", "object", "key", "to", "state", "delay", "document or reason"):
             table.add_column(column, no_wrap=True, overflow="ellipsis")
         for hop in self._hops:
-            table.add_row(*_cells(hop), style=COLOURS.get(hop.state, ""))
+            table.add_row(*_cells(hop, self._zone), style=COLOURS.get(hop.state, ""))
         return table
 
 
-def _cells(hop: Hop) -> tuple[str, ...]:
+def _cells(hop: Hop, zone: tzinfo) -> tuple[str, ...]:
     delay = "" if hop.delay_s is None else span(hop.delay_s)
     return (
-        hop.at.astimezone().strftime("%H:%M:%S"), hop.object.ljust(20),
+        clock(hop.at, zone), hop.object.ljust(20),
         printable(shown_key(hop.object, hop.key)).ljust(24), f"→ {hop.target}".ljust(8),
         hop.state.ljust(10), delay.rjust(7), printable(hop.document or hop.reason),
     )  # fmt: skip

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask, whoami
+from mombus.cli.asking import Folder, Json, ask, whoami, zone_of
 from mombus.cli.exits import Exit
 from mombus.cli.filters import (
     Attempts,
@@ -32,10 +31,11 @@ from mombus.cli.filters import (
     given,
 )
 from mombus.cli.showing import print_json, print_table, printable
-from mombus.web.words import span
+from mombus.web.words import day, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import tzinfo
 
 COLUMNS = ("order", "lot", "equipment", "material", "document")
 SHOWN_IDS = 2
@@ -87,31 +87,31 @@ def messages(
     if as_json:
         print_json(found)
     else:
-        _show(found)
+        _show(found, zone_of(folder))
     return Exit.OK if found["messages"] else Exit.FINDINGS
 
 
-def _show(found: Mapping[str, Any]) -> None:
+def _show(found: Mapping[str, Any], zone: tzinfo) -> None:
     rows = found["messages"]
     ids = [name for name in COLUMNS if any(row[name] for row in rows)]
     shown = (
-        (_clock(row["stored"]), row["object"], _verb(row), row["key"], *(_ids(row[name]) for name in ids),
+        (day(row["stored"], zone), row["object"], _verb(row), row["key"], *(_ids(row[name]) for name in ids),
          row["source"], _hops(row), span(row["delay_s"]), row["id"][:10])
         for row in rows
     )  # fmt: skip
     print_table(
         ("stored", "object", "verb", "key", *ids, "from", "to", "delay", "id"), shown, empty="Nothing fits."
     )  # fmt: skip
-    for line in _told(found):
+    for line in _told(found, zone):
         typer.echo(printable(line), err=True)
 
 
-def _told(found: Mapping[str, Any]) -> list[str]:
+def _told(found: Mapping[str, Any], zone: tzinfo) -> list[str]:
     """How much there is, and how to go on."""
     lines = []
     number = len(found["messages"])
     if found["looked_back_to"]:
-        back = datetime.fromisoformat(found["looked_back_to"]).astimezone().isoformat(" ", "seconds")
+        back = day(found["looked_back_to"], zone)
         lines.append(f"Looked back to {back}. Go on from there with --before {found['before']}")
     elif found["before"]:
         known = f"{found['known']}" if found["complete"] else f"more than {number}"
@@ -119,10 +119,6 @@ def _told(found: Mapping[str, Any]) -> list[str]:
     if found["behind"]:
         lines.append(f"The index is {found['behind']} messages behind: the newest may be missing here.")
     return lines
-
-
-def _clock(at: str) -> str:
-    return datetime.fromisoformat(at).astimezone().isoformat(" ", "seconds")[:19]
 
 
 def _verb(row: Mapping[str, Any]) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask, going_on, whoami, why_of
+from mombus.cli.asking import Folder, Json, ask, going_on, whoami, why_of, zone_of
 from mombus.cli.corrections import Corrections, rows_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
 from mombus.cli.what_if import what_if
+from mombus.web.words import day
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -201,17 +201,13 @@ def _previewed(folder: Path | None, wish: Mapping[str, Any], *, as_json: bool) -
     if as_json:
         print_json(rows)
     else:
-        shown = ((row["target"], row["object"], row["key"], row["revision"], _local(row["occurred"]), row["fate"],
+        zone = zone_of(folder)
+        shown = ((row["target"], row["object"], row["key"], row["revision"], day(row["occurred"], zone), row["fate"],
                   row["reason"]) for row in rows)  # fmt: skip
         print_table(("to", "object", "key", "revision", "occurred", "becomes", "because"), shown, empty="Nothing.")
     for target, fates in _counted(rows).items():
         typer.echo(f"Without --dry-run, {target}: {_listed(fates)}. Nothing was sent now.", err=True)
     return Exit.OK
-
-
-def _local(time: str) -> str:
-    """A time as clocks here show it, with its offset."""
-    return datetime.fromisoformat(time).astimezone().isoformat(" ", "seconds")
 
 
 def _counted(rows: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:

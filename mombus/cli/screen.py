@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from mombus.cli.showing import printable
 from mombus.cli.status import Table, tables
+from mombus.web.words import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import tzinfo
 
     from rich.console import RenderableType
 
@@ -30,24 +32,24 @@ def as_lines(look: Callable[[], Status]) -> None:
         time.sleep(EVERY_S)
 
 
-def on_terminal(look: Callable[[], Status]) -> None:
-    """Fill the terminal, until Ctrl-C; what was there before comes back then."""
+def on_terminal(look: Callable[[], Status], zone: tzinfo) -> None:
+    """Fill the terminal, with the time of `zone`, until Ctrl-C; what was there before comes back then."""
     from rich.console import Console  # noqa: PLC0415 - heavy, and only here
     from rich.live import Live  # noqa: PLC0415
 
     console = Console(markup=False)
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(drawn(look(), console.height), refresh=True)
+            live.update(drawn(look(), console.height, zone), refresh=True)
             time.sleep(EVERY_S)
 
 
-def drawn(found: Status, height: int) -> RenderableType:
+def drawn(found: Status, height: int, zone: tzinfo) -> RenderableType:
     """The screen: what needs a look, then systems and flows; what doesn't fit into `height` lines is counted."""
     from rich.console import Group  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    head = Text(f"mombus {found['site']}  {found['at'][11:19]} UTC  Ctrl-C leaves", style="dim")
+    head = Text(f"mombus {found['site']}  {clock(found['at'], zone)} {zone}  Ctrl-C leaves", style="dim")
     wrong = [Text(f"! {printable(line)}", style="red") for line in found["trouble"]]
     parts: list[RenderableType] = [head, *(wrong or [Text("Everything flows.", style="green")])]
     left = height - len(parts) - 1

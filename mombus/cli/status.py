@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask
+from mombus.cli.asking import Folder, Json, ask, zone_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
 
@@ -40,9 +41,12 @@ def status(
 def _watch(folder: Path | None, *, as_json: bool) -> int:
     from mombus.cli.screen import as_lines, on_terminal  # noqa: PLC0415 - only who watches needs it
 
-    show = as_lines if as_json or not sys.stdout.isatty() else on_terminal
+    look = partial(ask, folder, "status")
     try:
-        show(lambda: ask(folder, "status"))
+        if as_json or not sys.stdout.isatty():
+            as_lines(look)
+        else:
+            on_terminal(look, zone_of(folder))
     except KeyboardInterrupt:
         return Exit.OK
     return Exit.OK

@@ -7,21 +7,22 @@ import json
 import os
 import sys
 from contextlib import aclosing
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from canonical.objects import shown_key
-from mombus.cli.asking import Folder, HubError, Json, UnknownNameError, on_line, the_hub
+from mombus.cli.asking import Folder, HubError, Json, UnknownNameError, on_line, the_hub, zone_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import printable
 from mombus.config.duration import duration
 from mombus.hub.note import NoHub
+from mombus.web.words import split_second
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
+    from datetime import tzinfo
 
     Ask: TypeAlias = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
@@ -86,8 +87,9 @@ async def _tap(
     folder: Path | None, question: dict[str, Any], *, sample: int | None, limit: int | None, save: Path | None,
     as_json: bool,
 ) -> None:  # fmt: skip
+    zone = zone_of(folder)
     async with on_line(the_hub(folder)) as ask:
-        shown = await _watch(_messages(ask, question, sample), limit, as_json=as_json)
+        shown = await _watch(_messages(ask, question, sample), zone, limit, as_json=as_json)
         if save is not None:
             await _save(ask, shown, save)
 
@@ -120,12 +122,14 @@ def _checked(file: Path, limit: int | None) -> int:
     return limit or 1
 
 
-async def _watch(messages: AsyncGenerator[dict[str, Any]], limit: int | None, *, as_json: bool) -> list[str]:
+async def _watch(
+    messages: AsyncGenerator[dict[str, Any]], zone: tzinfo, limit: int | None, *, as_json: bool
+) -> list[str]:
     """Print what comes, up to a limit; returns the ids, where there is one."""
     shown: list[str] = []
     async with aclosing(messages):
         async for message in messages:
-            _print(message, as_json=as_json)
+            _print(message, zone, as_json=as_json)
             if limit is not None:
                 shown.append(message["id"])
                 if len(shown) >= limit:
@@ -147,27 +151,23 @@ async def _messages(ask: Ask, question: dict[str, Any], sample: int | None) -> A
             await asyncio.sleep(PAUSE_S if sample is None else SAMPLE_S)
 
 
-def _print(message: dict[str, Any], *, as_json: bool) -> None:
-    line = json.dumps(message, ensure_ascii=False) if as_json else _line(message)
+def _print(message: dict[str, Any], zone: tzinfo, *, as_json: bool) -> None:
+    line = json.dumps(message, ensure_ascii=False) if as_json else _line(message, zone)
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
-def _line(message: dict[str, Any]) -> str:
+def _line(message: dict[str, Any], zone: tzinfo) -> str:
     what = f"{message['verb']} {message['action']}" if message["action"] else message["verb"]
     way = f"{message['source']} → {', '.join(message['targets']) or 'bus'}"
     cells = (
-        _clock(message["at"]), message["object"].ljust(20), what.ljust(12),
+        split_second(message["at"], zone), message["object"].ljust(20), what.ljust(12),
         printable(shown_key(message["object"], message["key"])).ljust(24), way.ljust(20), f"{message['size']} B",
         printable(message["document"] or message["reason"] or ""),
     )  # fmt: skip
     line = "  ".join(cells).rstrip()
     body = message["body"] and (message["body"]["text"] or message["body"]["missing"])
     return f"{line}\n    {printable(body)}" if body else line
-
-
-def _clock(at: str) -> str:
-    return datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
 def _seconds(text: str) -> float:

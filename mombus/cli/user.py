@@ -7,13 +7,17 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask, whoami
+from mombus.cli.asking import Folder, Json, ask, whoami, zone_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
+from mombus.web.words import minute
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
 
 app = typer.Typer(
     help="Say who may come in to the pages and the API, and as what.",
@@ -55,17 +59,17 @@ def everybody(folder: Folder = None, as_json: Json = False) -> int:
     if as_json:
         print_json(said)
         return Exit.OK
+    zone = zone_of(folder)
     people = (
-        (one["name"], ", ".join(one["roles"]), "disabled" if one["disabled"] else "", _time(one["since"]))
+        (one["name"], ", ".join(one["roles"]), "disabled" if one["disabled"] else "", minute(one["since"], zone))
         for one in said["people"]
     )
     empty = "No account yet: `mombus user add NAME --role engineer` makes the first one."
-    print_table(("account", "roles", "", "since (UTC)"), people, empty=empty)
+    print_table(("account", "roles", "", f"since ({zone})"), people, empty=empty)
     if said["passes"]:
         sys.stdout.write("\n")
-        print_table(
-            ("id", "kind", "of", "roles", "used (UTC)", "ends (UTC)", "from"), map(_pass, said["passes"]), empty=""
-        )
+        columns = ("id", "kind", "of", "roles", f"used ({zone})", f"ends ({zone})", "from")
+        print_table(columns, (_pass(one, zone) for one in said["passes"]), empty="")
     return Exit.OK
 
 
@@ -158,10 +162,7 @@ def _said(roles: list[Role]) -> list[str]:
     return sorted({str(role) for role in roles})
 
 
-def _pass(one: dict[str, Any]) -> tuple[str, ...]:
+def _pass(one: dict[str, Any], zone: tzinfo) -> tuple[str, ...]:
     roles = "all" if one["roles"] is None else ", ".join(one["roles"])
-    return one["id"], one["kind"], one["name"], roles, _time(one["used"]), _time(one["ends"]), one["origin"]
-
-
-def _time(at: str) -> str:
-    return at[:16].replace("T", " ")
+    used, ends = (minute(one[name], zone) for name in ("used", "ends"))
+    return one["id"], one["kind"], one["name"], roles, used, ends, one["origin"]

@@ -263,7 +263,7 @@ async def _open_apart(
     config: Config, parts: Parts, bus: Bus, stack: AsyncExitStack, tasks: list[asyncio.Task[None]]
 ) -> _Opened:
     """Connectors, pages, or both, of a hub that is another process."""
-    site = config.plant.site
+    site, zone = config.plant.site, config.plant.timezone
     sessions = make_sessions(config, Owners(config.objects, config.plant.equipment), parts)
     intake = FarIntake(bus.client, site)
     disk = _disk(config)
@@ -279,7 +279,7 @@ async def _open_apart(
     async def ready() -> Mapping[str, str]:
         """The hub takes in what the systems of this process say, and nothing of it is lost."""
         wrong = {f"handing over for {name}": await intake.unready(name) for name in sessions}
-        lost = [f"{state.system}: {lost_line(state.said())}" for state in spooling.states() if state.lost]
+        lost = [f"{state.system}: {lost_line(state.said(), zone)}" for state in spooling.states() if state.lost]
         return {
             what: reason or "" for what, reason in (*wrong.items(), ("spool", "; ".join(lost)), ("disk", disk.full()))
         }
@@ -316,7 +316,7 @@ def _app(config: Config, parts: Parts, opened: _Opened, notices: Callable[[], Se
         return make_part_app(opened.ready, doors, open_to_all=token is None, notices=notices)
     return make_app(
         opened.desk, doors, token, names=config.http.names, notices=notices, site=config.plant.site,
-        accounts=True, oidc=config.http.oidc,
+        zone=config.plant.timezone, accounts=True, oidc=config.http.oidc,
     )  # fmt: skip
 
 
@@ -361,7 +361,8 @@ def _token(config: Config) -> str | None:
 
 def _note(config: Config, broker_url: str, pages: str) -> note.Note:
     credentials, ca = (str(path.absolute()) if path else None for path in (config.bus.credentials, config.bus.ca))
-    return note.Note(config.plant.site, broker_url, pages, os.getpid(), _token(config), credentials, ca)
+    zone = config.plant.timezone.key
+    return note.Note(config.plant.site, zone, broker_url, pages, os.getpid(), _token(config), credentials, ca)
 
 
 async def _stop(

@@ -19,10 +19,11 @@ class Note:
     """Where a hub is. `broker` and `token` are secrets: the file is for its owner's eyes only.
 
     `token` and `credentials` (a file's absolute path) are what an external broker asks for; `ca` is the file with the
-    authority of its certificate.
+    authority of its certificate. `timezone` is the plant's, such as Europe/Paris.
     """
 
     site: str
+    timezone: str
     broker: str
     pages: str
     pid: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -84,19 +84,19 @@ async def open_spools(
         await journal.close()
 
 
-def lost_line(spool: Mapping[str, Any]) -> str:
-    """What a spool has lost, as `SpoolState.said` tells it, in a sentence without the system."""
+def lost_line(spool: Mapping[str, Any], zone: tzinfo) -> str:
+    """What a spool has lost, as `SpoolState.said` tells it, in a sentence without the system, with times of `zone`."""
     lost = spool["lost"]
     since = datetime.fromisoformat(lost["since"])
     return (
-        f"{lost['count']} values lost since {since.astimezone():%H:%M:%S} ({lost['reason']}): "
+        f"{lost['count']} values lost since {since.astimezone(zone):%H:%M:%S} ({lost['reason']}): "
         "let the bus store again, or give the system a larger `spool`"
     )
 
 
-def kept_line(spool: Mapping[str, Any]) -> str:
-    """What a spool holds, as `SpoolState.said` tells it, in a sentence without the system."""
-    since = f" since {datetime.fromisoformat(spool['since']).astimezone():%H:%M:%S}" if spool["since"] else ""
+def kept_line(spool: Mapping[str, Any], zone: tzinfo) -> str:
+    """What a spool holds, as `SpoolState.said` tells it, in a sentence without the system, with times of `zone`."""
+    since = f" since {datetime.fromisoformat(spool['since']).astimezone(zone):%H:%M:%S}" if spool["since"] else ""
     return (
         f"{spool['items']} items ({Size(spool['bytes'])} of {Size(spool['limit'])}) wait on disk{since}: "
         f"{spool['reason']}"

@@ -6,6 +6,7 @@ page of ours send it?), and then a page in `pages/` or a path of the API in `api
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from mombus.web.secured import Secured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import tzinfo
 
     from starlette.types import ASGIApp
 
@@ -49,14 +51,14 @@ def make_part_app(
 
 def make_app(
     desk: Desk, doors: Mapping[str, ASGIApp], token: str | None = None, *, names: Sequence[str] = (),
-    notices: Notices = tuple, site: str = "", accounts: bool = False, oidc: Oidc | None = None,
+    notices: Notices = tuple, site: str = "", zone: tzinfo = UTC, accounts: bool = False, oidc: Oidc | None = None,
 ) -> FastAPI:  # fmt: skip
     """The application; `doors` are the hosted connectors' applications by path, which ask for their own credentials.
 
     With a `token` everything else but the plain probes asks for it. With `accounts` people may have some of their own:
     from the first one on they sign in, with `oidc` in any case. Without all of these it answers to who calls it by a
     name of this machine's own, or by one of `names`. `notices` gives what doesn't keep the hub from its work, but will:
-    a certificate that ends soon. `site` is what the pages are about.
+    a certificate that ends soon. `site` is what the pages are about, `zone` the time zone they tell times in.
     """
     app = FastAPI(title="mombus", version=__version__, docs_url=None, redoc_url=None)
     app.add_middleware(Forgery)
@@ -65,7 +67,7 @@ def make_app(
     app.add_middleware(Visiting)
     app.add_middleware(Secured)
     add_probes(app, desk.ready, notices, open_to=lambda request: bool(visit_of(request).person.roles))
-    app.state.desk, app.state.site, app.state.sessions = desk, site, sessions
+    app.state.desk, app.state.site, app.state.zone, app.state.sessions = desk, site, zone, sessions
     app.state.sign_on = SignOn(Provider(oidc)) if oidc else None
     add_refusals(app)
     add_api(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 _FORMULA = re.compile(r"[=@\t\r\n]|[+-](?!\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\Z)")
 """How what a spreadsheet would take for a formula begins; a number with a sign is none."""
@@ -34,23 +34,33 @@ def span(seconds: float) -> str:
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
-def clock(at: str | datetime | None) -> str:
-    """The time of day to the second by this machine's clock, `-` for none."""
-    if at is None:
-        return "-"
-    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone().strftime("%H:%M:%S")
+def clock(at: str | datetime | None, zone: tzinfo) -> str:
+    """The time of day to the second as clocks show it in `zone`, `-` for none."""
+    return "-" if at is None else _local(at, zone).strftime("%H:%M:%S")
 
 
-def day(at: str | datetime | None) -> str:
-    """Date and time of day to the second by this machine's clock, `-` for none."""
-    if at is None:
-        return "-"
-    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def day(at: str | datetime | None, zone: tzinfo) -> str:
+    """Date and time of day to the second as clocks show them in `zone`, `-` for none."""
+    return "-" if at is None else _local(at, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def minute(at: str | datetime, zone: tzinfo) -> str:
+    """Date and time of day to the minute as clocks show them in `zone`."""
+    return _local(at, zone).strftime("%Y-%m-%d %H:%M")
+
+
+def split_second(at: str | datetime, zone: tzinfo) -> str:
+    """The time of day to the millisecond as clocks show it in `zone`."""
+    return _local(at, zone).strftime("%H:%M:%S.%f")[:-3]
 
 
 def moment(at: str) -> datetime:
     """A time as it is said in an answer."""
     return datetime.fromisoformat(at)
+
+
+def _local(at: str | datetime, zone: tzinfo) -> datetime:
+    return (moment(at) if isinstance(at, str) else at).astimezone(zone)
 
 
 def words(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import httpx
@@ -52,8 +53,8 @@ def deeds() -> list[str]:
 
 @pytest.fixture
 def http(deeds: list[str], monkeypatch: pytest.MonkeyPatch) -> httpx.AsyncClient:
-    loader = ChoiceLoader([DictLoader({"csrf_of.html": "{{ csrf_field() }}"}), rendering._templates.loader])
-    monkeypatch.setattr(rendering._templates, "loader", loader)
+    loader = ChoiceLoader([DictLoader({"csrf_of.html": "{{ csrf_field() }}"}), rendering.LOADER])
+    monkeypatch.setattr(rendering._templates(UTC), "loader", loader)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app(deeds=deeds)), base_url=HERE)
 
 

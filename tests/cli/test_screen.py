@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import StringIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
@@ -23,7 +24,7 @@ def status(flows: int, **more: Any) -> dict[str, Any]:
 
 def shown(found: dict[str, Any], height: int) -> list[str]:
     text = StringIO()
-    Console(file=text, width=100, markup=False).print(drawn(found, height))
+    Console(file=text, width=100, markup=False).print(drawn(found, height, ZoneInfo("Europe/Paris")))
     return text.getvalue().splitlines()
 
 
@@ -37,4 +38,6 @@ def test_what_is_wrong_comes_first_and_what_does_not_fit_is_counted() -> None:
 
 
 def test_nothing_wrong_is_said() -> None:
-    assert "Everything flows." in shown(status(3), 24)
+    lines = shown(status(3), 24)
+    assert lines[0].startswith("mombus lyon  07:00:00 Europe/Paris"), "the plant's time"
+    assert "Everything flows." in lines

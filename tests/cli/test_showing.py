@@ -50,6 +50,6 @@ def test_the_live_table_survives_hostile_keys(monkeypatch: pytest.MonkeyPatch, t
         at=datetime.now(UTC), target="erp", state=State.PARKED, message_id="1", object="production_order", key="K",
         reason=text,
     )  # fmt: skip
-    with LiveTable() as table:
+    with LiveTable(UTC) as table:
         table.hop(hop)
     assert shown(text)[:10] in screen.getvalue(), "a dumb terminal has room for the beginning"

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from mombus.journal.causes import Cause
 
+PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 CLOSED = "the period 03/2026 is closed"
 
@@ -47,7 +49,7 @@ async def found(journal: Journal, rows: Sequence[dict[str, Any]], **more: Any) -
 
 
 async def told(journal: Journal, *rows: dict[str, Any]) -> list[dict[str, Any]]:
-    return waits.cause_rows(await found(journal, rows), NOW)
+    return waits.cause_rows(await found(journal, rows), NOW, PARIS)
 
 
 async def test_a_thousand_messages_with_one_cause_are_one_line(journal):
@@ -78,7 +80,7 @@ async def test_causes_are_told_apart_and_what_a_person_must_end_comes_first(jour
         "mend the cause, then `mombus retry --all --target erp --kind parked --reason 'the period'`;"
     )
     assert rows[1]["do"].startswith("mend the cause, then `mombus retry erp id-0000000`;")
-    assert rows[3]["do"].startswith(f"nothing: tried again at {NOW.astimezone():%H:%M:%S}; `mombus retry --all")
+    assert rows[3]["do"].startswith(f"nothing: tried again at {NOW.astimezone(PARIS):%H:%M:%S}; `mombus retry --all")
     assert rows[4]["do"] == "nothing: goes after what is before it in its lane"
     assert (rows[4]["orders"], rows[4]["orders_total"]) == (["PO-1"], 1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -23,10 +24,15 @@ def hop(seconds: float, id: str, source: str = "erp", target: str | None = None,
 
 
 def test_each_system_has_a_lane_in_the_order_of_the_journey() -> None:
-    drawn = lanes([hop(0, "a"), hop(1, "a", target="mes"), hop(2, "b", "mes"), hop(3, "b", "mes", "erp")], NOW)
+    drawn = lanes([hop(0, "a"), hop(1, "a", target="mes"), hop(2, "b", "mes"), hop(3, "b", "mes", "erp")], NOW, UTC)
     assert [lane.name for lane in drawn.lanes] == ["erp", "mes"]
     assert [mark.y for mark in drawn.marks] == [drawn.lanes[i].y for i in (0, 1, 1, 0)]
     assert [mark.look for mark in drawn.marks] == ["said", "good", "said", "good"]
+
+
+def test_the_axis_has_the_plants_time() -> None:
+    ticks = lanes([hop(0, "a")], NOW, ZoneInfo("Asia/Tokyo")).ticks
+    assert ticks[0].at.utcoffset() == timedelta(hours=9)
 
 
 def test_later_is_further_right_and_a_night_isnt_endless() -> None:
@@ -39,7 +45,7 @@ def test_later_is_further_right_and_a_night_isnt_endless() -> None:
 
 
 def test_a_line_goes_from_who_said_it_to_who_got_it() -> None:
-    drawn = lanes([hop(0, "a"), hop(0.5, "a", target="mes")], NOW)
+    drawn = lanes([hop(0, "a"), hop(0.5, "a", target="mes")], NOW, UTC)
     (way,) = drawn.ways
     said, got = drawn.marks
     assert (way.x1, way.y1, way.x2, way.y2, way.bar) == (said.x, said.y, got.x, got.y, False)
@@ -49,7 +55,7 @@ def test_what_waits_has_a_bar_until_now_and_what_took_long_one_until_then() -> N
     drawn = lanes([
         hop(0, "a"), hop(90, "a", target="mes", delay_s=90.0),
         hop(100, "b"), hop(101, "b", target="wms", state="parked", waits=True),
-    ], NOW)  # fmt: skip
+    ], NOW, UTC)  # fmt: skip
     bars = [way for way in drawn.ways if way.bar]
     arrived, parked = bars
     assert (arrived.look, arrived.x1, arrived.x2) == ("good", drawn.marks[0].x, drawn.marks[1].x)
@@ -58,12 +64,12 @@ def test_what_waits_has_a_bar_until_now_and_what_took_long_one_until_then() -> N
 
 
 def test_no_mark_covers_another() -> None:
-    drawn = lanes([hop(0, str(i)) for i in range(4)] + [hop(5, str(i), target="mes") for i in range(4)], NOW)
+    drawn = lanes([hop(0, str(i)) for i in range(4)] + [hop(5, str(i), target="mes") for i in range(4)], NOW, UTC)
     assert len({(mark.x, mark.y) for mark in drawn.marks}) == 8
 
 
 def test_labels_and_times_dont_overlap() -> None:
-    drawn = lanes([hop(i, str(i)) for i in range(100)], NOW)
+    drawn = lanes([hop(i, str(i)) for i in range(100)], NOW, UTC)
     labelled = [mark.x for mark in drawn.marks if mark.label]
     assert all(b - a > 100 for a, b in pairwise(labelled))
     ticks = [tick.x for tick in drawn.ticks]
@@ -72,7 +78,7 @@ def test_labels_and_times_dont_overlap() -> None:
 
 
 def test_of_a_long_journey_the_newest_is_drawn() -> None:
-    drawn = lanes([hop(i, str(i)) for i in range(DRAWN + 5)], NOW)
+    drawn = lanes([hop(i, str(i)) for i in range(DRAWN + 5)], NOW, UTC)
     assert (len(drawn.marks), drawn.left_out) == (DRAWN, 5)
     assert drawn.marks[-1].hop["message_id"] == str(DRAWN + 4)
 
@@ -84,4 +90,4 @@ def test_what_a_person_should_see_looks_bad() -> None:
 
 
 def test_an_empty_journey_has_an_empty_drawing() -> None:
-    assert lanes([], NOW).marks == ()
+    assert lanes([], NOW, UTC).marks == ()

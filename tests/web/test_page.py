@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -36,13 +37,21 @@ class Desk:
         return {}
 
 
+class Audited(Desk):
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self._rows = rows
+
+    async def ask(self, _question: Any, _asked: Any) -> list[dict[str, Any]]:  # type: ignore[override]
+        return self._rows
+
+
 class Away(Desk):
     async def ask(self, _question: Any, _asked: Any) -> dict[str, Any]:
         raise NoAnswerError("the hub's part `delivery` doesn't run")
 
 
 async def get(desk: Desk, path: str = "/") -> httpx.Response:
-    transport = httpx.ASGITransport(make_app(desk, {}, site="lyon"))
+    transport = httpx.ASGITransport(make_app(desk, {}, site="lyon", zone=ZoneInfo("Europe/Paris")))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         return await http.get(path, headers={"accept": "text/html"})
 
@@ -70,6 +79,14 @@ async def test_a_cause_says_what_to_do_and_offers_it() -> None:
         assert said in text, said
     assert "Skip:" not in text, "what loses something isn't one of the three safe actions"
     assert HOSTILE not in text
+
+
+async def test_times_are_the_plants() -> None:
+    rows = [{"number": 1, "at": AT, "who": "ann", "action": "retry", "target": None, "message_id": None, "why": "-",
+             "result": "-"}]  # fmt: skip
+    answer = await get(Audited(rows), "/audit")
+    assert ">2026-03-02 07:00:00</time>" in answer.text
+    assert "Europe/Paris" in answer.text
 
 
 async def test_a_display_on_the_wall_has_nothing_to_press_that_is_shown() -> None:

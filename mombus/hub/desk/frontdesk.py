@@ -67,7 +67,7 @@ class FrontDesk:
         self._observing = observing
         self._storage = storage
         self.bulk = bulk
-        self.waiting = WaitingRoom(journal=journal, delivery=delivery, systems=config.systems)
+        self.waiting = WaitingRoom(config=config, journal=journal, delivery=delivery)
         self.kept = KeptThings(journal=journal, intake=intake)
         self.systems = Systems(
             config=config, journal=journal, delivery=delivery, sessions=sessions, rows=self._systems
@@ -132,18 +132,18 @@ class FrontDesk:
             self._hubs(), self.waiting.found(now),
             self._journal.survey(partial(selection.groups, selection=EVERYTHING, now=now)), self._open(),
         )  # fmt: skip
-        systems, link = whole.systems(hubs), self._bus.link
+        systems, link, zone = whole.systems(hubs), self._bus.link, self._config.plant.timezone
         return reporting.summary(
             self._config.plant.site, hubs=whole.rows(hubs, silent), systems=systems,
             flows=reporting.flow_rows(self._config, flows, whole.flows(hubs), groups),
-            waiting=waits.cause_rows(found, now)[: waits.SHOWN], causes_total=len(found),
+            waiting=waits.cause_rows(found, now, zone)[: waits.SHOWN], causes_total=len(found),
             waiting_total=sum(group.count for group in groups),
             messages=reporting.message_rows(flows, whole.arrivals(hubs)),
             broker={"up": link.up, "reason": link.reason, "since": link.since.isoformat()}, disagreements=quarrels,
             kept=kept,
             trouble=reporting.trouble(
                 systems, found, broker=link.denied if link.up else link.reason, disagreements=quarrels, kept=kept,
-                hubs=[*whole.trouble(hubs, silent), *self.heard()], answers=self._process_owners(),
+                hubs=[*whole.trouble(hubs, silent, zone), *self.heard()], answers=self._process_owners(),
             ),
         )  # fmt: skip
 

@@ -16,8 +16,9 @@ from mombus.journal import causes, selection
 from mombus.journal.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
     from mombus.desk.question import Question
     from mombus.hub.desk.topic import Answer
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 
 
 class WaitingRoom:
-    """Answers about what waits for `systems`."""
+    """Answers about what waits for the systems."""
 
-    def __init__(self, *, journal: Journal, delivery: Delivery, systems: Collection[str]) -> None:
+    def __init__(self, *, config: Config, journal: Journal, delivery: Delivery) -> None:
         self._journal = journal
         self._delivery = delivery
-        self._systems = systems
+        self._systems, self._zone = config.systems, config.plant.timezone
 
     def answers(self) -> Mapping[Question, Answer]:
         """As `mombus.hub.desk.topic.Topic`."""
@@ -50,7 +51,7 @@ class WaitingRoom:
         found = await self._journal.survey(look)
         shown = found[: asked.limit]
         return {
-            "rows": [waits.waiting_row(row, now) for row in shown],
+            "rows": [waits.waiting_row(row, now, self._zone) for row in shown],
             "next": _cursor(selection.place_of(shown[-1])) if len(found) > len(shown) else None,
         }
 
@@ -58,7 +59,7 @@ class WaitingRoom:
         """What waits by cause; of each the first messages."""
         self._known(asked.target)
         now = datetime.now(UTC)
-        return waits.cause_rows(await self.found(now, asked.target), now)
+        return waits.cause_rows(await self.found(now, asked.target), now, self._zone)
 
     async def found(self, now: datetime, target: str | None = None) -> list[Cause]:
         """The causes themselves, the largest first."""

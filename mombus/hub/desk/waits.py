@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from canonical.objects import shown_key
@@ -58,22 +58,25 @@ OFFERED: Mapping[Wait, tuple[Command, ...]] = {
 _COMMANDS = ("retry", "release", "skip", "sent", "not-sent")
 
 
-def waiting_row(row: Waiting, now: datetime) -> dict[str, Any]:
-    """One waiting message."""
+def waiting_row(row: Waiting, now: datetime, zone: tzinfo) -> dict[str, Any]:
+    """One waiting message; what may be done tells times as in `zone`."""
     return {
         "target": row.target, "id": row.message_id, "object": row.object, "key": shown_key(row.object, row.key),
         "lanes": list(row.lanes), "kind": str(row.kind), "person": row.kind in PERSON, "reason": row.reason,
         "since": row.since.isoformat(), "attempts": row.attempts,
         "due": _iso(row.due), "deadline": _iso(row.deadline), "late": row.late(now),
-        "age_s": _age_s(row.since, now), "do": _do(row.kind, row.target, row.due, row.message_id),
+        "age_s": _age_s(row.since, now), "do": _do(row.kind, row.target, _clock(row.due, zone), row.message_id),
         "may": [str(command) for command in OFFERED[row.kind]],
     }  # fmt: skip
 
 
-def cause_rows(causes: Sequence[Cause], now: datetime) -> list[dict[str, Any]]:
-    """One row for each cause; what a person must end comes first, what only waits behind others last."""
+def cause_rows(causes: Sequence[Cause], now: datetime, zone: tzinfo) -> list[dict[str, Any]]:
+    """One row for each cause; what a person must end comes first, what only waits behind others last.
+
+    What may be done tells times as in `zone`.
+    """
     ordered = sorted(causes, key=lambda cause: cause.kind not in PERSON)
-    return [_cause_row(cause, causes, now) for cause in ordered]
+    return [_cause_row(cause, causes, now, zone) for cause in ordered]
 
 
 def trouble(cause: Cause, answers: Mapping[str, str | None]) -> str | None:
@@ -98,7 +101,7 @@ def trouble(cause: Cause, answers: Mapping[str, str | None]) -> str | None:
     return f"{number} to {cause.target} {'is' if count == 1 else 'are'} {state}{reason}{said}"
 
 
-def _cause_row(cause: Cause, causes: Sequence[Cause], now: datetime) -> dict[str, Any]:
+def _cause_row(cause: Cause, causes: Sequence[Cause], now: datetime, zone: tzinfo) -> dict[str, Any]:
     alone = sum((other.target, other.kind) == (cause.target, cause.kind) for other in causes) == 1
     one = cause.first[0].message_id if cause.count == 1 and cause.first else None
     return {
@@ -107,13 +110,13 @@ def _cause_row(cause: Cause, causes: Sequence[Cause], now: datetime) -> dict[str
         "count": cause.count, "since": cause.oldest.isoformat(),
         "age_s": _age_s(cause.oldest, now), "late": cause.late, "due": _iso(cause.due),
         "objects": cause.objects, "orders": _orders(cause), "orders_total": cause.lanes,
-        "do": _do(cause.kind, cause.target, cause.due, one, None if alone else cause.reason),
+        "do": _do(cause.kind, cause.target, _clock(cause.due, zone), one, None if alone else cause.reason),
         "may": [str(command) for command in OFFERED[cause.kind]],
         "choice": {
             "target": cause.target, "kind": str(cause.kind),
             "reason": None if alone else _fragment(cause.reason) or None,
         },
-        "rows": [waiting_row(row, now) for row in cause.first],
+        "rows": [waiting_row(row, now, zone) for row in cause.first],
     }  # fmt: skip
 
 
@@ -123,7 +126,7 @@ def _orders(cause: Cause) -> list[str]:
     return [lane.removeprefix(ORDER) for lane in lanes][:LANES]
 
 
-def _do(kind: Wait, target: str, due: datetime | None, id: str | None, reason: str | None = None) -> str:
+def _do(kind: Wait, target: str, due: str | None, id: str | None, reason: str | None = None) -> str:
     """What may be done, as commands: about one message by its id, else about all of the cause."""
     if id is not None:
         chosen = f"{target} {id[:10]}"
@@ -131,7 +134,7 @@ def _do(kind: Wait, target: str, due: datetime | None, id: str | None, reason: s
         chosen = f"--all --target {target} --kind {shlex.quote(kind)}"
         chosen += f" --reason {shlex.quote(_fragment(reason))}" if reason and _fragment(reason) else ""
     commands = {name: f"`mombus {name} {chosen}`" for name in _COMMANDS}
-    return _DO[kind].format(target=target, due=f" at {due.astimezone():%H:%M:%S}" if due else "", **commands)
+    return _DO[kind].format(target=target, due=f" at {due}" if due else "", **commands)
 
 
 def _fragment(reason: str) -> str:
@@ -147,6 +150,10 @@ def _age_s(since: datetime, now: datetime) -> float:
 
 def _words(object: str) -> str:
     return object.replace("_", " ")
+
+
+def _clock(time: datetime | None, zone: tzinfo) -> str | None:
+    return f"{time.astimezone(zone):%H:%M:%S}" if time else None
 
 
 def _iso(time: datetime | None) -> str | None:

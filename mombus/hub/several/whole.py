@@ -11,6 +11,7 @@ from mombus.hub.spooling import kept_line, lost_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import tzinfo
 
 ELSEWHERE = "elsewhere"
 
@@ -61,15 +62,15 @@ def rows(hubs: Sequence[Told], silent: Sequence[Told]) -> list[Told]:
     return [{"answers": True} | {name: hub[name] for name in names} for hub in hubs] + list(silent)
 
 
-def trouble(hubs: Sequence[Told], silent: Sequence[Told]) -> list[str]:
-    """What a person should look at, of all hubs: one sentence each, the worst first."""
-    lines = [_silent(hub) for hub in silent]
+def trouble(hubs: Sequence[Told], silent: Sequence[Told], zone: tzinfo) -> list[str]:
+    """What a person should look at, of all hubs: one sentence each, the worst first; its times as in `zone`."""
+    lines = [_silent(hub, zone) for hub in silent]
     for number, hub in enumerate(hubs):
         where = f"the hub at {hub['address']}: " if number else ""
         spools = hub["spools"]
-        lines += [_of(spool, where) + lost_line(spool) for spool in spools if spool["lost"]]
+        lines += [_of(spool, where) + lost_line(spool, zone) for spool in spools if spool["lost"]]
         lines += [where + line for line in hub["trouble"]]
-        lines += [_of(spool, where) + kept_line(spool) for spool in spools if spool["items"]]
+        lines += [_of(spool, where) + kept_line(spool, zone) for spool in spools if spool["items"]]
     return list(dict.fromkeys(lines))
 
 
@@ -103,9 +104,10 @@ def _flow(one: Told, other: Told) -> Told:
     return {**later, **{name: one[name] + other[name] for name in ("per_minute", "total")}}
 
 
-def _silent(hub: Mapping[str, Any]) -> str:
+def _silent(hub: Mapping[str, Any], zone: tzinfo) -> str:
     heard, kept = datetime.fromisoformat(hub["heard"]), hub["kept"]
-    line = f"the hub at {hub['address']} doesn't answer since {heard.astimezone():%Y-%m-%d %H:%M:%S}: {hub['reason']}"
+    since = f"{heard.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    line = f"the hub at {hub['address']} doesn't answer since {since}: {hub['reason']}"
     if not kept:
         return line
     return (

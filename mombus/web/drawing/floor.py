@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 WIDTH = 1000
@@ -14,7 +14,7 @@ BOX, BOX_HEIGHT, COLUMN, ROW = 180, 46, 250, 62
 TICKS = 8
 
 
-def gantt(plan: Mapping[str, Any]) -> dict[str, Any]:
+def gantt(plan: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
     """A lane for each piece of equipment over the period, work above stops; times by this machine's clock."""
     since, until, now = (datetime.fromisoformat(plan["period"][name]) for name in ("since", "until", "at"))
     whole = (until - since).total_seconds()
@@ -35,7 +35,7 @@ def gantt(plan: Mapping[str, Any]) -> dict[str, Any]:
         lanes.append({"equipment": lane["equipment"], "y": y, "bars": bars})
     height = TOP + len(lanes) * LANE + 4
     return {"width": WIDTH, "height": height, "names": NAMES, "lane": LANE, "lanes": lanes,
-            "ticks": [{"x": x(at), "text": at.astimezone().strftime("%H:%M" if whole <= 172800 else "%d.%m.")}
+            "ticks": [{"x": x(at), "text": at.astimezone(zone).strftime("%H:%M" if whole <= 172800 else "%d.%m.")}
                       for at in _ticks(since, until)],
             "now": x(now) if since <= now < until else None}  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from math import log10
 from typing import Any
 
@@ -78,8 +78,11 @@ class Lanes:
     left_out: int
 
 
-def lanes(hops: Sequence[Mapping[str, Any]], now: datetime) -> Lanes:
-    """The drawing of a journey's hops, in time order as the hub tells of them. What waits, waits until `now`."""
+def lanes(hops: Sequence[Mapping[str, Any]], now: datetime, zone: tzinfo) -> Lanes:
+    """The drawing of a journey's hops, in time order as the hub tells of them. What waits, waits until `now`.
+
+    The axis has the time of day in `zone`, and the date where a day begins.
+    """
     shown = hops[-DRAWN:]
     times = {id(hop): datetime.fromisoformat(hop["at"]) for hop in shown}
     ends = [now] if any(hop["waits"] for hop in shown) else []
@@ -88,7 +91,7 @@ def lanes(hops: Sequence[Mapping[str, Any]], now: datetime) -> Lanes:
     marks = _marks(shown, times, place, rows)
     width = max(place.values(), default=LEFT) + RIGHT
     return Lanes(
-        int(width), TOP + LANE * len(rows) + 8, tuple(rows.values()), tuple(_ticks(place)),
+        int(width), TOP + LANE * len(rows) + 8, tuple(rows.values()), tuple(_ticks(place, zone)),
         tuple(_ways(marks, place.get(now, width))), tuple(marks), len(hops) - len(shown),
     )  # fmt: skip
 
@@ -153,10 +156,10 @@ def _ways(marks: Sequence[Mark], now_x: float) -> list[Way]:
     return ways
 
 
-def _ticks(place: Mapping[datetime, float]) -> list[Tick]:
+def _ticks(place: Mapping[datetime, float], zone: tzinfo) -> list[Tick]:
     found: list[Tick] = []
     for time, x in place.items():
         if not found or x - found[-1].x >= TICK:
-            local = time.astimezone()
+            local = time.astimezone(zone)
             found.append(Tick(x, local, not found or found[-1].at.date() != local.date()))
     return found

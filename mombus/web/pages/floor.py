@@ -41,7 +41,8 @@ async def downtime(request: Request, ask: Ask) -> Response:
 async def shift(request: Request, ask: Ask) -> Response:
     """A lane for each piece of equipment."""
     found = await ask(floor.SHIFT, asked_for(floor.Span, request.query_params))
-    return _page(request, "shift.html", found, found=found, drawn=gantt(found), tab="/kpi/shift")
+    drawn = gantt(found, rendering.zone_of(request))
+    return _page(request, "shift.html", found, found=found, drawn=drawn, tab="/kpi/shift")
 
 
 @router.get("/genealogy")

@@ -39,7 +39,7 @@ async def page(request: Request, ask: Ask, number: str) -> Response:
     now = datetime.fromisoformat(found["at"])
     arrived = [hop for hop in found["hops"] if hop["target"]]
     return rendering.page(
-        request, "journey.html", journey=found, now=now, drawn=lanes(found["hops"], now),
+        request, "journey.html", journey=found, now=now, drawn=lanes(found["hops"], now, rendering.zone_of(request)),
         messages=len({hop["message_id"] for hop in found["hops"]}), waits=[hop for hop in arrived if hop["waits"]],
         slowest=max(arrived, key=lambda hop: hop["delay_s"], default=None), status_code=200 if found["hops"] else 404,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -28,6 +29,8 @@ from mombus.web.access.visiting import visit_of
 from mombus.web.words import age, clock, day, laid_out, moment, span, words
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from fastapi import Request
 
     from mombus.desk.question import Question
@@ -35,17 +38,29 @@ if TYPE_CHECKING:
 
 REFRESH_S = 1.0
 
-_templates = Environment(
-    loader=PackageLoader("mombus.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-)  # fmt: skip
-_templates.filters.update(
-    age=age, clock=clock, day=day, laid_out=laid_out, moment=moment, span=span, words=words
-)  # fmt: skip
+LOADER = PackageLoader("mombus.web")
+
+
+@cache
+def _templates(zone: tzinfo) -> Environment:
+    """The templates, which tell times as clocks show them in `zone`."""
+    made = Environment(loader=LOADER, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    made.filters.update(
+        age=age, clock=partial(clock, zone=zone), day=partial(day, zone=zone), laid_out=laid_out, moment=moment,
+        span=span, words=words,
+    )  # fmt: skip
+    return made
 
 
 def text(request: Request, template: str, **shown: Any) -> str:
     """A template with what it shows, as HTML text."""
-    return _templates.get_template(template).render(**_around(request), **shown)
+    return _templates(zone_of(request)).get_template(template).render(**_around(request), **shown)
+
+
+def zone_of(request: Request) -> tzinfo:
+    """The plant's time zone: every time on its pages is told in it."""
+    zone: tzinfo = request.app.state.zone
+    return zone
 
 
 def page(request: Request, template: str, *, status_code: int = 200, **shown: Any) -> HTMLResponse:
@@ -74,8 +89,9 @@ def _around(request: Request) -> dict[str, Any]:
         return Markup('<a href="{}/{}">{}</a>').format(page, quote(id or name, safe=""), name)
 
     return {
-        "menu": entries, "here": request.url.path, "site": state.site, "version": __version__, "person": visit.person,
-        "signed_in": visit.signed_in, "may": may, "link": link, "csrf_field": lambda: _csrf_field(visit),
+        "menu": entries, "here": request.url.path, "site": state.site, "zone": state.zone, "version": __version__,
+        "person": visit.person, "signed_in": visit.signed_in, "may": may, "link": link,
+        "csrf_field": lambda: _csrf_field(visit),
     }  # fmt: skip
 
 

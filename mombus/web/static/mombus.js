@@ -35,7 +35,7 @@ function keepLive(part) {
     say("live", "live");
   };
   const lost = (why) => {
-    const now = new Date().toLocaleTimeString("en-GB");
+    const now = new Date().toLocaleTimeString("en-GB", {timeZone: document.documentElement.dataset.zone});
     if (!link.classList.contains("lost")) { say(`${why}: this is what it said at ${now}; trying again`, "lost"); }
     part.classList.add("stale");
   };
