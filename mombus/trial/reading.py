@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".test.yaml"
 MOST_BYTES = 20_000_000
+MOST_NAMED = 3
 Place = tuple[str | int, ...]
 
 
@@ -101,6 +102,7 @@ def read(path: Path) -> TestFile:
     tests = tuple(reading.test(index, case) for index, case in enumerate(made.tests))
     if loaded.config is not None:
         reading.check_names(made, loaded.config)
+        reading.check_expectations(made, loaded.config)
     config = None if findings.failed else loaded.config
     errors = () if loaded.config is not None else loaded.findings
     return TestFile(path, config, tests, (*errors, *findings.sorted()))
@@ -131,6 +133,18 @@ class _Reading:
         for place, object_ in _objects(made):
             if object_ not in CATALOGUE:
                 self._error(place, f"there is no data object '{object_}'", did_you_mean(object_, CATALOGUE))
+
+    def check_expectations(self, made: CaseFile, config: Config) -> None:
+        """A case that expects nothing can't fail: it is told what it could expect."""
+        for index, case in enumerate(made.tests):
+            if any(step.expect or step.nobody_else for step in case.parts):
+                continue
+            names = _targets(case, config)
+            hint = ", ".join(f"{name}: {{}}" for name in names[:MOST_NAMED]) or "SYSTEM: {}"
+            self._error(
+                ("tests", index, "name"), "it expects nothing, so that it can't fail",
+                f"say what becomes of it, as in `expect: {{{hint}}}`, or `nobody_else: true`",
+            )  # fmt: skip
 
     def _content(self, given: Given, place: Place) -> bytes:
         if given.object is not None:
@@ -238,6 +252,13 @@ def _fields(model: type[Any], place: Place) -> list[str]:
         if isinstance(part, str) and part in model.model_fields:
             model = model_in(model.model_fields[part].annotation) or model
     return list(model.model_fields)
+
+
+def _targets(case: Case, config: Config) -> list[str]:
+    """The systems that routes bring to what a case gives, as far as the file tells what it is."""
+    objects = {given.object for step in case.parts for given in step.given}
+    routes = [route for route in config.routes if None in objects or route.object in objects]
+    return list(dict.fromkeys(name for route in routes for name in route.to))
 
 
 def _steps(made: CaseFile) -> Iterator[tuple[Place, Any]]:

@@ -33,6 +33,7 @@ CASES = """tests:
     expect: {mes: {request: {body: {no: PO-2}}}}
   - name: other
     given: {from: erp, json: {no: PO-1, at: "2026-03-02T06:00:00Z"}}
+    expect: {mes: {}}
 """
 
 

@@ -12,6 +12,7 @@ from trial_plant import ORDER, ROUTES, case_file, findings
 from mombus.trial.reading import read
 
 NAME = "name: x\n"
+SILENT = "nobody_else: true\n"
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -46,8 +47,8 @@ def test_an_unknown_system_object_or_state_is_an_error(tmp_path: Path) -> None:
 def test_a_body_is_checked_as_the_bus_checks_it(tmp_path: Path) -> None:
     found = findings(
         tmp_path,
-        f'{NAME}given: {{production_order: {{id: PO-1, segment_requirement: [{{id: "1", descripton: 5}}]}}}}',
-        f"{NAME}given:\n  - object: production_order\n    body: {{description: water}}",
+        f'{NAME}{SILENT}given: {{production_order: {{id: PO-1, segment_requirement: [{{id: "1", descripton: 5}}]}}}}',
+        f"{NAME}{SILENT}given:\n  - object: production_order\n    body: {{description: water}}",
     )
     assert [line.partition("error: ")[2] for line in found] == [
         "tests[0].given[0].production_order: there is no field 'segment_requirement.0.descripton'; "
@@ -55,7 +56,7 @@ def test_a_body_is_checked_as_the_bus_checks_it(tmp_path: Path) -> None:
         "tests[1].given[0].body: 'id' is missing; docs/objects.md describes it",
         "tests[1].given[0].body: 'segment_requirement' is missing; docs/objects.md describes it",
     ]
-    assert found[0].startswith("routes.test.yaml:3:74:")
+    assert found[0].startswith("routes.test.yaml:4:74:")
 
 
 def test_numbers_are_taken_as_they_are_written(tmp_path: Path) -> None:
@@ -89,8 +90,29 @@ def test_a_case_needs_something_given_or_steps(tmp_path: Path) -> None:
     assert "say one of number" in found[4]
 
 
+def test_a_case_that_expects_nothing_is_an_error_that_says_what_to_write(tmp_path: Path) -> None:
+    assert findings(
+        tmp_path,
+        f"{NAME}given: {{{ORDER}}}",
+        f"{NAME}expect: {{}}\ngiven: {{from: erp, json: {{}}}}",
+        f"{NAME}steps: [{{given: {{{ORDER}}}}}, {{retry: ledger}}]",
+        f"{NAME}given: {{object: downtime, key: D, action: Delete}}",
+        f"{NAME}given: {{{ORDER}}}\nnobody_else: true",
+        f"{NAME}steps: [{{given: {{{ORDER}}}}}, {{retry: ledger, expect: {{ledger: []}}}}]",
+    ) == [
+        f"routes.test.yaml:{line}:5: error: tests[{index}].name: it expects nothing, so that it can't fail; say what "
+        f"becomes of it, as in `expect: {{{named}}}`, or `nobody_else: true`"
+        for index, line, named in (
+            (0, 2, "mes: {}, ledger: {}"), (1, 4, "mes: {}, ledger: {}"), (2, 7, "mes: {}, ledger: {}"),
+            (3, 9, "SYSTEM: {}"),
+        )
+    ]  # fmt: skip
+
+
 def test_an_error_of_the_configuration_is_said_as_check_says_it(tmp_path: Path) -> None:
-    file = case_file(tmp_path, f"{NAME}given: {{{ORDER}}}", routes=ROUTES.replace("owner: erp", "owner: epr"))
+    file = case_file(
+        tmp_path, f"{NAME}given: {{{ORDER}}}\nexpect: {{mes: {{}}}}", routes=ROUTES.replace("owner: erp", "owner: epr")
+    )
     shown = read(file)
     assert shown.config is None
     assert any("routes.yaml" in finding.file and "epr" in finding.message for finding in shown.findings)

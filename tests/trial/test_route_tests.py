@@ -142,7 +142,9 @@ async def test_the_time_of_the_case_decides_about_closed_windows(tmp_path: Path)
 
 async def test_routes_that_a_case_used_are_known(tmp_path: Path) -> None:
     results = await played(
-        tmp_path, CASE, 'name: low\ngiven: {production_order: {id: PO-2, segment_requirement: [{id: "1"}]}}'
+        tmp_path,
+        CASE + "expect: {mes: {}}",
+        'name: low\ngiven: {production_order: {id: PO-2, segment_requirement: [{id: "1"}]}}\nexpect: {mes: {}}',
     )
     assert [result.routes for result in results] == [{0, 1}, {0}]
 
@@ -151,7 +153,7 @@ async def test_a_case_that_cannot_be_played_says_so(tmp_path: Path) -> None:
     (result,) = await played(
         tmp_path,
         "name: key\ngiven: {object: downtime, "
-        'body: {id: D, equipment_id: E, state: open, start_time: "2026-03-02T06:00:00Z"}}',
+        'body: {id: D, equipment_id: E, state: open, start_time: "2026-03-02T06:00:00Z"}}\nexpect: {mes: []}',
     )
     assert not result.passed
     assert result.error == "nobody owns downtime: say who says it, with `from`"
