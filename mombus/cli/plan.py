@@ -94,7 +94,8 @@ def _compared(files: list[Path], folder: Path | None, salt: str) -> Plan:
     basis: dict[str, Any] = ask(folder, "plan_basis", salt=salt)
     from mombus.plan.comparing import compare  # noqa: PLC0415 - only these commands need it
     from mombus.plan.fates import Flow  # noqa: PLC0415
-    from mombus.plan.picture import contents, picture, sealing  # noqa: PLC0415
+    from mombus.plan.files import contents  # noqa: PLC0415
+    from mombus.plan.picture import picture, sealing  # noqa: PLC0415
 
     new = picture(config, contents(config), sealing(salt))
     return compare(basis["running"], new, Flow.model_validate(basis["flow"]))

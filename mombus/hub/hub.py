@@ -49,8 +49,9 @@ from mombus.hub.store.gate import Gate
 from mombus.hub.store.mending import Mending
 from mombus.hub.store.storage import Storage
 from mombus.ownership.owners import Owners
-from mombus.plan.picture import contents
+from mombus.plan.files import contents
 from mombus.tracing.tracing import Exporting, Tracing
+from mombus.web.access.keys import Keys
 from mombus.web.front import Front
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ async def open_hub(
         hull: _Hull
         changing = Changing(lambda config, first=(): _open_work(config, hull, first), front)
         applying = Applying(changing, origin, parts)
-        hull = _Hull(parts, broker, server, applying, on_hop)
+        hull = _Hull(parts, broker, server, applying, Keys(), on_hop)
         stack.push_async_callback(changing.close)
         stack.push_async_callback(applying.close)
         await changing.open(config)
@@ -153,6 +154,7 @@ class _Hull(NamedTuple):
     broker: EmbeddedBroker | None
     server: Server
     applying: Applying
+    keys: Keys
     on_hop: Callable[[Hop], None] | None
 
 
@@ -168,7 +170,7 @@ async def _open_work(config: Config, hull: _Hull, first: Collection[str]) -> Asy
         else:
             opened = await _open_apart(config, parts, bus, stack, tasks)
         notices = [server.notices, hull.applying.notices, opened.heard]
-        app = _app(config, parts, opened, lambda: [line for told in notices for line in told()])
+        app = _app(config, hull, opened, lambda: [line for told in notices for line in told()])
         if parts.delivery:
             broker_url = hull.broker.url if hull.broker else config.bus.broker
             note.leave(folder_of(config), _note(config, broker_url, server.url))
@@ -306,17 +308,17 @@ def _begin(tasks: list[asyncio.Task[None]], running: Mapping[str, Coroutine[None
     tasks += [asyncio.create_task(run, name=name) for name, run in running.items()]
 
 
-def _app(config: Config, parts: Parts, opened: _Opened, notices: Callable[[], Sequence[str]]) -> FastAPI:
+def _app(config: Config, hull: _Hull, opened: _Opened, notices: Callable[[], Sequence[str]]) -> FastAPI:
     """The HTTP application with the doors of the hosted connectors; the rest of it asks who is there."""
     from mombus.web.app import make_app, make_part_app  # noqa: PLC0415 - heavy, only a running hub needs it
 
     doors = opened.connecting.doors()
     token = config.http.token.get_secret_value() if config.http.token else None
-    if not parts.web:
+    if not hull.parts.web:
         return make_part_app(opened.ready, doors, open_to_all=token is None, notices=notices)
     return make_app(
         opened.desk, doors, token, names=config.http.names, notices=notices, site=config.plant.site,
-        zone=config.plant.timezone, accounts=True, oidc=config.http.oidc,
+        zone=config.plant.timezone, accounts=True, oidc=config.http.oidc, keys=hull.keys,
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ IN_ONE_STEP = 25
 """Bodies looked into until others have their turn: an order takes a tenth of a millisecond and more."""
 IDLE_S = 1.0
 AGAIN_S = 1.0
+GOODBYE_S = 1.0
 
 log = structlog.get_logger()
 
@@ -86,6 +87,7 @@ class Feeder:
             inactive_threshold=60.0,
         )  # fmt: skip
         consumer = await self._js.pull_subscribe("", stream=MOM, config=config)
+        name = (await consumer.consumer_info()).name
         try:
             while True:
                 try:
@@ -95,7 +97,7 @@ class Feeder:
                     continue
                 await self._store(batch)
         finally:
-            await asyncio.shield(_unsubscribed(consumer))
+            await asyncio.shield(_put_away(self._js, consumer, name))
 
     async def _store(self, batch: Sequence[Msg]) -> None:
         entries: list[tuple[Message, int, datetime]] = []
@@ -139,12 +141,15 @@ class Feeder:
             log.exception("what follows from a message failed", id=message.id)
 
 
-async def _unsubscribed(consumer: Any) -> None:
+async def _put_away(js: JetStreamContext, consumer: Any, name: str) -> None:
+    """Nobody reads with it any more. Where the broker doesn't hear of that, it forgets it after a while."""
     from nats.errors import Error  # noqa: PLC0415
 
     try:
         await consumer.unsubscribe()
-    except (Error, ConnectionError) as error:
+        async with asyncio.timeout(GOODBYE_S):
+            await js.delete_consumer(MOM, name)
+    except (Error, ConnectionError, TimeoutError) as error:
         log.debug("index consumer already gone", reason=str(error))
 
 

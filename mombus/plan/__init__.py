@@ -1,5 +1,6 @@
-"""What a change of the configuration means, told before it is made: pure comparison, no file, no broker, no journal.
+"""What a change of the configuration means, told before it is made: pure comparison, no broker, no journal.
 
+files        digests of the files that systems' settings name
 picture      a configuration as plain data, secrets sealed
 comparing    what is added, changed and removed between two pictures
 consumers    what that is for the broker's consumers, and where each begins to read

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from hashlib import scrypt, sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 KINDS = {"systems": "system", "objects": "object", "routes": "route", "aliases": "alias"}
 """The sections that have several things by name, in the order in which people are told of them; the others follow."""
-LARGEST_FILE = 20_000_000
 ARROW = " → "
 WRITTEN_TO = "is written to"
 """The field of a system that says whether it gets messages at all."""
@@ -48,19 +46,8 @@ def sealing(salt: str) -> Seal:
     return seal
 
 
-def contents(config: Config) -> dict[str, str]:
-    """A digest of each file that a system's settings name, by its path as it is written there."""
-    found: dict[str, str] = {}
-    for system in config.systems.values():
-        for text in _texts(system.config):
-            file = config.folder / text
-            if text not in found and _is_file(file):
-                found[text] = sha256(file.read_bytes()).hexdigest()
-    return found
-
-
 def picture(config: Config, digests: Mapping[str, str], seal: Seal) -> Picture:
-    """The picture of a configuration; `digests` are of the files that its systems name, as `contents` gave them."""
+    """The picture of a configuration; `digests` are of the files that its systems name (`files.contents`)."""
     aliases = {
         f"{system} {name}": {"ids": len(ids), "content": _digest(ids)}
         for system, objects in config.aliases.items() for name, ids in objects.items()
@@ -189,28 +176,6 @@ def _without_password(text: str, seal: Seal) -> str:
     except ValueError:
         return text
     return f"{text.replace(f':{password}@', f':{HIDDEN}@')} (secret {seal(password)})" if password else text
-
-
-def _texts(value: Any) -> Iterator[str]:
-    match value:
-        case BaseModel():
-            for field in type(value).model_fields:
-                yield from _texts(getattr(value, field))
-        case Mapping():
-            for inner in value.values():
-                yield from _texts(inner)
-        case list() | tuple() | set() | frozenset():
-            for inner in value:
-                yield from _texts(inner)
-        case str() | Path():
-            yield str(value)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file() and path.stat().st_size <= LARGEST_FILE
-    except (OSError, ValueError):
-        return False
 
 
 def _digest(data: Any) -> str:

@@ -13,6 +13,7 @@ from hub_plant import Asker, order
 from patience import until
 
 from connectors.connector import NotConnected, PermanentError
+from mombus.bus.streams import MOM
 from mombus.config.model import Http
 from mombus.desk.planning import PLAN, MaybeSalted
 from mombus.hub import note
@@ -216,3 +217,5 @@ async def test_nothing_of_what_worked_before_stays(tmp_path: Path, monkeypatch: 
             return desk() is None
 
         await until(is_gone)
+        consumers = await plant.hub._changing.work.core.bus.js.consumers_info(MOM)
+        assert len([one for one in consumers if not one.config.durable_name]) == 1, "the index has one reader"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from housed import csrf
 from own_broker import broker
 from patience import PATIENCE_S, until
 
@@ -101,12 +102,18 @@ async def test_over_http_it_is_the_hubs_own_file_that_is_taken(tmp_path: Path, m
     monkeypatch.setattr(front, "PATIENCE_S", PATIENCE_S)
     monkeypatch.setattr(changing, "ANSWER_S", 5.0)
     promised = [{"object": "production_order", "to": "mes", "within": "15m"}]
-    async with running(tmp_path) as hub, httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=45) as http:
+    async with AsyncExitStack() as stack:
+        hub = await stack.enter_async_context(running(tmp_path))
+        http, browser = [
+            await stack.enter_async_context(httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=45))
+            for _ in range(2)
+        ]
         write(tmp_path, routes=promised)
         told = (await http.get("/api/plan")).json()
         assert [change["what"] for change in told["plan"]["changes"]] == ["production_order → mes"]
         answer = await http.post("/api/plan/apply", json={"why": "x", "files": ["/etc/passwd"]})
         assert answer.status_code == 422, "it can't be told what to read"
+        form = await csrf(browser, "/systems/mes")
         wish = {"why": "asked for", "base": told["plan"]["base"], "to": told["plan"]["to"], "salt": told["salt"]}
         async with http.stream("GET", "/live") as live:
             lines = live.aiter_lines()
@@ -117,6 +124,8 @@ async def test_over_http_it_is_the_hubs_own_file_that_is_taken(tmp_path: Path, m
             while (now := await http.get("/api/plan/apply")).json().get("state") == "changing":
                 seen.add((await http.get("/api/status")).status_code)
             assert (now.json()["state"], seen) == ("applied", {200}), "who asks meanwhile waits a moment"
+            sent = await browser.post("/systems/mes/probe", data={"csrf": form}, headers={"origin": hub.url})
+            assert sent.status_code == 200, "a form that was open before is taken"
             async for _ in lines:
                 pass  # what streams has been ended, to be asked for again
         assert (await http.get("/api/plan")).json()["plan"]["changes"] == []

@@ -12,7 +12,8 @@ from mombus.cli.planned import lines
 from mombus.config.loader import load
 from mombus.plan.comparing import compare
 from mombus.plan.fates import Flow, Waits
-from mombus.plan.picture import contents, picture, sealing
+from mombus.plan.files import contents
+from mombus.plan.picture import picture, sealing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,6 +168,20 @@ def test_what_a_file_says_belongs_to_who_names_it(tmp_path: Path) -> None:
     assert changes(compare(*pictures, Flow())) == [("alias", "wms material", "changed")]
     (tmp_path / "equipment.csv").write_text("id,parent,level\nLYON,,Site\nLINE1,LYON,ProductionLine\n")
     assert changes(compare(pictures[1], drawn(tmp_path, named), Flow())) == [("plant", "plant", "changed")]
+
+
+def test_a_file_that_a_named_file_names_belongs_to_it(tmp_path: Path) -> None:
+    named = deepcopy(BASE)
+    named["systems"]["erp"] |= {"url": "wsdl/erp.wsdl", "endpoint": "http://127.0.0.1:8101/erp"}
+    (tmp_path / "wsdl").mkdir()
+    (tmp_path / "wsdl/erp.wsdl").write_text('<xs:import schemaLocation="types.xsd"/>')
+    pictures = []
+    for types in ("one", "two", "two"):
+        (tmp_path / "wsdl/types.xsd").write_text(f'<xs:include schemaLocation="erp.wsdl"/>{types}')
+        pictures.append(drawn(tmp_path, named))
+    (change,) = compare(*pictures[:2], Flow()).changes
+    assert (change.what, [field.field for field in change.fields]) == ("erp", ["url (content)"])
+    assert not compare(*pictures[1:], Flow()).changes
 
 
 def test_a_system_by_another_name_is_told(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from mombus.hub.session import Condition
 from mombus.journal import audit
 from mombus.journal.audit import Deed
 from mombus.plan.comparing import compare
-from mombus.plan.picture import contents, picture, sealing
+from mombus.plan.files import contents
+from mombus.plan.picture import picture, sealing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,6 +1,6 @@
 """One sign-in with an identity provider, from its beginning in a browser to its end in the same one.
 
-What has to be remembered meanwhile is in `state`, sealed with this process's key and the browser's cookie, and good for
+What has to be remembered meanwhile is in `state`, sealed with a key and the browser's cookie, and good for
 TEN_MINUTES_S and one end: nothing piles up here, however many begin.
 """
 
@@ -11,7 +11,6 @@ import json
 import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections import OrderedDict
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from mombus.web.access.provider import SignOnError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mombus.web.access.keys import Keys
     from mombus.web.access.provider import Identity, Provider
 
 TEN_MINUTES_S = 600.0
@@ -30,10 +30,9 @@ STALE = "this sign-in was begun in another browser or too long ago, or has ended
 class SignOn:
     """Sign-ins at one provider. All raise SignOnError. `clock` counts seconds since 1970."""
 
-    def __init__(self, provider: Provider, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, provider: Provider, keys: Keys, clock: Callable[[], float] = time.time) -> None:
         self.provider, self._clock = provider, clock
-        self._key = secrets.token_bytes(32)
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._key, self._ended = keys.sign_ins, keys.ended
 
     async def begin(self, browser: str, back: str, next: str) -> str:
         """Where the browser goes; it comes `back`, and goes on to `next` in the end."""

@@ -80,13 +80,12 @@ class Visit:
 class Visiting:
     """Gives every request its visit, as `request.state.visit`, and the answer the cookie it needs.
 
-    The key of the tokens of who isn't signed in is made anew with each process: what they loaded before has to be
-    loaded again.
+    `key` seals the tokens of who isn't signed in.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, key: bytes) -> None:
         self._app = app
-        self._key = secrets.token_bytes(32)
+        self._key = key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
