@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from ports import free_port
 from rest_bodies import message, surroundings
 from rest_system import FIND, SAYS, WRITE, Ledger
 from starlette.responses import Response
@@ -122,6 +123,16 @@ def test_unheard_of_failures_are_not_taken_for_certain() -> None:
     certificate = httpx.ConnectError("no")
     certificate.__cause__ = ssl.SSLCertVerificationError("self-signed")
     assert isinstance(translated(certificate, repeatable=True), Halted)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_where_nobody_is_there_is_said_without_what_the_address_keeps_secret(host: str) -> None:
+    port = free_port()
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ConnectError) as caught:
+            await client.get(f"http://ann:secret@{host}:{port}/stops?token=secret")
+    error = translated(caught.value, repeatable=False)
+    assert str(error) == f"no connection to http://{host}:{port}: Connection refused"
 
 
 async def test_retry_after_is_honoured_in_both_spellings(ledger: Ledger) -> None:

@@ -23,6 +23,7 @@ from connectors.connector import (
     RetryableError,
 )
 from connectors.strict_json import StrictJsonError, read_json
+from connectors.unreached import unreached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +77,7 @@ def translated(cause: Exception | Reply, *, repeatable: bool) -> ConnectorError:
         case httpx.ConnectError() if _is_tls(cause):
             return Halted(f"the server's certificate isn't accepted: {cause}; see ca_file")
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError():
-            return NotConnected(f"no connection: {cause or type(cause).__name__}")
+            return NotConnected(unreached(cause))
         case httpx.PoolTimeout():
             return RetryableError("all connections are busy")
         case ForeignHostError():

@@ -22,6 +22,7 @@ from connectors.connector import (
     Rejected,
     RetryableError,
 )
+from connectors.unreached import unreached
 
 if TYPE_CHECKING:
     from connectors.protocols.soap.envelope import Fault
@@ -87,7 +88,7 @@ def _of_transport(error: Exception, asked: Asked, text: str) -> ConnectorError:
         return Halted(f"{text}: trust its authority with `ca_file:`, or get the certificate renewed")
     match error:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError():
-            return NotConnected(text)
+            return NotConnected(f"{asked.what}: {unreached(error)}")
         case httpx.PoolTimeout():
             return RetryableError(text)
         case httpx.UnsupportedProtocol():
