@@ -374,6 +374,7 @@ def test_every_error_of_the_libraries_is_translated() -> None:
         error = kind.__new__(kind)
         error.args = ("x",)
         error.message = "x"  # type: ignore[attr-defined]
+        error._request = None  # type: ignore[attr-defined]
         for name in ("filename", "sourceline", "name", "sysid", "pubid", "content", "path", "url"):
             if issubclass(kind, zeep.exceptions.Error):
                 setattr(error, name, "")
