@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import jsonatapy
 
 from connectors.jsonata_limits import WIDE, Limits, check_data, counting, guarded, limits_of
+from connectors.jsonata_names import unknown_name
 
 if TYPE_CHECKING:
     from canonical.message import Message
@@ -149,7 +150,11 @@ def compile(text: str) -> Expression:
         raise ExpressionError(f"the expression is longer than {MAX_TEXT} characters", text, MAX_TEXT)
     if not text.strip():
         raise ExpressionError("the expression is empty", text, 0)
-    return Expression(text)
+    expression = Expression(text)
+    unknown = unknown_name(text)
+    if unknown is not None:
+        raise ExpressionError(unknown[0], text, unknown[1])
+    return expression
 
 
 def environment(message: Message) -> dict[str, Any]:

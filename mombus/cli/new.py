@@ -70,7 +70,7 @@ def connector(
         return Exit.USAGE
     place = folder or Path(folder_of(kind))
     return _write(
-        place, connector_files(kind), dry_run, f"cd {quote(str(place))} && pip install -e . --group dev && pytest"
+        place, connector_files(kind), dry_run, f"cd {quote(str(place))} && pip install -e '.[test]' && pytest"
     )
 
 

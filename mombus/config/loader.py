@@ -89,7 +89,8 @@ def _table(path: Path, findings: Findings) -> Table | None:
 def _check_sections(root: Table, findings: Findings) -> None:
     for key, mark in root.keys.items():
         if key not in SECTIONS and key in root.nodes:
-            findings.error(mark, "", f"there is no section '{key}'", did_you_mean(key, SECTIONS))
+            hint = "YAML is indented by blanks, never by tabs" if key.startswith("\t") else did_you_mean(key, SECTIONS)
+            findings.error(mark, "", f"there is no section '{key}'", hint)
     for name in REQUIRED:
         if name not in root.nodes:
             findings.error(root.mark, "", f"section '{name}' is missing", "docs/routes.md describes it")

@@ -140,7 +140,7 @@ async def _connect_first(session: Session) -> None:
             log.error("system halted", system=session.system, reason=str(error))
             await session.halt(str(error))
         except Exception as error:  # noqa: BLE001 - one system's fault never stops another's
-            log.warning("system down", system=session.system, reason=str(error))
+            session.mark(Condition.DOWN, str(error) or type(error).__name__)
         await asyncio.sleep(pause_s)
         pause_s = min(5.0, pause_s * 2)
     await asyncio.Event().wait()

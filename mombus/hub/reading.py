@@ -113,7 +113,6 @@ class Reading:
             self._pause_s = FIRST_S
         self._session.mark(Condition.DOWN, str(error) or type(error).__name__)
         pause_s = retry_after_s or self._pause_s * random.uniform(0.8, 1.2)  # noqa: S311 - spreading, not secrecy
-        log.warning("system down", system=self._session.system, reason=str(error), again_in_s=round(pause_s, 1))
         await asyncio.sleep(pause_s)
         self._pause_s = min(MOST_S, self._pause_s * 2)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from connectors.connector import Health, Probe
 
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     from mombus.web.doorkeeper import Doorkeeper
 
 PROBE_S = 1.0
+QUIET_S = 60.0
+"""How long the same loss of a connection isn't logged again."""
+
+log = structlog.get_logger()
 
 
 class Condition(StrEnum):
@@ -55,6 +62,7 @@ class Session:
         self.resumed = asyncio.Event()
         self._lock = asyncio.Lock()
         self._opened = 0
+        self._loss_told, self._loss_told_at, self._lost_told = "", 0.0, False
 
     @property
     def opened(self) -> int:
@@ -75,10 +83,23 @@ class Session:
             self.mark(Condition.OK, "")
 
     def mark(self, condition: Condition, reason: str) -> None:
-        """Note how the connection is."""
+        """Note how the connection is. That it is lost, for another reason, or back is logged once, not at each try."""
+        if (condition, reason) == (self.condition, self.reason):
+            return
+        self._log(condition, reason)
         if condition is not self.condition:
             self.since = datetime.now(UTC)
         self.condition, self.reason = condition, reason
+
+    def _log(self, condition: Condition, reason: str) -> None:
+        """One that is opened again and again, and lost each time, is told once in QUIET_S."""
+        now = time.monotonic()
+        if condition is Condition.DOWN and (reason != self._loss_told or now - self._loss_told_at > QUIET_S):
+            log.warning("system down", system=self.system, reason=reason)
+            self._loss_told, self._loss_told_at, self._lost_told = reason, now, True
+        elif condition is Condition.OK and self._lost_told:
+            log.warning("system up", system=self.system, down_s=round((datetime.now(UTC) - self.since).total_seconds()))
+            self._lost_told = False
 
     def heard(self) -> None:
         """The system said something."""

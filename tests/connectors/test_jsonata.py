@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import jsonatapy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from canonical.isa95.events import Downtime
 from canonical.message import Message
 from connectors import jsonata, jsonata_limits
 from connectors.jsonata import ENVIRONMENT, ExpressionError, environment
+from connectors.jsonata_names import BUILT_IN
 
 BODY = {
     "object": "downtime",
@@ -80,6 +82,38 @@ def test_syntax_errors_have_their_place(text: str, column: int) -> None:
     assert caught.value.position == column - 1
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("$fromMilis(at)", "there is no $fromMilis; did you mean $fromMillis? at column 1"),
+        ("{'n': $totl, 'of': ($total := 3)}", "there is no $totl; did you mean $total? at column 7"),
+        ("a ~> $Sum", "there is no $Sum; did you mean $sum? at column 6"),
+        ("$map(a, function($v, $i) { $w })", "there is no $w at column 28"),
+    ],
+)
+def test_a_name_that_nobody_gives_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        jsonata.compile(text)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$map(a, function($v, $i) { $v + $i })", "($f := function($x)<n:n>{ $x }; $f(1))", "$$.a & $.b",
+        "a#$i.{'n': $i}",
+        "'$price' & `$cost` /* $note */", "$replace(a, /\\$x$/, '')", "$.$string(a)", "($x := 1; $x := 2; $x)",
+    ],
+)  # fmt: skip
+def test_names_that_the_expression_gives_are_known(text: str) -> None:
+    jsonata.compile(text)
+
+
+def test_every_function_of_the_language_is_known() -> None:
+    for name in BUILT_IN:
+        assert jsonatapy.compile(f"$type(${name})").evaluate({}) == "function", name
+
+
 def test_places_in_several_lines() -> None:
     with pytest.raises(ExpressionError, match="at line 3, column 2"):
         jsonata.compile("a\n and\n ) b")
@@ -118,7 +152,7 @@ def test_places_in_several_lines() -> None:
         ("$match('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!', /(a*)*\\1$/)", "ackreference|egex"),
         ("$error($pad('', 19000, 'x'))", "x{250}"),
         ("$map([1..9999], function($v) { $distinct([1..9999]) })", "timeout"),
-        ("$nothing(1)", "non-function"),
+        ("body.id(1)", "non-function"),
         ("body.id + 1", "number"),
     ],
 )

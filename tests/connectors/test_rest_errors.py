@@ -430,6 +430,7 @@ async def test_basic_authentication_and_own_headers(ledger: Ledger) -> None:
         ({"url": "ftp://erp"}, "no http"), ({"url": "http://a:b@erp"}, "credentials"), ({"url": "erp"}, "no http"),
         ({"url": "http://erp?x=1"}, "no query"), ({"user": "a"}, "belong together"),
         ({"token": "t", "user": "a", "password": "p"}, "either token"), ({"listen": "/in/x"}, "listen and pushed"),
+        ({"url": "", "writes": [WRITE]}, "needs `url`"), ({"url": ""}, "needs `url`"),
         ({"door": {"max_bytes": 5000}}, "a door needs `listen`"), ({"door": {"tokens": ["t"]}}, "not the token itself"),
         ({"nonsense": 1}, "Extra inputs"),
         ({"writes": [WRITE | {"object": "bottle"}]}, "no data object"),

@@ -15,6 +15,7 @@ from rest_system import SAYS
 from canonical.message import Message
 from connectors.connector import (
     ConfigError,
+    Health,
     Hosted,
     Item,
     NotConnected,
@@ -200,6 +201,14 @@ async def test_too_much_is_refused_before_it_is_read_whole(caller: Caller) -> No
 async def test_only_post_is_taken(caller: Caller) -> None:
     answer = await caller.client.get(caller.url, headers={"authorization": f"Bearer {TOKEN}"})
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+async def test_a_system_that_only_posts_needs_no_address() -> None:
+    config = {"connector": "rest", "listen": "/in/erp", "pushed": {"says": [SAYS]}}
+    connector = Rest(RestConfig.model_validate(config), surroundings("erp"))
+    await connector.connect()
+    assert (await connector.probe()).health is Health.OK
+    await connector.close()
 
 
 def test_only_what_listens_is_hosted() -> None:

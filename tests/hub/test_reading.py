@@ -10,13 +10,14 @@ import pytest
 from hub_plant import Quiet
 from patience import until
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from connectors.connector import Item, NotConnected
 from mombus.bus.errors import NotReachable
 from mombus.hub import reading
 from mombus.hub.building import reconnecting
 from mombus.hub.reading import Reading
-from mombus.hub.session import Session
+from mombus.hub.session import Condition, Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -164,3 +165,16 @@ async def test_a_target_joins_a_connection_that_its_source_has_opened_again():
     await session.connect(2)
     await connect()
     assert line.connects == 3, "its source was faster"
+
+
+async def test_a_connection_that_is_lost_is_logged_once_and_when_it_is_back():
+    session = Session("line", "test", Line())
+    with capture_logs() as entries:
+        for _ in range(3):
+            session.mark(Condition.DOWN, "no connection")
+        session.mark(Condition.DOWN, "wrong certificate")
+        for _ in range(3):
+            session.heard()
+            session.mark(Condition.DOWN, "wrong certificate")
+    told = [(one["event"], one.get("reason")) for one in entries]
+    assert told == [("system down", "no connection"), ("system down", "wrong certificate"), ("system up", None)]

@@ -198,6 +198,8 @@ class Rest:
         return next((read for read in self._reads if read.name == name), None)
 
     async def _reach(self, timeout_s: float | None = None) -> None:
+        if not self._config.url:
+            return
         if self._check is None:
             await self._exchange.attempt(Call(url="", judged=False, timeout_s=timeout_s))
         else:

@@ -52,6 +52,10 @@ def _http_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _http_url_or_none(url: str) -> str:
+    return _http_url(url) if url else url
+
+
 Jsonata = Annotated[str, AfterValidator(_compiles)]
 Template = Annotated[str, AfterValidator(_fills)]
 ObjectName = Annotated[str, AfterValidator(_catalogued)]
@@ -273,6 +277,17 @@ class Endpoint(ConnectorConfig):
 
 class RestConfig(Endpoint, Wire):
     """A REST system declared from YAML alone."""
+
+    url: Annotated[str, AfterValidator(_http_url_or_none)] = Field(
+        default="", description="Base URL of the API; none for a system that only posts to `listen`."
+    )
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> Self:
+        asked = self.check or self.reads or self.writes or self.answers
+        if not self.url and (asked or self.listen is None):
+            raise ValueError("needs `url`, where its API is: only a system that just posts to `listen` has none")
+        return self
 
     @model_validator(mode="after")
     def _listens_for_something(self) -> Self:
