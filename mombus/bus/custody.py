@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from canonical.subjects import token
 from canonical.wire import MESSAGE_ID
@@ -18,6 +18,10 @@ from mombus.journal import disagreements, parked
 from mombus.journal.parked import Parked, ParkedItem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
     from canonical.message import Message
     from connectors.connector import Fault
     from mombus.bus.connection import Bus
@@ -30,6 +34,8 @@ MOST_PLACE = 200
 MOST_REASON = 500
 """Characters of what is said of a kept thing."""
 _WAITING = (Parked.ALIAS, Parked.BEHIND)
+Record: TypeAlias = "Callable[[Connection, bool], None]"
+"""Writes down what a person did, in the transaction of what it changes: it is told whether it changed anything."""
 
 
 class Custody:
@@ -99,9 +105,16 @@ class Custody:
         """The kept thing with that id."""
         return await self._journal.read(lambda c: parked.find(c, id))
 
-    async def close(self, id: str, how: str) -> bool:
-        """It is dealt with."""
-        return await self._journal.write(lambda c: parked.close(c, id, how=how, now=_now()))
+    async def close(self, id: str, how: str, record: Record | None = None) -> bool:
+        """It is dealt with. `record` writes down, with it, whether that changed anything."""
+
+        def work(connection: Connection) -> bool:
+            done = parked.close(connection, id, how=how, now=_now())
+            if record is not None:
+                record(connection, done)
+            return done
+
+        return await self._journal.write(work)
 
     async def still_missing(self, item: ParkedItem, missing: Missing) -> None:
         """It was tried again in vain."""

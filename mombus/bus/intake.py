@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from connectors.connector import Item
     from mombus.bus.connection import Bus
+    from mombus.bus.custody import Record
     from mombus.bus.publishing import Stored
     from mombus.bus.requests import Requests
     from mombus.journal.bookmarks import Term
@@ -121,24 +122,30 @@ class Intake:
                     passed += await self._try_again(item)
         return passed
 
-    async def retry(self, id: str) -> Outcome:
-        """Try one kept message again, say after its owner was declared. Raises LookupError when there is none."""
+    async def retry(self, id: str, record: Record | None = None) -> Outcome:
+        """Try one kept message again, say after its owner was declared. Raises LookupError when there is none.
+
+        `record` writes down that it is closed, with that; it isn't called for one that is refused again.
+        """
         item = await self._custody.find(id)
         if item is None or item.message is None or item.closed is not None:
             raise LookupError(f"no message is kept under '{id}'")
         async with self._turns[item.system]:
             outcome = await self._single(item.system, Given(0, item.message))
             if outcome.accepted:
-                await self._custody.close(item.id, "tried again")
+                await self._custody.close(item.id, "tried again", record)
         return outcome
 
     async def close(self, id: str, how: str) -> bool:
         """A kept thing was dealt with; False when it was before."""
         return await self._custody.close(id, how)
 
-    async def dismiss(self, id: str, *, who: str, why: str) -> bool:
-        """A person decides that a kept thing is dealt with; False when it was before."""
-        return await self._custody.close(id, f"{who}: {why}")
+    async def dismiss(self, id: str, *, who: str, why: str, record: Record | None = None) -> bool:
+        """A person decides that a kept thing is dealt with; False when it was before.
+
+        `record` writes that down, with what it changes: it is told which.
+        """
+        return await self._custody.close(id, f"{who}: {why}", record)
 
     def _lateness(self, item: Item, term: Term | None) -> Callable[[], bool]:
         """Tells whether another hub may have taken in something newer by now."""

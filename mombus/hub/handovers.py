@@ -102,9 +102,9 @@ class Handovers:
 
     def running(self) -> Mapping[str, Coroutine[None, None, None]]:
         """What else runs for ever, by name."""
-        requests, housekeeping = self.housework()
+        requests, housekeeping, undertaken = self.housework()
         return {
-            **self.watching(), "requests": requests, "housekeeping": housekeeping,
+            **self.watching(), "requests": requests, "housekeeping": housekeeping, "undertaken": undertaken,
             "replays": self.replays.feeding.run(), "bulk actions": self.bulk.run(),
         }  # fmt: skip
 
@@ -117,8 +117,8 @@ class Handovers:
         }  # fmt: skip
 
     def housework(self) -> Sequence[Coroutine[None, None, None]]:
-        """What one hub does for all: requests and their answers, and housekeeping."""
-        return self._requests.run(), self._housekeeping.run()
+        """What one hub does for all: requests and their answers, housekeeping, and what people's deeds left to do."""
+        return self._requests.run(), self._housekeeping.run(), self.desk.undertaken.run()
 
 
 async def open_overhearing(config: Config, folder: Path, stack: AsyncExitStack) -> Overhearing:
@@ -204,7 +204,8 @@ async def make_handovers(
         desk.take(StagesTopic(passage, journal, delivery, exchanged))
         desk.take(TapTopic(bus, delivery, list(config.systems)))
     arbitration = Arbitration(
-        config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, replays=replays
+        config=config, bus=bus, journal=journal, index=index, sessions=sessions, intake=intake, replays=replays,
+        undertaken=desk.undertaken,
     )  # fmt: skip
     desk.take(Disagreements(config, journal, arbitration))
     desk.take(Floor(config.plant, Reading(bus, index)))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import and_, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from mombus.config.database import database_url
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import URL, Column, ColumnElement, Connection, Engine
 
 POSTGRESQL = "postgresql"
 APPLICATION = "mombus"
@@ -19,6 +19,7 @@ _ALONE = text("SELECT pg_advisory_xact_lock(:key)")
 _ALONE_KEY = 0x6D6F6D627573
 _NUL = "\x00"
 _NUL_SHOWN = "\u2400"
+_LAST = "\U0010ffff"
 
 WAL_BYTES = 64 * 1024 * 1024
 """What the write-ahead log keeps of the disk once it is written back, though it was larger while somebody read."""
@@ -62,6 +63,17 @@ def alone(connection: Connection) -> None:
 def storable(text: str) -> str:
     """The text as PostgreSQL keeps it, which has no NUL and no lone surrogates: what is sealed must be what is kept."""
     return text.replace(_NUL, _NUL_SHOWN).encode("utf-8", "backslashreplace").decode()
+
+
+def begins(connection: Connection, column: Column[str], start: str) -> ColumnElement[bool]:
+    """True for texts that begin like that, found by an index of the column.
+
+    SQLite's LIKE takes none, as it doesn't tell small letters from capitals; PostgreSQL's takes one of `pattern_ops`,
+    and sorts a range by somebody's language.
+    """
+    if connection.dialect.name == POSTGRESQL:
+        return column.startswith(start, autoescape=True)
+    return and_(column >= start, column < start + _LAST)
 
 
 def passes(error: BaseException) -> bool:

@@ -203,6 +203,13 @@ def decide(
     return done.rowcount == 1
 
 
+def take_back(connection: Connection, id: int, *, sent: str) -> bool:
+    """A decision that couldn't be carried out: it is as if it hadn't been made, if it is still that one."""
+    none = dict.fromkeys(("decision", "decided", "decided_by", "decided_why", "tolerated_until", "sent"))
+    d = disagreements.c
+    return connection.execute(update(disagreements).where(d.id == id, d.sent == sent).values(**none)).rowcount == 1
+
+
 def rows(
     connection: Connection, *, object: str | None = None, key: str | None = None, closed: bool = False,
     limit: int | None = None,

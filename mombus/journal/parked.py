@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text, delete, func, select, update
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text, delete, func, select, true, update
 
 from canonical.wire import from_headers, to_headers
-from mombus.journal.databases import alone
+from mombus.journal.databases import alone, begins
 from mombus.journal.tables import Instant, metadata
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ parked = Table(
     Column("closed", Instant),
     Column("how", Text),
     Index("parked_open", "closed", "system", "number"),
+    Index("parked_beginning", "id", postgresql_ops={"id": "varchar_pattern_ops"}).ddl_if(dialect="postgresql"),
 )  # fmt: skip
 
 
@@ -164,8 +165,9 @@ def glimpses(
 
 
 def beginning(connection: Connection, start: str, limit: int) -> list[str]:
-    """The ids of what is kept that begin like that."""
-    statement = select(parked.c.id).where(parked.c.closed.is_(None), parked.c.id.startswith(start, autoescape=True))
+    """The ids of what is kept that begin like that, in order."""
+    is_open = parked.c.closed.is_(None) == true()  # so said, SQLite doesn't go through all that is open instead
+    statement = select(parked.c.id).where(begins(connection, parked.c.id, start), is_open)
     return list(connection.execute(statement.order_by(parked.c.id).limit(limit)).scalars())
 
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from canonical.wire import CLAIM, from_headers
+from mombus.journal.databases import begins
 from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
 
@@ -96,6 +97,9 @@ waiting = Table(
     Index("waiting_kind", "target", "kind", "seq", "history"),
     Index("waiting_missing", "target", "missing_object", "missing_id"),
     Index("waiting_replay", "replay", "target"),
+    Index(
+        "waiting_beginning", "target", "message_id", postgresql_ops={"message_id": "varchar_pattern_ops"}
+    ).ddl_if(dialect="postgresql"),
 )  # fmt: skip
 
 
@@ -160,6 +164,13 @@ def messages(connection: Connection, target: str, ids: Sequence[str]) -> dict[st
         select(w.message_id, w.headers, w.content).where(w.target == target, w.message_id.in_(list(ids)))
     )
     return {row[0]: from_headers(json.loads(row[1]), row[2]) for row in rows}
+
+
+def beginning(connection: Connection, target: str, start: str, limit: int) -> list[str]:
+    """The ids of what waits for a target that begin like that, in order."""
+    w = waiting.c
+    fits = (w.target == target, begins(connection, w.message_id, start))
+    return list(connection.execute(select(w.message_id).where(*fits).order_by(w.message_id).limit(limit)).scalars())
 
 
 def claims(connection: Connection) -> set[str]:

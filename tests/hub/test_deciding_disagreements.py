@@ -16,7 +16,9 @@ from talking_plant import Plant, talking_plant
 
 from canonical.message import Action, Verb
 from mombus.desk.audit import Wanted as Deeds
+from mombus.desk.disagreements import DECIDE, Decide
 from mombus.hub.desk.arbitration import _request
+from mombus.journal import disagreements
 from mombus.journal.disagreements import Disagreement
 
 if TYPE_CHECKING:
@@ -72,6 +74,48 @@ async def test_what_two_adopt_at_once_the_owner_is_asked_once(one):
         for each in (found, replace(found, decided=NOW), replace(found, said=order("PO-1", "tea").content))
     ]
     assert (ids[:3] == ids[3:], len(set(ids))) == (True, 3)
+
+
+async def test_a_kill_between_the_decision_and_the_question_leaves_both_or_neither(one, monkeypatch):
+    row = await one.disagree("PO-KILLED")
+    asked, desk = asyncio.Event(), one.hub.desk
+
+    async def killed(*_: object) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    wish = Decide(number=row["number"], decision="adopt", who="ann", why="seen")
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.kept._intake, "accept", killed)
+        deciding = asyncio.create_task(desk.ask(DECIDE, wish))
+        reached = asyncio.create_task(asked.wait())
+        await asyncio.wait({deciding, reached}, return_when=asyncio.FIRST_COMPLETED)
+        deciding.cancel()
+    (waits,) = await one.effects("is asked as soon as the broker takes it", key="PO-KILLED")
+    assert (waits["decided"]["who"], one.erp.heard("PO-KILLED", "juice")) == ("ann", [])
+    await desk.undertaken.go_on()
+    assert await one.effects("is asked as soon as the broker takes it", key="PO-KILLED"), "somebody may be at it"
+    monkeypatch.setattr(desk.undertaken, "_clock", lambda: datetime.now(UTC) + timedelta(minutes=2))
+    await asyncio.gather(*(desk.undertaken.go_on() for _ in range(2)))
+    await until(lambda: one.erp.heard("PO-KILLED", "juice"))
+    await until(lambda: one.effects("hasn't said it yet", key="PO-KILLED"))
+    deeds = [deed for deed in await desk.audit.deeds(Deeds(who="ann")) if "PO-KILLED" in deed["result"]]
+    assert (len(deeds), len(one.erp.heard("PO-KILLED", "juice"))) == (1, 1)
+
+
+async def test_what_is_overruled_is_sent_and_noted_or_neither(one, monkeypatch):
+    row = await one.disagree("PO-HALF")
+    before = len(await one.hub.desk.audit.deeds(Deeds()))
+
+    def killed(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disagreements, "decide", killed)
+        with pytest.raises(ConnectionError):
+            await one.hub.desk.ask(DECIDE, Decide(number=row["number"], decision="overrule", who="ann", why="seen"))
+    assert len(await one.hub.desk.audit.deeds(Deeds())) == before
+    assert all(replay["who"] != "ann" for replay in await one.hub.desk.replays.progress())
 
 
 async def test_an_owner_may_refuse_and_can_be_asked_again(one):

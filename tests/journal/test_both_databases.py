@@ -28,6 +28,7 @@ from mombus.journal import (
     requests,
     searches,
     selection,
+    undertakings,
     waiting,
 )
 from mombus.journal.accounts import Account, Pass, PassKind
@@ -39,6 +40,7 @@ from mombus.journal.notes import Note
 from mombus.journal.parked import Parked, ParkedItem
 from mombus.journal.requests import Asked, OpenRequest
 from mombus.journal.selection import Selection
+from mombus.journal.undertakings import Undertaking
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
@@ -141,6 +143,45 @@ async def test_what_waits_is_kept_whole_in_its_order(journal):
     assert {kind: number for kind, number, _ in summary} == {Wait.HELD: 1, Wait.PARKED: 1}
     await journal.write(lambda c: waiting.take(c, "erp", ["PO-1", "PO-2"]))
     assert await journal.read(waiting.rows) == []
+
+
+async def test_what_waits_is_found_by_how_its_id_begins(journal):
+    message = Message.of(
+        "production_order", None, source="erp", site="lyon", occurred=NOW, recorded=NOW, key="PO-1", lanes=("x",)
+    )
+    ids = ["ab", "abc", "aB", "a%", "a\u00e9", "b"]
+    await journal.write(partial(waiting.put, rows=[
+        {
+            "target": target, "message_id": id, "seq": 1, "object": message.object, "key": message.key, "revision": 1,
+            "lanes": json.dumps(message.lanes), "kind": Wait.PARKED, "reason": "no", "since": NOW, "attempts": 0,
+            "due": None, "deadline": None, "waived": False, "missing_object": None, "missing_id": None, "replay": None,
+            "history": 0, "headers": json.dumps(to_headers(message)), "content": b"",
+        }
+        for target in ("erp", "mes") for id in ids
+    ]))  # fmt: skip
+
+    async def found(start: str, limit: int = 9) -> list[str]:
+        return await journal.read(partial(waiting.beginning, target="erp", start=start, limit=limit))
+
+    assert set(await found("a")) == set(ids) - {"b"}
+    assert [await found(start) for start in ("ab", "abc", "a%", "B", "a\u00e9", "")][:5] == [
+        ["ab", "abc"], ["abc"], ["a%"], [], ["a\u00e9"],
+    ]  # fmt: skip
+    assert await found("ab", limit=1) == ["ab"]
+
+
+async def test_what_was_undertaken_is_taken_up_once_until_it_has_ended(journal):
+    said = {"content": "\x00 \u20ac"}
+    one = Undertaking(id="m", kind="take", who="ann\x00", why="checked", said=said, since=NOW)
+    await journal.write(partial(undertakings.begin, undertaking=one))
+    later = NOW + timedelta(minutes=2)
+    take_up = partial(undertakings.take_up, before=NOW + timedelta(minutes=1), now=later)
+    assert await journal.write(partial(undertakings.take_up, before=NOW, now=later)) == []
+    (taken,) = await journal.write(take_up)
+    assert (taken.id, taken.who.startswith("ann"), taken.said) == ("m", True, said)
+    assert await journal.write(take_up) == [], "somebody is at it"
+    assert await journal.read(partial(undertakings.is_under_way, id="m"))
+    assert [await journal.write(partial(undertakings.end, id="m")) for _ in range(2)] == [True, False]
 
 
 async def test_what_waits_is_paged_by_its_place_and_chosen_alike(journal):

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from mombus.index.arrivals import that_wait
-from mombus.journal import deliveries, waiting
+from mombus.journal import deliveries, parked, waiting
 from mombus.journal.databases import open_engines
 from mombus.journal.replays import withdraw_cancelled
 from mombus.journal.tables import metadata
@@ -49,6 +49,13 @@ ASKED: dict[str, tuple[Callable[[Connection], Any], set[str]]] = {
     "what waits for one reason, newest first": (
         lambda c: that_wait(c, targets=["erp"], kinds=[Wait.PARKED], attempts=0, before=9, limit=5),
         {"waiting_kind (target=? AND kind=? AND seq<?)", "waiting_kind (target=? AND kind=?)"},
+    ),
+    "what begins like that": (
+        lambda c: waiting.beginning(c, "erp", "ab", 2),
+        {"sqlite_autoindex_waiting_1 (target=? AND message_id>? AND message_id<?)"},
+    ),
+    "what is kept and begins like that": (
+        lambda c: parked.beginning(c, "ab", 2), {"sqlite_autoindex_parked_1 (id>? AND id<?)"},
     ),
     "the next that waits": (
         lambda c: waiting.rows(c, target="erp", limit=5), {"waiting_order (target=?)"},

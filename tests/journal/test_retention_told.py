@@ -20,6 +20,7 @@ from mombus.journal import (  # noqa: F401 - each brings its tables
     replays,
     requests,
     searches,
+    undertakings,
     waiting,
 )
 from mombus.journal.tables import metadata

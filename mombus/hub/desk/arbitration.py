@@ -7,6 +7,7 @@ owner check, replay and waiting room.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,19 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 from canonical.message import Message, Origin, Verb, message_id
 from canonical.objects import Kind, data_object, shown_key
+from canonical.wire import from_headers, to_headers
 from connectors.connector import Item, Offer, Sink
+from mombus.bus.errors import BusError
 from mombus.bus.streams import MOM
 from mombus.config.duration import duration
 from mombus.delivery.replaying import SENDING, second_id
 from mombus.desk.question import QuestionError
 from mombus.hub.replay.wishes import Wish
 from mombus.index import selection
-from mombus.journal import audit, deliveries, disagreements, requests, waiting
+from mombus.journal import audit, disagreements, requests, undertakings
 from mombus.journal.audit import Deed
-from mombus.journal.deliveries import Outcome
+from mombus.journal.databases import alone
 from mombus.journal.disagreements import Decision
 from mombus.journal.replays import Manner
 from mombus.journal.requests import Asked
+from mombus.journal.undertakings import Undertaking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from mombus.bus.intake import Intake
     from mombus.config.model import Config
     from mombus.desk.disagreements import Decide
+    from mombus.hub.desk.undertakings import Undertakings
     from mombus.hub.replay.replays import Replays
     from mombus.hub.session import Session
     from mombus.journal.disagreements import Disagreement
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
 
 HUB = "mombus"
 """In whose name the owner is asked: a person's at the hub, not the system's whose value it is."""
+ASK = "ask the owner"
 LONGEST = timedelta(days=366)
 """How long a disagreement is tolerated at most."""
 
@@ -55,7 +61,7 @@ class Arbitration:
 
     def __init__(
         self, *, config: Config, bus: Bus, journal: Journal, index: Journal, sessions: Mapping[str, Session],
-        intake: Intake, replays: Replays,
+        intake: Intake, replays: Replays, undertaken: Undertakings,
     ) -> None:  # fmt: skip
         self._config = config
         self._bus = bus
@@ -64,6 +70,7 @@ class Arbitration:
         self._sessions = sessions
         self._intake = intake
         self._replays = replays
+        undertaken.take(ASK, self._go_on)
 
     async def do(self, row: Disagreement, asked: Decide) -> str:
         """What was done. Raises QuestionError with the reason when it can't be."""
@@ -97,13 +104,56 @@ class Arbitration:
         if reason:
             raise QuestionError(reason)
         lanes = None if row.said else (await self._lanes(row))
-        request = _request(row, site=self._config.plant.site, who=asked.who, now=datetime.now(UTC), lanes=lanes)
-        (outcome,) = await self._intake.accept(HUB, Item(messages=(request,)))
-        if not outcome.accepted:
-            raise QuestionError(f"{row.owner} can't be asked: {outcome.reason}")
+        now = datetime.now(UTC)
+        request = _request(row, site=self._config.plant.site, who=asked.who, now=now, lanes=lanes)
         text = f"{row.owner} is asked to say what {row.system} says ({request.verb})"
-        await self._note(row, asked, text, sent=request.id)
+        said = {
+            "row": str(row.id), "owner": row.owner, "headers": json.dumps(to_headers(request)),
+            "content": request.content.decode(),
+        }  # fmt: skip
+        asking = Undertaking(id=request.id, kind=ASK, who=asked.who, why=asked.why, said=said, since=now)
+
+        def work(connection: Connection) -> None:
+            alone(connection)
+            still = disagreements.find(connection, row.id)
+            if still is None or still.decided != row.decided:
+                raise QuestionError("somebody has just decided about it: look again")
+            undertakings.begin(connection, asking)
+            _note(connection, row, asked, text, sent=request.id)
+
+        await self._journal.write(work)
+        try:
+            reason = await self._ask(asking)
+        except BusError as error:
+            return f"{row.owner} is asked as soon as the broker takes it: {error}"
+        if reason:
+            raise QuestionError(reason)
         return f"{text}; its answer is shown here"
+
+    async def _ask(self, asking: Undertaking) -> str:
+        """Why the owner can't be asked; empty when it is. Asked again it is one question. Raises BusError."""
+        request = from_headers(json.loads(asking.said["headers"]), asking.said["content"].encode())
+        (outcome,) = await self._intake.accept(HUB, Item(messages=(request,)))
+        if outcome.accepted:
+            await self._journal.write(partial(undertakings.end, id=asking.id))
+            return ""
+        reason = f"{asking.said['owner']} can't be asked: {outcome.reason}"
+
+        def work(connection: Connection) -> None:
+            undertakings.end(connection, asking.id)
+            disagreements.take_back(connection, int(asking.said["row"]), sent=asking.id)
+
+        await self._journal.write(work)
+        return reason
+
+    async def _go_on(self, asking: Undertaking) -> None:
+        reason = await self._ask(asking)
+        if reason:
+            deed = Deed(
+                at=datetime.now(UTC), who=asking.who, action=f"{Decision.ADOPT} disagreement", target=None,
+                message_id=asking.id, why=asking.why, result=f"not done: {reason}",
+            )  # fmt: skip
+            await self._journal.write(partial(audit.note, deed=deed))
 
     async def _why_not_adopt(self, row: Disagreement) -> str:
         if not row.said and not row.owner_says:
@@ -115,10 +165,9 @@ class Arbitration:
         if not isinstance(session.connector, Sink) or Offer(row.object, verb) not in session.connector.accepts:
             contact = self._contact(row.owner)
             return f"{row.owner} takes no {verb} of {row.object}: it must be changed there by hand{contact}"
-        if row.decision is Decision.ADOPT and row.sent is not None:
-            request = await self._journal.survey(partial(requests.find, id=row.sent))
-            if request is not None and request.state is Asked.OPEN:
-                return f"{row.owner} was asked already and hasn't answered"
+        asked = row.sent if row.decision is Decision.ADOPT else None
+        if asked is not None and await self._journal.survey(partial(_is_open, sent=asked)):
+            return f"{row.owner} was asked already and hasn't answered"
         return ""
 
     async def _lanes(self, row: Disagreement) -> tuple[str, ...]:
@@ -136,13 +185,16 @@ class Arbitration:
             raise QuestionError(f"{row.owner} has just said something new, or the index is being built: look again")
         manner = _manner(message)
         await self._must_be_sent(row, message, manner)
-        begun = await self._replays.begin(
-            Wish(selection={"id": [message.id]}, to=(row.system,), manner=manner, who=asked.who, why=asked.why)
-        )
-        sent = second_id(message, begun["id"]) if manner is Manner.AGAIN else message.id
-        text = f"what {row.owner} says is sent to {row.system} again, by {begun['id']}"
-        await self._note(row, asked, text, sent=sent, how=f"overruled by {asked.who}: {asked.why}")
-        return text
+
+        def note(connection: Connection, replay: str) -> None:
+            sent = second_id(message, replay) if manner is Manner.AGAIN else message.id
+            _note(connection, row, asked, sent_again(replay), sent=sent, how=f"overruled by {asked.who}: {asked.why}")
+
+        def sent_again(replay: str) -> str:
+            return f"what {row.owner} says is sent to {row.system} again, by {replay}"
+
+        wish = Wish(selection={"id": [message.id]}, to=(row.system,), manner=manner, who=asked.who, why=asked.why)
+        return sent_again((await self._replays.begin(wish, note))["id"])
 
     async def _must_be_sent(self, row: Disagreement, message: Message, manner: Manner) -> None:
         judged = await self._replays.fate(message.id, row.system, manner)
@@ -161,28 +213,28 @@ class Arbitration:
     async def _tolerate(self, row: Disagreement, asked: Decide) -> str:
         until = moment_ahead(asked.until, self._config.plant.timezone, datetime.now(UTC))
         text = f"tolerated until {until.astimezone(self._config.plant.timezone).isoformat(timespec='minutes')}"
-        await self._note(row, asked, text, until=until)
+        await self._journal.write(partial(_note, row=row, asked=asked, result=text, until=until))
         return f"{text}, or until one of the two says something new"
-
-    async def _note(self, row: Disagreement, asked: Decide, result: str, **decided: Any) -> None:
-        now = datetime.now(UTC)
-        deed = Deed(
-            at=now, who=asked.who, action=f"{asked.decision} disagreement", target=row.system,
-            message_id=row.message_id, why=asked.why,
-            result=f"{row.object} {shown_key(row.object, row.key)}, owned by {row.owner}: {result}",
-        )  # fmt: skip
-
-        def work(connection: Connection) -> None:
-            audit.note(connection, deed)
-            disagreements.decide(
-                connection, row.id, asked.decision, who=asked.who, why=asked.why, now=now, **decided
-            )  # fmt: skip
-
-        await self._journal.write(work)
 
     def _contact(self, system: str) -> str:
         declared = self._config.systems.get(system)
         return f" ({declared.contact})" if declared is not None and declared.contact else ""
+
+
+def _is_open(connection: Connection, sent: str) -> bool:
+    """True for a request that nobody answered, or that has still to be asked."""
+    request = requests.find(connection, sent)
+    return undertakings.is_under_way(connection, sent) or (request is not None and request.state is Asked.OPEN)
+
+
+def _note(connection: Connection, row: Disagreement, asked: Decide, result: str, **decided: Any) -> None:
+    """The decision, and its place in the audit trail."""
+    now = datetime.now(UTC)
+    audit.note(connection, Deed(
+        at=now, who=asked.who, action=f"{asked.decision} disagreement", target=row.system, message_id=row.message_id,
+        why=asked.why, result=f"{row.object} {shown_key(row.object, row.key)}, owned by {row.owner}: {result}",
+    ))  # fmt: skip
+    disagreements.decide(connection, row.id, asked.decision, who=asked.who, why=asked.why, now=now, **decided)
 
 
 def moment_ahead(text: str | None, zone: ZoneInfo, now: datetime) -> datetime:
@@ -204,45 +256,6 @@ def _moment(text: str, zone: ZoneInfo) -> datetime:
         return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise QuestionError(f"'{text}' is no time: write 2026-03-09, 2026-03-09 14:00, or 8h or 7d from now") from None
-
-
-def effect(connection: Connection, row: Disagreement, now: datetime) -> tuple[str, str]:
-    """How far the decision about one has got: its state, and a sentence."""
-    if row.decision is Decision.ADOPT:
-        return _answer(connection, row)
-    if row.decision is Decision.OVERRULE:
-        return _arrival(connection, row)
-    if row.tolerated_until is None:
-        return "over", "one of the two said something new since"
-    over = row.closed is not None or row.tolerated_until <= now
-    return ("over", "its time is over") if over else ("tolerated", "both stand")
-
-
-def _answer(connection: Connection, row: Disagreement) -> tuple[str, str]:
-    request = requests.find(connection, row.sent or "")
-    if request is None:
-        return "over", "the request isn't kept any more"
-    if request.state is Asked.OPEN:
-        return "under way", f"{row.owner} hasn't answered"
-    if request.state is Asked.EXPIRED:
-        return "refused", f"{row.owner} didn't answer in time"
-    if request.answer == "Rejected":
-        return "refused", f"{row.owner} refuses: {request.reason or 'it gives no reason'}"
-    if row.closed is not None:
-        return "done", row.how or "closed"
-    return "under way", f"{row.owner} has {(request.answer or 'accepted').lower()} it and hasn't said it yet"
-
-
-def _arrival(connection: Connection, row: Disagreement) -> tuple[str, str]:
-    sent = row.sent or ""
-    done = deliveries.ended(connection, row.system, sent)
-    if done is not None and row.decided is not None and done.at >= row.decided:
-        if done.outcome in {Outcome.DELIVERED, Outcome.SUPERSEDED}:
-            newer = "a newer revision went to" if done.outcome is Outcome.SUPERSEDED else "it was taken by"
-            return "done", f"{newer} {row.system}"
-        return "refused", f"{done.outcome}: {done.reason or 'no reason is known'}"
-    entry = waiting.one(connection, row.system, sent)
-    return "under way", f"{entry.kind}: {entry.reason}" if entry is not None else f"on its way to {row.system}"
 
 
 def _verb(row: Disagreement) -> Verb:

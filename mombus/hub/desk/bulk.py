@@ -20,6 +20,7 @@ from mombus.delivery.delivery import BetweenHubsError, UnknownTargetError
 from mombus.desk import bulk as asking
 from mombus.desk.question import Nothing
 from mombus.hub.desk.choice import KEPT, check, kept_choice, things, waiting_choice
+from mombus.hub.desk.kept import DISMISSED, GONE, TAKEN
 from mombus.journal import audit, bulk, parked, selection
 from mombus.journal.audit import Deed
 from mombus.journal.bulk import Action, Bulk, Chosen
@@ -199,13 +200,18 @@ class BulkActions:
 
     async def _kept(self, action: Action, thing: Chosen) -> None:
         """Trying one again is harmless: what was stored before is known by its id."""
+        mark = partial(bulk.mark, action=action.id, number=thing.number)
         if action.command == "dismiss":
-            ok = await self._intake.dismiss(thing.subject, who=action.who, why=action.why)
-            result = "dismissed" if ok else "it isn't kept (any more)"
-        else:
-            outcome = await self._intake.retry(thing.subject)
-            ok, result = outcome.accepted, outcome.reason or "taken in"
-        await self._mark(action, thing, ok=ok, result=result)
+            await self._intake.dismiss(
+                thing.subject, who=action.who, why=action.why,
+                record=lambda connection, done: mark(connection, ok=done, result=DISMISSED if done else GONE),
+            )  # fmt: skip
+            return
+        outcome = await self._intake.retry(
+            thing.subject, lambda connection, _: mark(connection, ok=True, result=TAKEN)
+        )  # fmt: skip
+        if not outcome.accepted:
+            await self._mark(action, thing, ok=False, result=outcome.reason or "refused again")
 
     async def _mark(self, action: Action, thing: Chosen, *, ok: bool, result: str) -> None:
         await self._journal.write(partial(bulk.mark, action=action.id, number=thing.number, ok=ok, result=result))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from canonical.objects import shown_key
 from mombus.bus.commands import UnknownNameError
 from mombus.desk import disagreements as desk
-from mombus.hub.desk.arbitration import effect
+from mombus.hub.desk.effects import effect
 from mombus.journal import disagreements, requests
 from mombus.journal.disagreements import Standing, Wanted
 from mombus.journal.requests import Asked

@@ -22,6 +22,7 @@ from mombus.hub.desk.overview import Overview
 from mombus.hub.desk.sending import Sending
 from mombus.hub.desk.systems import Systems
 from mombus.hub.desk.topic import understood
+from mombus.hub.desk.undertakings import Undertakings
 from mombus.hub.desk.waiting import WaitingRoom
 from mombus.hub.several import whole
 from mombus.hub.several.shards import by_target
@@ -68,7 +69,8 @@ class FrontDesk:
         self._storage = storage
         self.bulk = bulk
         self.waiting = WaitingRoom(config=config, journal=journal, delivery=delivery)
-        self.kept = KeptThings(journal=journal, intake=intake)
+        self.undertaken = Undertakings(journal)
+        self.kept = KeptThings(journal=journal, intake=intake, undertaken=self.undertaken)
         self.systems = Systems(
             config=config, journal=journal, delivery=delivery, sessions=sessions, rows=self._systems
         )  # fmt: skip

@@ -7,30 +7,38 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mombus.bus.commands import UnknownNameError
+from mombus.bus.errors import BusError
 from mombus.desk.kept import DO_KEPT, KEPT, KEPT_ITEM, KeptDecision, KeptItem, KeptItems
-from mombus.hub.desk.waiting import before, whole_id
-from mombus.journal import audit, parked
+from mombus.hub.desk.waiting import ALIKE, before, whole_id
+from mombus.journal import audit, parked, undertakings
 from mombus.journal.audit import Deed
+from mombus.journal.undertakings import Undertaking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy import Connection
+
+    from connectors.connector import Outcome
     from mombus.bus.intake import Intake
     from mombus.desk.question import Question
     from mombus.hub.desk.topic import Answer
+    from mombus.hub.desk.undertakings import Undertakings
     from mombus.journal.journal import Journal
 
 START_BYTES, LOOKED_AT_BYTES = 300, 50_000
 """How much is shown of each of many, and of one: they must fit into one answer."""
-ALIKE = 2
+TAKE = "take"
+TAKEN, DISMISSED, GONE = "taken in", "dismissed", "it isn't kept (any more)"
 
 
 class KeptThings:
     """Answers about what is kept."""
 
-    def __init__(self, *, journal: Journal, intake: Intake) -> None:
+    def __init__(self, *, journal: Journal, intake: Intake, undertaken: Undertakings) -> None:
         self._journal = journal
         self._intake = intake
+        undertaken.take(TAKE, self._go_on)
 
     def answers(self) -> Mapping[Question, Answer]:
         """As `mombus.hub.desk.topic.Topic`."""
@@ -60,22 +68,60 @@ class KeptThings:
     async def do(self, asked: KeptDecision) -> Mapping[str, Any]:
         """`take` tries a kept message again, `dismiss` says that a kept item is dealt with. Both are audited."""
         item = await self._whole(asked.id)
-        if asked.command == "take":
-            outcome = await self._intake.retry(item)
-            ok, text = outcome.accepted, "taken in" if outcome.accepted else outcome.reason or "refused again"
-        else:
-            ok = await self._intake.dismiss(item, who=asked.who, why=asked.why)
-            text = "dismissed" if ok else "it isn't kept (any more)"
-        deed = Deed(
-            at=datetime.now(UTC), who=asked.who, action=asked.command, target=None, message_id=item, why=asked.why,
-            result=text,
-        )  # fmt: skip
-        await self._journal.write(partial(audit.note, deed=deed))
-        return {"ok": ok, "text": text}
+        if asked.command == "dismiss":
+            ok = await self._dismiss(item, asked)
+            return {"ok": ok, "text": DISMISSED if ok else GONE}
+        take = Undertaking(id=item, kind=TAKE, who=asked.who, why=asked.why, said={}, since=datetime.now(UTC))
+        await self._journal.write(partial(undertakings.begin, undertaking=take))
+        try:
+            outcome = await self._take(take)
+        except BusError as error:
+            return {"ok": False, "text": f"{error}; the hub tries it again by itself"}
+        return {"ok": outcome.accepted, "text": _told(outcome)}
+
+    async def _dismiss(self, item: str, asked: KeptDecision) -> bool:
+        def record(connection: Connection, done: bool) -> None:
+            audit.note(connection, _deed("dismiss", item, asked.who, asked.why, DISMISSED if done else GONE))
+
+        return await self._intake.dismiss(item, who=asked.who, why=asked.why, record=record)
+
+    async def _take(self, take: Undertaking) -> Outcome:
+        """Raises LookupError for what isn't kept any more, and BusError: then it is left to be gone on with."""
+        note = partial(_end, take=take)
+        try:
+            outcome = await self._intake.retry(take.id, lambda connection, _: note(connection, result=TAKEN))
+        except LookupError:
+            await self._journal.write(partial(undertakings.end, id=take.id))
+            raise
+        if not outcome.accepted:
+            await self._journal.write(partial(note, result=_told(outcome)))
+        return outcome
+
+    async def _go_on(self, take: Undertaking) -> None:
+        try:
+            await self._take(take)
+        except LookupError as error:
+            deed = _deed(TAKE, take.id, take.who, take.why, f"not done: {error}")
+            await self._journal.write(partial(audit.note, deed=deed))
 
     async def _whole(self, start: str) -> str:
         """The one that begins like that. Raises QuestionError for several."""
         return whole_id(start, await self._journal.survey(partial(parked.beginning, start=start, limit=ALIKE)))
+
+
+def _end(connection: Connection, *, take: Undertaking, result: str) -> None:
+    undertakings.end(connection, take.id)
+    audit.note(connection, _deed(TAKE, take.id, take.who, take.why, result))
+
+
+def _deed(action: str, item: str, who: str, why: str, result: str) -> Deed:
+    return Deed(
+        at=datetime.now(UTC), who=who, action=action, target=None, message_id=item, why=why, result=result
+    )  # fmt: skip
+
+
+def _told(outcome: Outcome) -> str:
+    return TAKEN if outcome.accepted else outcome.reason or "refused again"
 
 
 def _row(row: parked.Glimpse, now: datetime) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from mombus.config.duration import duration
 from mombus.desk.question import QuestionError
 from mombus.desk.waiting import CAUSES, DO, WAITING, Decision, Target, Waits
 from mombus.hub.desk import waits
-from mombus.journal import causes, selection
+from mombus.journal import causes, selection, waiting
 from mombus.journal.selection import Selection
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from mombus.journal.causes import Cause
     from mombus.journal.journal import Journal
     from mombus.journal.selection import Place
+
+
+ALIKE = 2
+"""So many ids that begin alike are enough to know that the beginning is too short."""
 
 
 class WaitingRoom:
@@ -69,9 +73,8 @@ class WaitingRoom:
     async def do(self, asked: Decision) -> Mapping[str, Any]:
         """Do what a person decided about a waiting message, named by its id or the beginning of it."""
         self._known(asked.target)
-        message_id = whole_id(
-            asked.id, [row.message_id for row in await self._delivery.waiting(target=asked.target)]
-        )  # fmt: skip
+        look = partial(waiting.beginning, target=asked.target, start=asked.id, limit=ALIKE)
+        message_id = whole_id(asked.id, await self._journal.survey(look))
         done = await self._delivery.do(
             asked.command, asked.target, message_id, who=asked.who, why=asked.why, document=asked.document
         )
@@ -110,7 +113,7 @@ def whole_id(start: str, ids: Sequence[str]) -> str:
     if start in found:
         return start
     if len(found) > 1:
-        raise QuestionError(f"{len(found)} ids begin with '{start}': give more of it")
+        raise QuestionError(f"several ids begin with '{start}': give more of it")
     return found[0] if found else start
 
 

@@ -24,7 +24,7 @@ from mombus.journal.audit import Deed
 from mombus.journal.replays import Progress, Replay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -141,8 +141,11 @@ class Replays:
             ))  # fmt: skip
         return self._opened(self._translating.selected(selection, publish=correction.publish))
 
-    async def begin(self, wish: Wish) -> dict[str, Any]:
-        """Begin a replay to each target. Raises ReplayError when nothing is selected, or who and why aren't said."""
+    async def begin(self, wish: Wish, also: Callable[[Connection, str], None] | None = None) -> dict[str, Any]:
+        """Begin a replay to each target. Raises ReplayError when nothing is selected, or who and why aren't said.
+
+        `also` is done with it, or neither: it is told the replay's id.
+        """
         if not wish.who.strip() or not wish.why.strip():
             raise ReplayError("say who decides and why: both are kept in the audit trail")
         selection = self._selection(wish.selection)
@@ -161,7 +164,13 @@ class Replays:
             )
             for target in self._targets(wish) for inbox in self._delivery.inboxes(target)
         ]  # fmt: skip
-        await self._journal.write(partial(_begin, begun, str(selection)))
+
+        def work(connection: Connection) -> None:
+            _begin(begun, str(selection), connection)
+            if also is not None:
+                also(connection, id)
+
+        await self._journal.write(work)
         self.feeding.begun()
         return {"id": id, "count": found.count, "targets": self._targets(wish)}
 
