@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,10 @@ Mombus = Callable[..., Result]
 
 @pytest.fixture
 def mombus(tmp_path: Path) -> Mombus:
-    """Runs `mombus ARGS` in an empty folder, or in `cwd`."""
+    """Runs `mombus ARGS` in an empty folder, or in `cwd`, by a Python with `options`."""
 
-    def run(*args: str, cwd: Path | None = None, stdin: int | None = None) -> Result:
-        command = [sys.executable, "-c", "from mombus.cli.main import run; run()", *args]
+    def run(*args: str, cwd: Path | None = None, stdin: int | None = None, options: Sequence[str] = ()) -> Result:
+        command = [sys.executable, *options, "-c", "from mombus.cli.main import run; run()", *args]
         return subprocess.run(
             command, cwd=cwd or tmp_path, stdin=stdin, capture_output=True, text=True, timeout=60, check=False
         )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from patience import PATIENCE_S, until
 from ports import free_port
 from rest_bodies import message, surroundings
 from rest_system import FIND, SAYS, WRITE, Ledger
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from canonical.message import Message
 
+SOON_S = 1.0
 SECRET = "a-secret-of-the-tests"
 
 
@@ -61,13 +63,23 @@ def decision(ref: str = "W-1") -> Message:
 
 
 def rest(ledger: Ledger, *, write: dict[str, Any] | None = None, **changes: Any) -> Rest:
-    base = {"connector": "rest", "url": ledger.url, "token": SECRET, "timeout_s": 0.4}
+    base = {"connector": "rest", "url": ledger.url, "token": SECRET, "timeout_s": PATIENCE_S}
     writes = {"writes": [WRITE | (write or {})]}
     return Rest(RestConfig.model_validate(base | writes | changes), surroundings("ledger"))
 
 
 async def written(connector: Rest, it: Message | None = None) -> Receipt | ConnectorError:
     return (await connector.write([it or decision()]))[0]
+
+
+async def hurried(connector: Rest, it: Message) -> Receipt | ConnectorError:
+    """Written by a call that has little time, but enough for it to be sent; those after it have all."""
+    exchange = connector._exchange
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(exchange, "_endpoint", exchange._endpoint.model_copy(update={"timeout_s": SOON_S}))
+        call = asyncio.create_task(written(connector, it))
+        await asyncio.sleep(0)
+    return await call
 
 
 def _all_errors(kind: type[Exception]) -> Iterator[type[Exception]]:
@@ -164,7 +176,7 @@ async def test_a_target_that_fails_often_and_then_recovers(ledger: Ledger) -> No
 async def test_an_answer_that_comes_too_late_is_read_back(ledger: Ledger) -> None:
     connector = rest(ledger)
     ledger.hang = True
-    late = await written(connector)
+    late = await hurried(connector, decision())
     assert isinstance(late, OutcomeUnknown)
     ledger.hang = False
     assert await connector.find(decision()) == Receipt(Level.POSTED, "7001")
@@ -175,10 +187,10 @@ async def test_an_answer_that_comes_too_late_is_read_back(ledger: Ledger) -> Non
 
 
 async def test_a_late_answer_of_one_call_leaves_the_others_alone(ledger: Ledger) -> None:
-    connector = rest(ledger, timeout_s=0.5)
+    connector = rest(ledger)
     ledger.hang = True
-    first = asyncio.create_task(written(connector))
-    await asyncio.sleep(0.3)
+    first = asyncio.create_task(hurried(connector, decision()))
+    await until(lambda: ledger.count("W-1"))
     second = asyncio.create_task(written(connector, decision("W-2")))
     assert isinstance(await first, OutcomeUnknown)
     ledger.hang = False

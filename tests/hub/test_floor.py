@@ -22,7 +22,8 @@ from mombus.web.tables import csv_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+beside_the_plant = pytest.mark.asyncio(loop_scope="module")
+"""In the event loop that the plant runs in."""
 EARLY = {"since": "2026-03-02T06:00:00+00:00", "until": "2026-03-02T14:00:00+00:00"}
 
 
@@ -53,6 +54,7 @@ async def one(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FloorPl
         yield plant
 
 
+@beside_the_plant
 async def test_of_each_stop_the_newest_revision_counts_and_what_was_taken_back_does_not(one):
     found = await one.get("downtime", **EARLY)
     assert {row["id"]: (row["seconds"], row["reason"], row["open"]) for row in found["stops"]} == {
@@ -68,6 +70,7 @@ async def test_of_each_stop_the_newest_revision_counts_and_what_was_taken_back_d
     assert (await one.get("downtime", **EARLY, equipment="FILLER1"))["by_reason"] == []
 
 
+@beside_the_plant
 async def test_a_shift_is_chosen_from_the_calendar(one):
     found = await one.get("downtime", shift="2026-03-02/late")
     period = found["period"]
@@ -78,6 +81,7 @@ async def test_a_shift_is_chosen_from_the_calendar(one):
     assert "before until" in (await one.get("downtime", 422, since="2025-01-01", until="2026-01-01"))["detail"]
 
 
+@beside_the_plant
 async def test_each_piece_of_equipment_has_a_lane_with_work_and_stops(one):
     lanes = {lane["equipment"]: lane for lane in (await one.get("shift", **EARLY))["lanes"]}
     assert set(lanes) == {"CAPPER1", "FILLER1", "LINE1"}
@@ -88,6 +92,7 @@ async def test_each_piece_of_equipment_has_a_lane_with_work_and_stops(one):
     assert {line["equipment"] for line in csv.DictReader(answer.text.splitlines())} == set(lanes)
 
 
+@beside_the_plant
 async def test_a_kpi_that_is_not_defined_says_why(one):
     (row,) = (await one.get("kpi", **EARLY))["rows"]
     assert (row["value"], row["findings"], row["revision"], row["status"]) == (
@@ -96,6 +101,7 @@ async def test_a_kpi_that_is_not_defined_says_why(one):
     assert (await one.get("kpi", since="2026-02-01", until="2026-02-02"))["rows"] == []
 
 
+@beside_the_plant
 async def test_a_lot_is_followed_both_ways_and_a_circle_ends(one):
     found = await one.get("genealogy/BULK")
     depths = {lot["id"]: lot["depth"] for lot in found["lots"]}
@@ -112,6 +118,7 @@ async def test_a_lot_is_followed_both_ways_and_a_circle_ends(one):
     assert (await one.get("genealogy/NOWHERE"))["links"] == []
 
 
+@beside_the_plant
 async def test_the_pages_show_the_same(one):
     for path, words in (("kpi", "not known"), ("kpi/downtime", "no reason given"), ("kpi/shift", "stopped")):
         answer = await one.http.get(f"/{path}", params=EARLY, headers={"accept": "text/html"})
