@@ -212,6 +212,10 @@ class Http(Section):
     )
     certificate: Path | None = Field(default=None, description="TLS certificate chain, PEM.")
     private_key: Path | None = Field(default=None, description="TLS private key, PEM.")
+    hsts: bool = Field(
+        default=True, description="With `certificate`: browsers that came by TLS come by TLS only for a year, to "
+        "whatever port of this host (HSTS). `false` takes that back, where other pages of the host have no TLS.",
+    )  # fmt: skip
     client_ca: Path | None = Field(
         default=None, description="Authorities, PEM, whose client certificates open doors that name some."
     )

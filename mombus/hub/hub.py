@@ -51,7 +51,6 @@ from mombus.hub.store.storage import Storage
 from mombus.ownership.owners import Owners
 from mombus.plan.files import contents
 from mombus.tracing.tracing import Exporting, Tracing
-from mombus.web.access.keys import Keys
 from mombus.web.front import Front
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ async def open_hub(
         hull: _Hull
         changing = Changing(lambda config, first=(): _open_work(config, hull, first), front)
         applying = Applying(changing, origin, parts)
-        hull = _Hull(parts, broker, server, applying, Keys(), on_hop)
+        hull = _Hull(parts, broker, server, applying, on_hop)
         stack.push_async_callback(changing.close)
         stack.push_async_callback(applying.close)
         await changing.open(config)
@@ -154,7 +153,6 @@ class _Hull(NamedTuple):
     broker: EmbeddedBroker | None
     server: Server
     applying: Applying
-    keys: Keys
     on_hop: Callable[[Hop], None] | None
 
 
@@ -316,9 +314,10 @@ def _app(config: Config, hull: _Hull, opened: _Opened, notices: Callable[[], Seq
     token = config.http.token.get_secret_value() if config.http.token else None
     if not hull.parts.web:
         return make_part_app(opened.ready, doors, open_to_all=token is None, notices=notices)
+    hsts = config.http.hsts if config.http.certificate else None
     return make_app(
         opened.desk, doors, token, names=config.http.names, notices=notices, site=config.plant.site,
-        zone=config.plant.timezone, accounts=True, oidc=config.http.oidc, keys=hull.keys,
+        zone=config.plant.timezone, accounts=True, oidc=config.http.oidc, hsts=hsts,
     )  # fmt: skip
 
 

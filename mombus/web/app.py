@@ -16,7 +16,6 @@ from starlette.staticfiles import StaticFiles
 from mombus import __version__
 from mombus.web.access.forgery import Forgery
 from mombus.web.access.guard import Guard, House
-from mombus.web.access.keys import Keys
 from mombus.web.access.provider import Provider
 from mombus.web.access.sessions import Sessions
 from mombus.web.access.sign_on import SignOn
@@ -53,26 +52,25 @@ def make_part_app(
 def make_app(
     desk: Desk, doors: Mapping[str, ASGIApp], token: str | None = None, *, names: Sequence[str] = (),
     notices: Notices = tuple, site: str = "", zone: tzinfo = UTC, accounts: bool = False, oidc: Oidc | None = None,
-    keys: Keys | None = None,
+    hsts: bool | None = None,
 ) -> FastAPI:  # fmt: skip
     """The application; `doors` are the hosted connectors' applications by path, which ask for their own credentials.
 
     With a `token` everything else but the plain probes asks for it. With `accounts` people may have some of their own:
     from the first one on they sign in, with `oidc` in any case. Without all of these it answers to who calls it by a
     name of this machine's own, or by one of `names`. `notices` gives what doesn't keep the hub from its work, but will:
-    a certificate that ends soon. `site` is what the pages are about, `zone` the time zone they tell times in. `keys`
-    are kept from an application before.
+    a certificate that ends soon. `site` is what the pages are about, `zone` the time zone they tell times in. With
+    `hsts` who came by TLS comes by nothing else for a year; without, it is taken back; None says nothing about it.
     """
-    keys = keys or Keys()
     app = FastAPI(title="mombus", version=__version__, docs_url=None, redoc_url=None)
     app.add_middleware(Forgery)
     sessions = Sessions(desk) if accounts or oidc else None
     app.add_middleware(Guard, house=House(token, sessions, names))
-    app.add_middleware(Visiting, key=keys.forms)
-    app.add_middleware(Secured)
+    app.add_middleware(Visiting)
+    app.add_middleware(Secured, hsts=hsts)
     add_probes(app, desk.ready, notices, open_to=lambda request: bool(visit_of(request).person.roles))
     app.state.desk, app.state.site, app.state.zone, app.state.sessions = desk, site, zone, sessions
-    app.state.sign_on = SignOn(Provider(oidc), keys) if oidc else None
+    app.state.sign_on = SignOn(Provider(oidc)) if oidc else None
     add_refusals(app)
     add_api(app)
     add_pages(app)

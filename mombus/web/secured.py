@@ -17,20 +17,29 @@ SECURITY = {
     "cache-control": "no-store",
 }
 
+HSTS_S = 365 * 24 * 3600
+
 
 class Secured:
-    """Adds the security headers to every answer that doesn't set them itself."""
+    """Adds the security headers to every answer that doesn't set them itself.
 
-    def __init__(self, app: ASGIApp) -> None:
+    With `hsts` also, over TLS alone (RFC 6797, 7.2), that browsers come by TLS only for HSTS_S; False takes that back.
+    """
+
+    def __init__(self, app: ASGIApp, hsts: bool | None = None) -> None:
         self._app = app
+        said = {} if hsts is None else {"strict-transport-security": f"max-age={HSTS_S if hsts else 0}"}
+        self._by_tls = SECURITY | said
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
 
+        said = self._by_tls if scope.get("scheme") == "https" else SECURITY
+
         async def secured(event: Message) -> None:
             if event["type"] == "http.response.start":
                 headers = MutableHeaders(scope=event)
-                for name, value in SECURITY.items():
+                for name, value in said.items():
                     headers.setdefault(name, value)
             await send(event)
 

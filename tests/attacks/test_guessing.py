@@ -45,6 +45,36 @@ async def test_after_ten_tries_nothing_is_looked_at_any_more_though_the_password
         assert (await sign_in(elsewhere)).status_code == 303, "the same person at another address"
 
 
+async def test_made_up_sessions_and_tokens_cost_little_and_keep_nobody_out(house):
+    def shown(n: int) -> dict[str, str]:
+        return {"authorization": f"Bearer mombus_{n}"} if n % 2 else {"cookie": f"mombus={n:043}"}
+
+    async with house.browser() as signed_in, house.browser() as later, house.browser(address="10.0.0.9") as elsewhere:
+        assert (await sign_in(signed_in)).status_code == 303
+        house.app.state.sessions._known.clear()
+        house.desk.asked.clear()
+        flood = await asyncio.gather(*(later.get("/api/me", headers=shown(n)) for n in range(120)))
+        statuses = [answer.status_code for answer in flood]
+        assert (statuses.count(401) >= 50, statuses.count(429) > 50) == (True, True), statuses
+        assert len(house.desk.asked) == statuses.count(401) + 1, "and once whether anybody has to sign in"
+        refused = next(answer for answer in flood if answer.status_code == 429)
+        assert (refused.headers["retry-after"], "or sign in" in refused.text) == ("1", True)
+        house.forget()
+        assert (await signed_in.get("/api/me")).status_code == 200, "who is signed in at the same address"
+        assert (await sign_in(later)).status_code == 303, "anybody there can sign in"
+        assert (await later.get("/api/me")).status_code == 200
+        assert (await elsewhere.get("/api/me", headers=shown(1))).status_code == 401
+
+
+async def test_many_who_were_signed_in_before_the_hub_started_come_in_at_once(house):
+    sessions = house.app.state.sessions
+    shown = [await sessions.sign_in("ann", PASSWORD, f"10.1.0.{n}") for n in range(60)]
+    sessions._met.clear()
+    async with house.browser() as http:
+        for one in shown:
+            assert (await http.get("/api/me", headers={"cookie": f"mombus={one}"})).status_code == 200
+
+
 async def test_whoever_found_a_browser_open_guesses_no_more_often_than_at_the_sign_in(house):
     async with house.browser() as http:
         await sign_in(http)

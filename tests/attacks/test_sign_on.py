@@ -10,18 +10,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from housed import housed
+from housed import Housed, housed
 from identity_provider import CLIENT, identity_provider, key
 
 from mombus.config.oidc import Oidc
 from mombus.desk.question import Role
 from mombus.hub.desk import passwords
+from mombus.web.app import make_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from housed import Housed
     from identity_provider import IdentityProvider
 
 
@@ -151,6 +151,19 @@ async def test_a_sign_in_ends_once_and_in_its_own_browser(provider, house):
         again = await third.get(back, headers=cookie)
         assert (again.status_code, "has ended already" in again.text) == (403, True)
         assert provider.asked.count("token") == 1
+
+
+async def test_another_process_of_the_hub_takes_the_end_and_the_provider_gives_a_code_once(provider, house):
+    another, third = (
+        Housed(make_app(house.desk, {}, accounts=True, oidc=provider.oidc()), house.desk) for _ in range(2)
+    )
+    async with house.browser() as http, another.browser() as there, third.browser() as late:
+        back = await to_the_provider_and_back(http)
+        cookie = {"cookie": f"mombus={http.cookies['mombus']}"}
+        assert (await there.get(back, headers=cookie)).headers["location"] == "/people"
+        assert (await there.get("/api/me")).json()["name"] == "ann.b"
+        again = await late.get(back, headers=cookie)
+        assert (again.status_code, "invalid_grant" in again.text) == (403, True)
 
 
 async def test_a_state_that_was_changed_or_is_old_is_refused(provider, house):

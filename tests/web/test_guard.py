@@ -124,3 +124,14 @@ async def test_who_guesses_the_token_is_not_listened_to_for_a_while():
 async def test_a_browser_that_shows_nothing_yet_is_no_guess():
     async with client() as http:
         assert {(await http.get("/api/status")).status_code for _ in range(20)} == {401}
+
+
+@pytest.mark.parametrize(("hsts", "said"), [(True, "max-age=31536000"), (False, "max-age=0"), (None, None)])
+async def test_who_came_by_tls_is_told_to_come_by_nothing_else_and_over_plain_http_nobody_is(hsts, said):
+    app = make_app(Desk(), {}, hsts=hsts)
+    for scheme, told in (("https", said), ("http", None)):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"{scheme}://localhost") as http:
+            for path in ("/api/status", "/nowhere", "/static/mombus.css", "/livez"):
+                answer = await http.get(path)
+                assert (answer.headers.get("strict-transport-security"), path) == (told, path)
+                assert answer.headers["cache-control"] == "no-store"

@@ -27,7 +27,14 @@ from mombus.desk.question import NoAnswerError, Person, Role
 from mombus.web.access.refusing import refuse, wants_page
 from mombus.web.access.sessions import TOKENS, Visitor
 from mombus.web.access.visiting import EVERYTHING
-from mombus.web.limits import WRONG_AT_ONCE, WRONG_EVERY_S, Failures, peer_of
+from mombus.web.limits import (
+    UNKNOWN_AT_ONCE,
+    UNKNOWN_EVERY_S,
+    WRONG_AT_ONCE,
+    WRONG_EVERY_S,
+    Failures,
+    peer_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +67,8 @@ class House:
 class Guard:
     """Lets in whom it knows, in their name, and refuses everybody else.
 
-    Who shows many wrong tokens isn't listened to for a while (429); who is signed in at the same address is.
+    Who shows many wrong tokens isn't listened to for a while (429); who is signed in at the same address is. So it is
+    with sessions and tokens that nobody showed here before: nobody can guess one, but the hub is asked for each.
     """
 
     def __init__(self, app: ASGIApp, house: House) -> None:
@@ -69,6 +77,7 @@ class Guard:
         self._token = house.token.encode() if house.token else None
         self._local = TrustedHostMiddleware(app, allowed_hosts=[*LOOPBACK, *house.names], www_redirect=False)
         self._failures = Failures(WRONG_AT_ONCE, WRONG_EVERY_S)
+        self._unknown = Failures(UNKNOWN_AT_ONCE, UNKNOWN_EVERY_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -86,6 +95,9 @@ class Guard:
             return await self._by_cookie(scope)
         except NoAnswerError as error:
             return refuse(scope, 503, str(error))
+        except _TooManyError as error:
+            said = "too many sessions or tokens that nobody has from this address: wait, or sign in"
+            return refuse(scope, 429, said, {"retry-after": str(math.ceil(error.wait_s))})
 
     async def _probe(self, scope: Scope) -> ASGIApp:
         """Open to all; reasons are for whoever could see them on a page."""
@@ -99,7 +111,7 @@ class Guard:
         scheme, _, shown = said.partition(" ")
         shown = shown.strip()
         if scheme.lower() == "bearer" and shown.startswith(TOKENS):
-            person = (await self._visitor(shown)).person
+            person = (await self._looked_at(scope, shown)).person
             return self._in(scope, person, shown) if person else await self._out(scope)
         wait_s = self._failures.wait_s(peer_of(scope))
         if wait_s:
@@ -112,7 +124,12 @@ class Guard:
 
     async def _by_cookie(self, scope: Scope) -> ASGIApp:
         visit: Visit = scope["state"]["visit"]
-        visitor = await self._visitor(visit.shown)
+        try:
+            visitor = await self._looked_at(scope, visit.shown)
+        except _TooManyError:
+            if scope["path"].startswith(OPEN):
+                return self._app
+            raise
         if visitor.person:
             visit.signed_in, visit.account = True, visitor.account
             return self._in(scope, visitor.person, visit.shown)
@@ -120,6 +137,21 @@ class Guard:
             self._in(scope, EVERYTHING)
             return self._local
         return self._app if scope["path"].startswith(OPEN) else await self._out(scope)
+
+    async def _looked_at(self, scope: Scope, shown: str | None) -> Visitor:
+        """Who shows that. Raises _TooManyError when this address showed too much that nobody has."""
+        known = shown is None or self._house.sessions is None or self._house.sessions.knows(shown)
+        if known or not (await self._visitor(None)).needed:
+            return await self._visitor(shown)
+        peer = peer_of(scope)
+        wait_s = self._unknown.wait_s(peer)
+        if wait_s:
+            raise _TooManyError(wait_s)
+        self._unknown.add(peer)
+        visitor = await self._visitor(shown)
+        if visitor.person:
+            self._unknown.take_back(peer)
+        return visitor
 
     async def _visitor(self, shown: str | None) -> Visitor:
         return await self._house.sessions.visitor(shown) if self._house.sessions else Visitor(False, None)
@@ -151,6 +183,14 @@ class Guard:
         for challenge in (BASIC, BEARER):
             refusal.headers.append("www-authenticate", challenge)
         return refusal
+
+
+class _TooManyError(Exception):
+    """An address showed too much that nobody has; it is looked at again in `wait_s`."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
 
 
 def _secret(scheme: str, shown: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections import OrderedDict
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 REMEMBERED_S = 5.0
 """How long an answer of the hub holds: what is ended or changed there ends here at most so much later."""
-MOST = 1000
+MOST, MOST_MET = 1000, 10_000
 TOKENS = "mombus_"
 """How the tokens of people's programs begin."""
 
@@ -60,13 +61,26 @@ class Sessions:
     def __init__(self, desk: Desk, clock: Callable[[], float] = time.monotonic) -> None:
         self._desk, self._clock = desk, clock
         self._known: OrderedDict[str | None, tuple[float, Visitor]] = OrderedDict()
+        self._met: OrderedDict[str, None] = OrderedDict()
+        self._asking: dict[str | None, asyncio.Future[Visitor]] = {}
+
+    def knows(self, shown: str) -> bool:
+        """True for what let somebody in here before, and for what needs no question to the hub now."""
+        hash = hashed(shown)
+        return hash in self._met or self._clock() < self._known.get(hash, (0.0, None))[0]
 
     async def visitor(self, shown: str | None) -> Visitor:
-        """Who shows this, or nothing."""
+        """Who shows this, or nothing. Asked by many at once, the hub is asked once."""
         hash = hashed(shown) if shown else None
         until, known = self._known.get(hash, (0.0, None))
         if known is not None and self._clock() < until:
             return known
+        if hash not in self._asking:
+            self._asking[hash] = asking = asyncio.ensure_future(self._ask(hash))
+            asking.add_done_callback(lambda _: self._asking.pop(hash))
+        return await asyncio.shield(self._asking[hash])
+
+    async def _ask(self, hash: str | None) -> Visitor:
         answer = await self._desk.ask(WHO, Shown(hash=hash))
         person = person_of(answer["person"]) if answer["person"] else None
         found = Visitor(answer["needed"], person, answer["account"])
@@ -78,7 +92,10 @@ class Sessions:
         session = secrets.token_urlsafe(32)
         asked = SignIn(name=name, password=password, session=hashed(session), address=address)
         answer = await self._desk.ask(SIGN_IN, asked)
-        return Refused(answer.get("again_s")) if "refused" in answer else session
+        if "refused" in answer:
+            return Refused(answer.get("again_s"))
+        self._meet(asked.session)
+        return session
 
     async def sign_on(self, identity: Identity, issuer: str, address: str) -> str:
         """The new session's id of whom a provider vouches for. Raises QuestionError."""
@@ -86,6 +103,7 @@ class Sessions:
         await self._desk.ask(SIGN_ON, SignedOn(
             name=identity.name, roles=identity.roles, issuer=issuer, session=hashed(session), address=address
         ))  # fmt: skip
+        self._meet(hashed(session))
         return session
 
     async def not_signed_on(self, issuer: str, why: str, address: str) -> None:
@@ -104,7 +122,17 @@ class Sessions:
         for hash in [hash for hash, (_, known) in self._known.items() if known.person and known.person.name == name]:
             del self._known[hash]
 
+    def _meet(self, hash: str) -> None:
+        self._met[hash] = None
+        self._met.move_to_end(hash)
+        if len(self._met) > MOST_MET:
+            self._met.popitem(last=False)
+
     def _remember(self, hash: str | None, found: Visitor) -> None:
+        if hash is not None and found.person is None:
+            self._met.pop(hash, None)
+        elif hash is not None:
+            self._meet(hash)
         self._known[hash] = self._clock() + REMEMBERED_S, found
         self._known.move_to_end(hash)
         if len(self._known) > MOST:

@@ -23,8 +23,6 @@ EVERYTHING = Person("local", frozenset(Role))
 """Who asks where nobody has to sign in: whoever can reach the page on this machine."""
 NOBODY = Person("nobody", frozenset())
 """Who hasn't signed in."""
-SIGNED_IN = b"signed in"
-"""The key of a session's tokens: the session's id alone is secret enough, and known to every process of the hub."""
 _ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -35,12 +33,11 @@ class Visit:
     which is set only if the answer needs it.
     """
 
-    def __init__(self, shown: str | None, key: bytes, *, tls: bool) -> None:
+    def __init__(self, shown: str | None, *, tls: bool) -> None:
         self.person = NOBODY
         self.holds: Callable[[], Awaitable[bool]] = _holds
         self.signed_in = self.account = False
         self.tls = tls
-        self._key = key
         self.shown = shown if shown and _ID.fullmatch(shown) else None
         self.id = self.shown or secrets.token_urlsafe(32)
         self._given = False
@@ -67,7 +64,8 @@ class Visit:
 
     @property
     def _token(self) -> str:
-        return hmac.new(SIGNED_IN if self.signed_in else self._key, f"csrf {self.id}".encode(), sha256).hexdigest()
+        """Of what only this browser has: every process of the hub makes the same, whatever is changed in between."""
+        return hmac.new(self.id.encode(), b"csrf", sha256).hexdigest()
 
     @property
     def cookie(self) -> str | None:
@@ -78,14 +76,10 @@ class Visit:
 
 
 class Visiting:
-    """Gives every request its visit, as `request.state.visit`, and the answer the cookie it needs.
+    """Gives every request its visit, as `request.state.visit`, and the answer the cookie it needs."""
 
-    `key` seals the tokens of who isn't signed in.
-    """
-
-    def __init__(self, app: ASGIApp, key: bytes) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._key = key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -93,7 +87,7 @@ class Visiting:
             await self._app(scope, receive, send)
             return
         tls = scope.get("scheme") == "https"
-        visit = Visit(_cookies(scope).get(cookie_name(tls=tls)), self._key, tls=tls)
+        visit = Visit(_cookies(scope).get(cookie_name(tls=tls)), tls=tls)
         scope.setdefault("state", {})["visit"] = visit
 
         async def answer(event: Message) -> None:
