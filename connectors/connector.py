@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,6 +34,7 @@ from canonical.message import Verb
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
+    from typing import Self
     from zoneinfo import ZoneInfo
 
     from starlette.types import ASGIApp
@@ -275,6 +276,9 @@ class Surroundings:
     """The data objects this system owns here: what it pushes about them is a statement, about others a request."""
 
 
+Speaks: TypeAlias = Literal["http", "soap", "mqtt"]
+
+
 class ConnectorConfig(BaseModel):
     """A connector's part of `systems:`. Field descriptions are the reference page, the lint and the editor's help.
 
@@ -283,7 +287,21 @@ class ConnectorConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    speaks: ClassVar[Speaks | None] = None
+    """The wire on which a route test can play the system; then there is `moved`, and over soap `described`."""
+
     connector: str = Field(description="Kind of connector, as listed by `mombus connectors`.")
+
+    def moved(self, url: str, *, answer_s: float | None = None) -> Self:
+        """The same for a stand-in of the system at `url` on this machine, without TLS and credentials.
+
+        `answer_s`, if given, is how long it waits for an answer.
+        """
+        raise NotImplementedError(f"{self.connector} can't be played over its wire")
+
+    def described(self, address: str) -> bytes:
+        """The WSDL of a service at `address` that takes every document this connector sends."""
+        raise NotImplementedError(f"{self.connector} speaks no SOAP")
 
     @property
     def longest_call_s(self) -> float:

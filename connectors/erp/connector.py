@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from canonical.message import Action, Verb, message_id
+from canonical.objects import CATALOGUE
 from connectors.connector import (
     Absent,
     Accept,
@@ -27,6 +28,7 @@ from connectors.connector import (
     Offer,
     Probe,
     Receipt,
+    Speaks,
     Surroundings,
 )
 from connectors.door import DoorConfig
@@ -37,6 +39,7 @@ from connectors.protocols.soap.service import Operation, Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from typing import Self
     from zoneinfo import ZoneInfo
 
     from starlette.types import ASGIApp
@@ -49,6 +52,8 @@ if TYPE_CHECKING:
 
 TAKEN = ("production_response", "material_consumption", "inventory_movement", "release_decision", "quality_result")
 SAID = (Verb.SYNC, Verb.SHOW, Verb.PROCESS, Verb.CHANGE, Verb.CANCEL)
+_ANSWERED = (("Process", "Acknowledge"), ("Sync", "Confirm"), ("Get", "Show"))
+"""The verbs of documents to the ERP, and what answers them."""
 FRESH_S = 2.0
 """An answer this young proves that the ERP is there."""
 PROBE_S = 0.8
@@ -73,6 +78,8 @@ SERVICE = Service(
 
 class ErpB2mmlConfig(ConnectorConfig):
     """Where the ERP is, where it finds us, and how the two speak."""
+
+    speaks: ClassVar[Speaks | None] = "soap"
 
     url: str = Field(description="Where the WSDL of the ERP's service is: an http(s) URL, or the path of a local copy.")
     listen: str = Field(
@@ -122,6 +129,21 @@ class ErpB2mmlConfig(ConnectorConfig):
     def longest_call_s(self) -> float:
         """The longest a write takes: the answer to a document."""
         return self.timeout_s
+
+    def moved(self, url: str, *, answer_s: float | None = None) -> Self:
+        """As ConnectorConfig.moved; a local WSDL stays, one of the ERP's is replaced by what `described` says."""
+        at = {"url": f"{url}?wsdl", "endpoint": None} if _remote(self.url) else {"endpoint": url}
+        timeout_s = answer_s or self.timeout_s
+        return self.model_copy(update={**at, "timeout_s": timeout_s, "credentials": None, "ca_file": None})
+
+    def described(self, address: str) -> bytes:
+        """As ConnectorConfig.described."""
+        nouns = sorted({*NOUNS.values(), *(CATALOGUE[name].noun for name in TAKEN)})
+        known = [Operation(f"{verb}{noun}", f"{answer}{noun}") for noun in nouns for verb, answer in _ANSWERED]
+        if self.operation is None:
+            return Service("ERP", "urn:mombus:test", NAMESPACE, tuple(known)).wsdl(address)
+        whole = Operation(self.operation, f"{self.operation}Response")
+        return Service("ERP", "urn:mombus:test", "urn:mombus:test:documents", (whole,)).wsdl(address)
 
     @field_validator("url", "endpoint")
     @classmethod

@@ -12,6 +12,7 @@ from canonical.message import Action, Origin, Verb
 from canonical.objects import CATALOGUE
 from mombus.config.finding import did_you_mean
 from mombus.config.model import Name, Section, one_or_many
+from mombus.trial.mocks import Mock
 
 STATES = (
     "delivered", "stored", "filtered", "superseded", "skipped", "rejected", "retrying", "parked", "in doubt", "held",
@@ -148,6 +149,10 @@ class Expected(Section):
     revision: int | None = Field(default=None, description="Its revision.")
     reason: str | None = Field(default=None, description="A part of the reason, in any case.")
     document: str | None = Field(default=None, description="The number of the target's document.")
+    waits_for: str | None = Field(
+        default=None,
+        description="For what or whom it waits there, a part of it: `a person`, `time`, `material FG-1000` …",
+    )
     body: Any = Field(
         default=None, description="What the body holds, as the target gets it: mapped, and in the target's ids."
     )
@@ -163,6 +168,10 @@ OneOrMore: TypeAlias = Annotated[tuple[Expected, ...], BeforeValidator(_many)]
 class Step(Section):
     """What is said, and what becomes of it. Steps of one case follow each other at the same hub."""
 
+    mocks: dict[Name, Annotated[tuple[Mock, ...], BeforeValidator(_many)]] = Field(
+        default_factory=dict,
+        description="What systems answer over their wires from here on, read by their connectors; one or a list.",
+    )
     given: Annotated[tuple[Annotated[Given, BeforeValidator(_short)], ...], BeforeValidator(_many)] = Field(
         default=(), description="What systems say, one after the other; one or a list."
     )
@@ -174,6 +183,16 @@ class Step(Section):
         description="By system: everything it gets in this step, and what else is to be compared. `[]`: nothing.",
     )
     nobody_else: bool = Field(default=False, description="Systems that `expect` doesn't name get nothing.")
+    aliases: dict[Name, dict[str, dict[str, str | None]]] = Field(
+        default_factory=dict,
+        description="What was learned by then, as in `aliases` of the configuration: by system and object, its own "
+        "number and what that is here; nothing means that it isn't known.",
+    )  # fmt: skip
+
+    @property
+    def expects(self) -> bool:
+        """True if something can be otherwise than it says."""
+        return bool(self.expect or self.nobody_else or self.aliases)
 
 
 class Case(Step):
@@ -187,6 +206,11 @@ class Case(Step):
         default_factory=dict, description="How targets answer, in order; one or a list."
     )
     steps: tuple[Step, ...] = Field(default=(), description="Several steps instead of one.")
+
+    @property
+    def mocked(self) -> frozenset[str]:
+        """The systems that are played over their wires."""
+        return frozenset(name for step in self.parts for name in step.mocks)
 
     @property
     def parts(self) -> tuple[Step, ...]:

@@ -36,6 +36,10 @@ class Happened:
     reason: str = ""
     document: str | None = None
     requests: Sequence[Rendered] = ()
+    waits_for: str = ""
+    """For what or whom it waits there; nothing for what doesn't wait."""
+    wire: Sequence[str] = ()
+    """The calls that were made for it with their answers, where its system is played over its wire."""
 
     @property
     def body(self) -> Any:

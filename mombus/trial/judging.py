@@ -32,6 +32,23 @@ def judged(test: Test, number: int, step: Step, happened: Sequence[Happened]) ->
     return failures
 
 
+def learned(test: Test, number: int, step: Step, known: Mapping[tuple[str, str, str], str | None]) -> Iterator[Failure]:
+    """The numbers of a step that stand for something else than it says; `known` by system, object and number."""
+    for (system, object_, native), got in known.items():
+        wanted = step.aliases[system][object_][native]
+        if wanted != got:
+            place = ("aliases", system, object_, native)
+            yield Failure(test.mark(*test.step_place(number), *place), ".".join(place), shown(wanted), shown(got))
+
+
+def unanswered(test: Test, number: int, asked: Mapping[str, Sequence[str]]) -> Iterator[Failure]:
+    """What systems were asked that the mocks of a case say nothing about: what followed isn't worth much."""
+    for system, requests in asked.items():
+        for request in dict.fromkeys(requests):
+            mark = test.mark(*test.step_place(number), "mocks", system)
+            yield Failure(mark, f"mocks.{system}", "an answer for every request", f"none for {request}")
+
+
 class _Judging:
     """Judges one step of one case."""
 
@@ -108,6 +125,8 @@ def _different(expected: Expected, found: Happened) -> Iterator[Difference]:
         yield Difference(("revision",), shown(expected.revision), shown(revision))
     if expected.reason is not None and expected.reason.casefold() not in found.reason.casefold():
         yield Difference(("reason",), shown(expected.reason), shown(found.reason))
+    if expected.waits_for is not None and expected.waits_for.casefold() not in found.waits_for.casefold():
+        yield Difference(("waits_for",), shown(expected.waits_for), shown(found.waits_for or None))
     if expected.document is not None and expected.document != found.document:
         yield Difference(("document",), shown(expected.document), shown(found.document))
     if expected.body is not None:
@@ -159,5 +178,16 @@ def _whole(one: Happened) -> Mapping[str, Any]:
          "body": document(request.content, request.content_type)}
         for request in one.requests
     ]  # fmt: skip
-    said = {"system": one.system, "state": one.state, "reason": one.reason, "document": one.document, **told}
-    return {name: value for name, value in {**said, "requests": requests}.items() if value not in (None, "", [])}
+    said = {
+        "system": one.system,
+        "state": one.state,
+        "reason": one.reason,
+        "waits_for": one.waits_for,
+        "document": one.document,
+        **told,
+    }
+    return {
+        name: value
+        for name, value in {**said, "requests": requests, "wire": list(one.wire)}.items()
+        if value not in (None, "", [])
+    }

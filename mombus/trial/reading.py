@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from mombus.config.needs import NO_SECRET
 from mombus.config.substitution import Substitution
 from mombus.config.validation import Validation, locate
 from mombus.trial.cases import Case, CaseFile, Given
+from mombus.trial.mocks import NO_CONNECTION, Line, media_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from mombus.config.finding import Finding, Mark
     from mombus.config.model import Config
+    from mombus.trial.mocks import Mock
 
 SUFFIX = ".test.yaml"
 MOST_BYTES = 20_000_000
@@ -44,7 +47,7 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One case of a file, ready to run. `said` are the given things of each step."""
+    """One case of a file, ready to run. `said` are the given things of each step, `played` its mocks by system."""
 
     __test__ = False
 
@@ -53,6 +56,7 @@ class Test:
     file: str
     table: Table
     place: Place
+    played: tuple[Mapping[str, tuple[Line, ...]], ...] = ()
 
     def mark(self, *place: str | int) -> Mark:
         """Where a part of the case stands, as far as it can be followed."""
@@ -102,6 +106,7 @@ def read(path: Path) -> TestFile:
     tests = tuple(reading.test(index, case) for index, case in enumerate(made.tests))
     if loaded.config is not None:
         reading.check_names(made, loaded.config)
+        reading.check_mocks(made, loaded.config)
         reading.check_expectations(made, loaded.config)
     config = None if findings.failed else loaded.config
     errors = () if loaded.config is not None else loaded.findings
@@ -116,13 +121,17 @@ class _Reading:
 
     def test(self, index: int, case: Case) -> Test:
         place: Place = ("tests", index)
-        said = []
+        said, played = [], []
         for number, step in enumerate(case.parts):
             inside: Place = (*place, "steps", number) if case.steps else place
             said.append(tuple(
                 Spoken(given, self._content(given, (*inside, "given", at))) for at, given in enumerate(step.given)
             ))  # fmt: skip
-        return Test(case, tuple(said), str(self._path), self._table, place)
+            played.append({
+                name: tuple(self._line(mock, (*inside, "mocks", name, at)) for at, mock in enumerate(mocks))
+                for name, mocks in step.mocks.items()
+            })  # fmt: skip
+        return Test(case, tuple(said), str(self._path), self._table, place, tuple(played))
 
     def check_names(self, made: CaseFile, config: Config) -> None:
         """Every system that a case names is one of the configuration's, every object of the catalogue."""
@@ -134,10 +143,29 @@ class _Reading:
             if object_ not in CATALOGUE:
                 self._error(place, f"there is no data object '{object_}'", did_you_mean(object_, CATALOGUE))
 
+    def check_mocks(self, made: CaseFile, config: Config) -> None:
+        """What a mock says can be said over its system's wire, and nothing else says how that answers."""
+        for place, name, mocks in _mocks(made):
+            system = config.systems.get(name)
+            if system is None:
+                continue
+            index = int(place[1])
+            if name in made.tests[index].answers:
+                self._error(place, f"{name} is played over its wire: leave out its `answers`")
+            if (speaks := type(system.config).speaks) is None:
+                hint = "say what it answers in `answers`"
+                self._error(place, f"{system.kind} can't be played over its wire", hint)
+                continue
+            for at, mock in enumerate(mocks):
+                for key, wrong in mock.misfits(speaks):
+                    self._error((*place, at, key), wrong)
+            if len(mocks) > 1 and any(mock.trouble == NO_CONNECTION for mock in mocks):
+                self._error(place, "where there is no connection nothing else is answered: take another step for that")
+
     def check_expectations(self, made: CaseFile, config: Config) -> None:
         """A case that expects nothing can't fail: it is told what it could expect."""
         for index, case in enumerate(made.tests):
-            if any(step.expect or step.nobody_else for step in case.parts):
+            if any(step.expects for step in case.parts):
                 continue
             names = _targets(case, config)
             hint = ", ".join(f"{name}: {{}}" for name in names[:MOST_NAMED]) or "SYSTEM: {}"
@@ -161,6 +189,18 @@ class _Reading:
             return given.text.encode()
         node = locate(self._table, (*place, "json")).node
         return json.dumps(_plain(node, numbers=True), ensure_ascii=False).encode()
+
+    def _line(self, mock: Mock, place: Place) -> Line:
+        if mock.file is not None:
+            kind = mimetypes.guess_type(mock.file)[0] or "application/octet-stream"
+            return Line(mock, self._file(mock.file, place), kind)
+        if "body" not in mock.model_fields_set:
+            return Line(mock)
+        kind = media_type(mock.body)
+        if isinstance(mock.body, str):
+            return Line(mock, mock.body.encode(), kind)
+        node = locate(self._table, (*place, "body")).node
+        return Line(mock, json.dumps(_plain(node, numbers=True), ensure_ascii=False).encode(), kind)
 
     def _file(self, name: str, place: Place) -> bytes:
         file = self._path.parent / name
@@ -271,15 +311,23 @@ def _systems(made: CaseFile) -> Iterator[tuple[Place, str]]:
     for index, case in enumerate(made.tests):
         yield from ((("tests", index, "answers", name), name) for name in case.answers)
     for place, step in _steps(made):
-        yield from (((*place, "expect", name), name) for name in step.expect)
+        for key in ("mocks", "expect", "aliases"):
+            yield from (((*place, key, name), name) for name in getattr(step, key))
         yield from (((*place, "retry", at), name) for at, name in enumerate(step.retry))
         for at, given in enumerate(step.given):
             named: Mapping[str, str | None] = {"from": given.source, "to": given.to}
             yield from (((*place, "given", at, key), name) for key, name in named.items() if name)
 
 
+def _mocks(made: CaseFile) -> Iterator[tuple[Place, str, Sequence[Mock]]]:
+    for place, step in _steps(made):
+        yield from (((*place, "mocks", name), name, mocks) for name, mocks in step.mocks.items())
+
+
 def _objects(made: CaseFile) -> Iterator[tuple[Place, str]]:
     for place, step in _steps(made):
+        for system, learned in step.aliases.items():
+            yield from (((*place, "aliases", system, name), name) for name in learned)
         for system, expected in step.expect.items():
             for at, one in enumerate(expected):
                 if one.object is not None:

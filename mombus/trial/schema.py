@@ -13,6 +13,8 @@ FILE = "tests.schema.json"
 _LISTS = (("Step", "given"), ("Step", "retry"), ("Case", "given"), ("Case", "retry"), ("Expected", "request"),
           ("CaseFile", "config"))  # fmt: skip
 """Where one thing may stand instead of a list of them."""
+_BY_SYSTEM = (("Case", "answers"), *((owner, name) for owner in ("Case", "Step") for name in ("expect", "mocks")))
+"""Where it may by system."""
 
 
 def case_schema(bodies: str | None = "schemas/") -> dict[str, Any]:
@@ -22,7 +24,7 @@ def case_schema(bodies: str | None = "schemas/") -> dict[str, Any]:
     for owner, name in _LISTS:
         properties = (schema if owner == "CaseFile" else definitions[owner])["properties"]
         properties[name] = _one_or_many(properties[name])
-    for owner, name in (("Case", "answers"), ("Case", "expect"), ("Step", "expect")):
+    for owner, name in _BY_SYSTEM:
         by_system = definitions[owner]["properties"][name]["patternProperties"]
         by_system.update({pattern: _one_or_many(values) for pattern, values in by_system.items()})
         definitions[owner]["properties"][name]["additionalProperties"] = False

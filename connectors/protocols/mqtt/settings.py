@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from connectors.connector import ConfigError, ConnectorConfig
+from connectors.connector import ConfigError, ConnectorConfig, Speaks
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from connectors.connector import Surroundings
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -19,6 +21,8 @@ _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 class MqttConfig(ConnectorConfig):
     """A broker's address, the credentials for it, and the limits on what it may send."""
+
+    speaks: ClassVar[Speaks | None] = "mqtt"
 
     url: str = Field(description="Broker: mqtt://host[:port] (1883), or mqtts://host[:port] with TLS (8883).")
     username: str | None = Field(default=None, description="User at the broker.")
@@ -64,6 +68,15 @@ class MqttConfig(ConnectorConfig):
     def longest_call_s(self) -> float:
         """The longest a write takes: the broker's acknowledgement, and the system's reply."""
         return self.timeout_s + self.reply_timeout_s
+
+    def moved(self, url: str, *, answer_s: float | None = None) -> Self:
+        """As ConnectorConfig.moved; the URL may hold user and password of the stand-in's broker."""
+        at = urlsplit(url)
+        password = None if at.password is None else SecretStr(at.password)
+        return self.model_copy(update={
+            "url": f"mqtt://{at.hostname}:{at.port}", "username": at.username, "password": password,
+            "reply_timeout_s": answer_s or self.reply_timeout_s,
+        })  # fmt: skip
 
     @property
     def host(self) -> str:

@@ -6,14 +6,14 @@ Expressions are JSONata. In `url`, `query` and `headers` they stand in braces: `
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from canonical.message import Action, Verb
 from canonical.objects import data_object
-from connectors.connector import ConnectorConfig, Effect, Level
+from connectors.connector import ConnectorConfig, Effect, Level, Speaks
 from connectors.door import DoorConfig
 from connectors.jsonata import compile as compile_jsonata
 
@@ -241,6 +241,8 @@ class Wire(Section):
 class Endpoint(ConnectorConfig):
     """Where a REST system is and how it is spoken to."""
 
+    speaks: ClassVar[Speaks | None] = "http"
+
     url: Annotated[str, AfterValidator(_http_url)] = Field(description="Base URL of the API.")
     token: SecretStr | None = Field(default=None, description="Token; `Bearer` in front of it in Authorization.")
     token_header: str | None = Field(default=None, description="Header for the token; Authorization without it.")
@@ -263,6 +265,11 @@ class Endpoint(ConnectorConfig):
     def longest_call_s(self) -> float:
         """The longest a write takes: one call in all."""
         return self.timeout_s
+
+    def moved(self, url: str, *, answer_s: float | None = None) -> Self:
+        """As ConnectorConfig.moved; what is below the base URL stays."""
+        away = {"token": None, "user": None, "password": None}
+        return self.model_copy(update={"url": url, "timeout_s": answer_s or self.timeout_s, **away})
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

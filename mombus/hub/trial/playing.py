@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from canonical.message import Message
+from canonical.message import Message, Verb
 from canonical.objects import KeyMissingError, data_object
-from connectors.connector import Item, MappingError, Raw, Translates
+from connectors.connector import Answers, Item, MappingError, Raw, Translates
 from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.errors import BusError
 from mombus.config.model import Bus
@@ -20,10 +20,11 @@ from mombus.delivery.routing import holds
 from mombus.hub.building import connector_of, rule_of
 from mombus.hub.trial.stand_in import stand_in
 from mombus.hub.trial.trial_hub import NotQuietError, open_trial
+from mombus.hub.trial.wired import Mocks, Wired, moved
 from mombus.hub.trial.witness import Witness
 from mombus.ownership.owners import Owners
 from mombus.trial.happened import Happened, Ran, Result
-from mombus.trial.judging import judged
+from mombus.trial.judging import judged, learned, unanswered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from connectors.connector import Connector
     from mombus.config.model import Config
     from mombus.delivery.target import Rule
+    from mombus.hub.trial.stand_in import Played
     from mombus.hub.trial.trial_hub import TrialHub
-    from mombus.trial.cases import Given
+    from mombus.trial.cases import Case, Given, Step
     from mombus.trial.happened import Failure
     from mombus.trial.reading import Spoken, Test, TestFile
 
@@ -47,15 +49,16 @@ class CaseError(Exception):
 class Playing:
     """Plays cases on the broker at `url`, with their files in `folder`."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, mocks: Mocks) -> None:
         self._url = url
         self._folder = folder
+        self._mocks = mocks
         self._played = 0
 
     async def file(self, file: TestFile, tests: Sequence[Test]) -> Ran:
         """Play cases of a file. It has a configuration."""
         assert file.config is not None  # noqa: S101 - the caller looked at its findings
-        play = _Play(file.config)
+        play = _Play(file.config, self._mocks)
         results = [await self._case(play, test) for test in tests]
         used = frozenset().union(*(result.routes for result in results))
         unused = {
@@ -88,8 +91,8 @@ async def playing() -> AsyncIterator[Playing]:
     base = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="mombus-test-", dir=base, ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        async with EmbeddedBroker(folder / "broker", observe=_unobserved) as broker:
-            yield Playing(broker.url, folder)
+        async with EmbeddedBroker(folder / "broker", observe=_unobserved) as broker, AsyncExitStack() as stack:
+            yield Playing(broker.url, folder, Mocks(folder, stack))
 
 
 def _unobserved(_text: str) -> None:
@@ -97,11 +100,12 @@ def _unobserved(_text: str) -> None:
 
 
 class _Play:
-    """The cases of one configuration: its connectors are made once, and never connected."""
+    """The cases of one configuration: its connectors are made once, and never connected but to mocks of a case."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, mocks: Mocks) -> None:
         kept = Bus(keep=config.bus.keep, largest_body_bytes=config.bus.largest_body_bytes)
         self.config = config.model_copy(update={"bus": kept})
+        self._mocks = mocks
         self._owners = Owners(config.objects, config.plant.equipment)
         self._connectors = {
             name: connector_of(self.config, system, self._owners) for name, system in config.systems.items()
@@ -111,40 +115,63 @@ class _Play:
     async def case(self, test: Test, url: str, folder: Path) -> tuple[list[Failure], frozenset[int]]:
         """What isn't as expected, and which routes were used. Raises CaseError, NotQuietError, BusError."""
         case = test.case
-        stand_ins = {
-            name: stand_in(name, connector, case.answers.get(name, ())) for name, connector in self._connectors.items()
-        }  # fmt: skip
         failures: list[Failure] = []
         routes: set[int] = set()
-        async with open_trial(
-            self.config, self._owners, broker=url, folder=folder, stand_ins=stand_ins, now=case.now
-        ) as hub:
+        async with AsyncExitStack() as stack:
+            wired = {name: await self._wired(name, test, stack) for name in sorted(case.mocked)}
+            stand_ins: dict[str, Played] = {
+                name: wired.get(name) or stand_in(name, connector, case.answers.get(name, ()))
+                for name, connector in self._connectors.items()
+            }
+            hub = await stack.enter_async_context(
+                open_trial(self.config, self._owners, broker=url, folder=folder, stand_ins=stand_ins, now=case.now)
+            )
             witness = Witness(hub, stand_ins)
             for number, step in enumerate(case.parts):
-                happened = await self._step(hub, witness, step.retry, test.said[number], case.now)
+                for name, lines in test.played[number].items():
+                    await wired[name].play(lines)
+                happened = await self._step(hub, witness, step.retry, test.said[number], case)
                 failures += judged(test, number, step, happened)
+                failures += learned(test, number, step, await _known(hub, step))
+                failures += unanswered(test, number, {name: one.unanswered() for name, one in wired.items()})
                 routes |= {at for one in happened for at in self._used(one)}
         return failures, frozenset(routes)
 
+    async def _wired(self, name: str, test: Test, stack: AsyncExitStack) -> Wired:
+        """A system that is played over its wire: its connector, which finds a mock where its system is."""
+        system = self.config.systems[name]
+        mock = await stack.enter_async_context(self._mocks.open(system.config))
+        await mock.play(test.played[0].get(name, ()))
+        moved_there = system.model_copy(update={"config": moved(system.config, mock, test.played, name)})
+        return Wired(connector_of(self.config, moved_there, self._owners), mock)
+
     async def _step(
-        self, hub: TrialHub, witness: Witness, retry: Sequence[str], said: Sequence[Spoken], now: datetime | None
+        self, hub: TrialHub, witness: Witness, retry: Sequence[str], said: Sequence[Spoken], case: Case
     ) -> list[Happened]:
         for system in retry:
             await hub.retry(system)
         for spoken in said:
-            system, item = await self._item(spoken, now or datetime.now(UTC))
+            system, item = await self._item(spoken, case)
             await witness.given(system, item, await hub.take(system, item))
             await hub.quiet()
         await hub.quiet()
         return await witness.happened()
 
-    async def _item(self, spoken: Spoken, now: datetime) -> tuple[str, Item]:
-        given = spoken.given
+    async def _item(self, spoken: Spoken, case: Case) -> tuple[str, Item]:
+        given, now = spoken.given, case.now or datetime.now(UTC)
         if given.native:
             system = str(given.source)
             return system, await _translated(self._connectors[system], system, spoken)
         system = given.source or self._owner(given, spoken.content)
+        if given.verb is Verb.GET:
+            self._check_answered(given, spoken.content, case)
         return system, Item(messages=(_message(given, spoken.content, system, self.config.plant.site, now),))
+
+    def _check_answered(self, given: Given, content: bytes, case: Case) -> None:
+        """Raises CaseError for a get whose owner would answer it, if the case said how."""
+        owner = self._owner(given, content)
+        if isinstance(self._connectors[owner], Answers) and owner not in case.mocked:
+            raise CaseError(f"{owner} is asked for {given.object}: say in `mocks` what it answers over its wire")
 
     def _owner(self, given: Given, content: bytes) -> str:
         row = data_object(str(given.object))
@@ -163,6 +190,16 @@ class _Play:
             for at, (route, rule) in enumerate(zip(self.config.routes, self._rules, strict=True))
             if route.object == message.object and happened.system in route.to and _met(rule, message)
         ]
+
+
+async def _known(hub: TrialHub, step: Step) -> dict[tuple[str, str, str], str | None]:
+    """What is known of the numbers that a step says."""
+    return {
+        (system, object_, native): await hub.learned(system, object_, native)
+        for system, objects in step.aliases.items()
+        for object_, numbers in objects.items()
+        for native in numbers
+    }
 
 
 def _met(rule: Rule, message: Message) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from connectors.connector import (
     LONGEST_WAIT_S,
@@ -43,6 +43,19 @@ class Got:
     requests: Sequence[Rendered]
 
 
+class Played(Protocol):
+    """A system of a case: what the hub connects to, and what that got."""
+
+    got: list[Got]
+
+    @property
+    def connector(self) -> Connector:
+        """What the hub has as the system's connector."""
+
+    def exchanged(self, message_id: str) -> Sequence[str]:
+        """What went over the wire for a message: each call with its answer."""
+
+
 class StandIn:
     """A system that only says things."""
 
@@ -51,6 +64,15 @@ class StandIn:
 
     def __init__(self) -> None:
         self.got: list[Got] = []
+
+    @property
+    def connector(self) -> Connector:
+        """What the hub has in place of the system's connector."""
+        return self
+
+    def exchanged(self, _message_id: str) -> Sequence[str]:
+        """Nothing does."""
+        return ()
 
     async def connect(self) -> None:
         """Always there."""

@@ -7,7 +7,7 @@ been dealt with by every inbox that wants it, and nothing more follows; that is 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from canonical.subjects import ROOT
-from connectors.connector import Sink
+from connectors.connector import ConnectorError
 from mombus.bus.connection import connect
 from mombus.bus.streams import MOM, SIGNALS, Limits
 from mombus.delivery.breaking import break_off
 from mombus.delivery.commands import Command
 from mombus.delivery.routing import Routing
-from mombus.delivery.target import Patience, Target
-from mombus.hub.building import rule_of
+from mombus.delivery.target import Patience
 from mombus.hub.handovers import make_handovers, open_journals
 from mombus.hub.session import Session
 from mombus.hub.store.belonging import Belonging
 from mombus.hub.store.disk import Disk
 from mombus.hub.store.storage import Storage
 from mombus.index.tables import messages
+from mombus.journal import aliases
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.delivery.target import Hop, Status
     from mombus.hub.handovers import Handovers
-    from mombus.hub.trial.stand_in import StandIn
+    from mombus.hub.trial.stand_in import Played
     from mombus.journal.journal import Journal
     from mombus.journal.waiting import Waiting
     from mombus.ownership.owners import Owners
@@ -97,6 +97,10 @@ class TrialHub:
     async def waiting(self) -> list[Waiting]:
         """What waits at the targets."""
         return await self._handovers.delivery.waiting()
+
+    async def learned(self, system: str, object: str, native: str) -> str | None:
+        """What a system's number for a thing stands for, once it was learned."""
+        return await self.journal.read(partial(aliases.canonical, system=system, object=object, native=native))
 
     async def standing(self) -> Mapping[str, Status]:
         """How each target stands."""
@@ -153,7 +157,7 @@ class TrialHub:
 
 @asynccontextmanager
 async def open_trial(
-    config: Config, owners: Owners, *, broker: str, folder: Path, stand_ins: Mapping[str, StandIn],
+    config: Config, owners: Owners, *, broker: str, folder: Path, stand_ins: Mapping[str, Played],
     now: datetime | None,
 ) -> AsyncIterator[TrialHub]:  # fmt: skip
     """A hub on an empty broker, whose streams are gone when it is left. Raises BusError."""
@@ -164,7 +168,7 @@ async def open_trial(
         ))  # fmt: skip
         stack.push_async_callback(_wipe, bus)
         journal, index = await open_journals(config, folder, stack)
-        sessions = {name: Session(name, config.systems[name].kind, one) for name, one in stand_ins.items()}
+        sessions = {name: Session(name, config.systems[name].kind, one.connector) for name, one in stand_ins.items()}
         hops: list[Hop] = []
         handovers = await make_handovers(
             config, bus=bus, journal=journal, index=index, owners=owners, sessions=sessions, on_hop=hops.append,
@@ -174,26 +178,16 @@ async def open_trial(
         tasks = [asyncio.create_task(handovers.delivery.run(), name="delivery")]
         stack.push_async_callback(_end, handovers, tasks)
         for session in sessions.values():
-            await session.connect(0)
+            stack.push_async_callback(session.connector.close)
+            with suppress(ConnectorError):
+                await session.connect(0)
         await handovers.begin(tasks[0])
         tasks += [asyncio.create_task(run, name=name) for name, run in handovers.watching().items()]
         tasks += [asyncio.create_task(run) for run in handovers.housework()]
         yield TrialHub(
             bus=bus, journal=journal, index=index, handovers=handovers, hops=hops,
-            routings=_routings(config, owners, stand_ins),
+            routings={name: Routing(handovers.delivery.target(name)) for name in handovers.delivery.targets},
         )  # fmt: skip
-
-
-def _routings(config: Config, owners: Owners, stand_ins: Mapping[str, StandIn]) -> dict[str, Routing]:
-    """The routing of each target, as its inbox has it."""
-    return {
-        name: Routing(Target(
-            system=name, sink=one, rules=[rule_of(route) for route in config.routes if name in route.to],
-            owned=owners.owned_by(name),
-        ))
-        for name, one in stand_ins.items()
-        if isinstance(one, Sink)
-    }  # fmt: skip
 
 
 def _storage(config: Config, folder: Path, bus: Bus, journal: Journal) -> Storage:

@@ -6,8 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from canonical.message import Message
+from canonical.objects import shown_key
 from mombus.journal import disagreements, parked
 from mombus.journal.parked import Parked
+from mombus.journal.waiting import Wait
 from mombus.trial.happened import Happened
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from connectors.connector import Item, Outcome
     from mombus.delivery.target import Hop
-    from mombus.hub.trial.stand_in import Got, StandIn
+    from mombus.hub.trial.stand_in import Got, Played
     from mombus.hub.trial.trial_hub import TrialHub
     from mombus.journal.waiting import Waiting
 
@@ -25,7 +27,7 @@ _WAITS = (Parked.ALIAS, Parked.BEHIND)
 class Witness:
     """Watches one case's hub, step by step."""
 
-    def __init__(self, hub: TrialHub, stand_ins: Mapping[str, StandIn]) -> None:
+    def __init__(self, hub: TrialHub, stand_ins: Mapping[str, Played]) -> None:
         self._hub = hub
         self._stand_ins = stand_ins
         self._sources: list[Happened] = []
@@ -44,7 +46,10 @@ class Witness:
         said, self._said = self._hub.said[self._said :], len(self._hub.said)
         hops, self._hops = self._hub.hops[self._hops :], len(self._hub.hops)
         sources, self._sources = self._sources, []
-        stored = [Happened(system=message.source, state="stored", message=message) for message in said]
+        stored = [
+            Happened(system=message.source, state="stored", message=message, reason=message.reason or "")
+            for message in said
+        ]
         return [*sources, *stored, *await self._at_targets(hops), *await self._not_sent(said)]
 
     async def _kept(self, system: str, message: Message, outcome: Outcome) -> Happened:
@@ -81,13 +86,13 @@ class Witness:
                     yield (system, got.message.id), hop, got
         yield from ((place, hop, None) for place, hop in left.items())
 
-    @staticmethod
-    def _became(hop: Hop, waiting: Waiting | None, stored: Message | None, got: Got | None) -> Happened:
+    def _became(self, hop: Hop, waiting: Waiting | None, stored: Message | None, got: Got | None) -> Happened:
         return Happened(
             system=hop.target, state=waiting.kind.value if waiting is not None else hop.state.value,
             message=got.message if got is not None else stored, stored=stored,
             reason=waiting.reason if waiting is not None else hop.reason, document=hop.document,
-            requests=got.requests if got is not None else (),
+            requests=got.requests if got is not None else (), waits_for=_waits_for(waiting) if waiting else "",
+            wire=self._stand_ins[hop.target].exchanged(hop.message_id),
         )  # fmt: skip
 
     async def _not_sent(self, said: Sequence[Message]) -> list[Happened]:
@@ -102,3 +107,18 @@ class Witness:
             for system in self._hub.wanted(message)
             if (system, message.id) not in told
         ]  # fmt: skip
+
+
+def _waits_for(waiting: Waiting) -> str:
+    """For what or whom, in the words that a case has for it."""
+    match waiting.kind:
+        case Wait.PARKED | Wait.IN_DOUBT | Wait.HELD:
+            return "a person"
+        case Wait.BEHIND:
+            return "what is before it in its lane"
+        case Wait.POSTING:
+            return f"the number of {waiting.target}'s document"
+        case _ if waiting.missing is not None:
+            return f"{waiting.missing[0]} {shown_key(*waiting.missing)}"
+        case _:
+            return "time"
