@@ -8,8 +8,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mombus.desk.question import Nothing, Question
-from mombus.desk.systems import SystemState
+from mombus.desk.systems import Examined, SystemState
 from mombus.desk.waiting import Cause
+
+
+class Store(BaseModel):
+    """A file or a stream that the hub keeps things in."""
+
+    name: str
+    used: int = Field(description="Bytes.")
+    limit: int | None = Field(description="Bytes it may use at most; null: as the disk allows.")
 
 
 class Hub(BaseModel):
@@ -22,7 +30,11 @@ class Hub(BaseModel):
     since: datetime
     version: str
     leases: list[str] = Field(default=[], description="What it has of what the hubs share.")
-    disk: dict[str, Any] = Field(default={}, description="Bytes that are free, and what is wrong with it.")
+    disk: dict[str, Any] = Field(
+        default={}, description="Bytes that are free, of how many, where warnings begin, and what is wrong with it."
+    )
+    stores: list[Store] = Field(default=[], description="What each of its stores uses.")
+    examined: Examined | None = Field(default=None, description="What it stands on; null: not looked at yet.")
     spools: list[dict[str, Any]] = Field(default=[], description="What is on its disk and not on the bus yet.")
 
 

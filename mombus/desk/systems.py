@@ -22,6 +22,25 @@ class Resume(Deed):
     system: str = Field(min_length=1, max_length=32, description="The system's name.")
 
 
+class Looked(BaseModel):
+    """One thing that was looked at as `mombus doctor` does."""
+
+    about: str
+    verdict: Literal["ok", "soon", "wrong"]
+    text: str
+    do: str = Field(description="What to do about it.")
+    field: str = Field(description="Which certificate: the field that names it, or `server` for the one it shows.")
+    ends: datetime | None = Field(description="When that certificate ends.")
+    ahead_s: float | None = Field(description="By how much its clock is ahead of the hub's, in seconds.")
+
+
+class Examined(BaseModel):
+    """What was looked at, and when: soon after a hub begins, then every hour, and with every probe."""
+
+    at: datetime
+    checks: list[Looked]
+
+
 class SystemState(BaseModel):
     """How a system is. With several hubs `hub` is where another has it, `shards` how many of its shards are here."""
 
@@ -41,6 +60,14 @@ class SystemState(BaseModel):
     waiting: dict[str, int] = Field(description="How many wait for it, by why.")
     last_delivery: datetime | None
     oldest_waiting: datetime | None
+    longest_pause_in_s: float | None = Field(
+        default=None, description="The longest pause in what it said within a week; null: too little is known."
+    )
+    longest_pause_out_s: float | None = Field(default=None, description="The same of what it got, since the hub began.")
+    silent_s: float | None = Field(
+        default=None, description="Connected, but it has said nothing for so long, longer than ever in a week."
+    )
+    examined: Examined | None = Field(default=None, description="Its certificates and its clock; null: not yet.")
     door: dict[str, Any] | None = Field(description="How it goes at its door, if it comes to us.")
 
 

@@ -23,31 +23,47 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at: `about` what, how it is, and what to do about it."""
+    """One thing that was looked at: `about` what, how it is, and what to do about it.
+
+    Of a certificate `ends` says when it does and `field` which it is: the field that names it, or `server` for the one
+    that is shown. Of a clock `ahead_s` says by how much it is ahead of this machine's.
+    """
 
     about: str
     verdict: Verdict
     text: str
     do: str = ""
+    field: str = ""
+    ends: datetime | None = None
+    ahead_s: float | None = None
 
 
-def certificate(about: str, ends: datetime) -> Check:
+def certificate(about: str, ends: datetime, *, field: str = "server", words: str = "its certificate") -> Check:
     """How long a certificate lasts."""
-    left = ends - datetime.now(UTC)
+    left, day = ends - datetime.now(UTC), f"{ends:%Y-%m-%d}"
     if left < timedelta(0):
-        return Check(about, Verdict.WRONG, f"its certificate ended on {ends:%Y-%m-%d}", "put a new one in its place")
-    if left < SOON:
-        return Check(about, Verdict.SOON, f"its certificate ends in {left.days} days, on {ends:%Y-%m-%d}", "renew it")
-    return Check(about, Verdict.WELL, f"its certificate is good until {ends:%Y-%m-%d}")
+        verdict, text, do = Verdict.WRONG, f"{words} ended on {day}", "put a new one in its place"
+    elif left < SOON:
+        verdict, text, do = Verdict.SOON, f"{words} ends in {left.days} days, on {day}", "renew it"
+    else:
+        verdict, text, do = Verdict.WELL, f"{words} is good until {day}", ""
+    return Check(about, verdict, text, do, field=field, ends=ends)
 
 
-def clock(about: str, theirs: datetime, ours: datetime) -> Check:
-    """Whether two clocks agree; times from HTTP are whole seconds."""
-    apart_s = abs((theirs - ours).total_seconds())
-    if apart_s > APART_S:
-        ahead = "ahead of" if theirs > ours else "behind"
+def clock(about: str, theirs: datetime, asked: datetime, answered: datetime, *, grain_s: float = 0.0) -> Check:
+    """Whether two clocks agree: theirs was read between `asked` and `answered`, and tells steps of `grain_s`.
+
+    What a slow answer takes is never taken for a difference.
+    """
+    ahead_s = 0.0
+    if theirs > answered:
+        ahead_s = (theirs - answered).total_seconds()
+    elif theirs + timedelta(seconds=grain_s) < asked:
+        ahead_s = (theirs - asked).total_seconds() + grain_s
+    if abs(ahead_s) > APART_S:
+        where = "ahead of" if ahead_s > 0 else "behind"
         return Check(
-            about, Verdict.WRONG, f"its clock is {apart_s:.0f} s {ahead} this machine's",
-            "let both follow one time server (NTP)",
+            about, Verdict.WRONG, f"its clock is {abs(ahead_s):.0f} s {where} this machine's",
+            "let both follow one time server (NTP)", ahead_s=ahead_s,
         )  # fmt: skip
-    return Check(about, Verdict.WELL, "its clock agrees with this machine's")
+    return Check(about, Verdict.WELL, "its clock agrees with this machine's", ahead_s=ahead_s)

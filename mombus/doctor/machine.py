@@ -83,7 +83,7 @@ def _port(host: str, port: int) -> Check:
 
 def _certificate(config: Config) -> Check:
     try:
-        return certificate("pages", ServerCertificate(config.http).ends)
+        return certificate("pages", ServerCertificate(config.http).ends, field="certificate")
     except CertificateError as error:
         return Check("pages", Verdict.WRONG, str(error), "name a certificate and its key, PEM")
 

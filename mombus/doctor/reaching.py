@@ -11,7 +11,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from mombus.doctor.check import Check, Verdict, certificate, clock
+from mombus.doctor.certificates import endpoints, peer, shown, unchecked
+from mombus.doctor.check import Check, Verdict, clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,7 +22,9 @@ PATIENCE_S = 5.0
 PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883, "opc.tcp": 4840, "nats": 4222, "tls": 4222,
          "postgresql": 5432}  # fmt: skip
 _TLS = frozenset({"https", "mqtts"})
-"""Those that begin with TLS; a NATS server and PostgreSQL say something first."""
+"""Those that begin with TLS."""
+_SPEAKS_FIRST = frozenset({"nats", "tls"})
+"""Those where something is said before it."""
 
 
 async def reached(about: str, url: str, ca: Path | None = None) -> AsyncIterator[Check]:
@@ -43,46 +46,40 @@ async def reached(about: str, url: str, ca: Path | None = None) -> AsyncIterator
         return
     writer.close()
     yield Check(about, Verdict.WELL, f"{host}:{port} answers")
-    if parts.scheme in _TLS:
-        async for check in _tls(about, host, port, ca):
-            yield check
+    async for check in tls(about, url, ca):
+        yield check
     if parts.scheme in {"http", "https"}:
         async for check in _time(about, f"{parts.scheme}://{parts.netloc}/"):
             yield check
+    if parts.scheme == "opc.tcp":
+        for check in await _opcua(about, url):
+            yield check
 
 
-async def _tls(about: str, host: str, port: int, ca: Path | None) -> AsyncIterator[Check]:
-    shown = ssl.create_default_context()
-    shown.check_hostname, shown.verify_mode = False, ssl.CERT_NONE
+async def tls(about: str, url: str, ca: Path | None = None) -> AsyncIterator[Check]:
+    """The certificate of a server that answers, and whether it is trusted; nothing where it has no TLS."""
+    parts = urlsplit(url)
+    if parts.scheme not in _TLS | _SPEAKS_FIRST:
+        return
+    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
+    greeting = parts.scheme if parts.scheme in _SPEAKS_FIRST else ""
     try:
-        content = await _certificate(host, port, shown)
-        yield certificate(about, _end(content))
-    except (OSError, TimeoutError, ValueError) as error:
+        async with asyncio.timeout(PATIENCE_S):
+            content = await peer(host, port, unchecked(), greeting)
+        if content is None:
+            return
+        yield shown(about, content)
+    except (OSError, TimeoutError, ValueError, EOFError) as error:
         yield Check(
             about, Verdict.WRONG, f"TLS can't be agreed on: {error}", "see which versions it speaks: 1.2 or 1.3"
         )
         return
     try:
-        await _certificate(host, port, ssl.create_default_context(cafile=str(ca) if ca else None))
-    except (OSError, TimeoutError) as error:
+        async with asyncio.timeout(PATIENCE_S):
+            await peer(host, port, ssl.create_default_context(cafile=str(ca) if ca else None), greeting)
+    except (OSError, TimeoutError, EOFError) as error:
         why = getattr(error, "verify_message", "") or str(error)
         yield Check(about, Verdict.WRONG, f"its certificate isn't trusted: {why}", "name its authority (`ca:`)")
-
-
-async def _certificate(host: str, port: int, context: ssl.SSLContext) -> bytes:
-    async with asyncio.timeout(PATIENCE_S):
-        _, writer = await asyncio.open_connection(host, port, ssl=context)
-    try:
-        content: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    finally:
-        writer.close()
-    return content
-
-
-def _end(content: bytes) -> datetime:
-    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 - heavy, only with TLS
-
-    return load_der_x509_certificate(content).not_valid_after_utc
 
 
 async def _time(about: str, url: str) -> AsyncIterator[Check]:
@@ -91,7 +88,25 @@ async def _time(about: str, url: str) -> AsyncIterator[Check]:
 
     try:
         async with httpx.AsyncClient(verify=False, trust_env=False, timeout=PATIENCE_S) as client:  # noqa: S501
+            asked = datetime.now(UTC)
             answer = await client.head(url)
-        yield clock(about, parsedate_to_datetime(answer.headers["date"]), datetime.now(UTC))
+        theirs = parsedate_to_datetime(answer.headers["date"])
+        yield clock(about, theirs, asked, datetime.now(UTC), grain_s=1.0)
     except (httpx.HTTPError, KeyError, ValueError):
         return
+
+
+async def _opcua(about: str, url: str) -> list[Check]:
+    """By what every server tells before anybody has signed in."""
+    from asyncua.ua.uaerrors import UaError  # noqa: PLC0415 - heavy
+
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            contents, theirs, asked = await endpoints(url, PATIENCE_S)
+        found = [shown(about, content) for content in contents]
+        return [*found, clock(about, theirs, asked, datetime.now(UTC))]
+    except (UaError, OSError, TimeoutError, ValueError) as error:
+        why = str(error) or type(error).__name__
+        return [
+            Check(about, Verdict.WRONG, f"it doesn't tell its endpoints: {why}", "see whether it is an OPC UA server")
+        ]

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from mombus.bus.errors import BusError
 from mombus.bus.login import login
 from mombus.config.database import database_url
+from mombus.doctor.certificates import in_file, peer, shown, unchecked
 from mombus.doctor.check import Check, Verdict, clock
-from mombus.doctor.reaching import PATIENCE_S
+from mombus.doctor.reaching import PATIENCE_S, PORTS, tls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from sqlalchemy import URL
 
     from mombus.config.model import Bus
 
@@ -21,7 +24,13 @@ if TYPE_CHECKING:
 async def broker(bus: Bus) -> AsyncIterator[Check]:
     """The nodes of a broker of one's own, each by itself."""
     for node in bus.broker.split(","):
-        yield await _node(node.strip(), bus)
+        found = await _node(node.strip(), bus)
+        yield found
+        if found.verdict is Verdict.WELL:
+            async for check in tls(found.about, node.strip(), bus.ca):
+                yield check
+    if bus.ca:
+        yield in_file("broker", "ca", "the authority's certificate", bus.ca)
 
 
 async def _node(node: str, bus: Bus) -> Check:
@@ -59,6 +68,7 @@ async def database(bus: Bus) -> AsyncIterator[Check]:
     """A database of one's own."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - heavy
 
+    asked = datetime.now(UTC)
     try:
         version, now = await asyncio.to_thread(_asked, bus)
     except (SQLAlchemyError, OSError) as error:
@@ -68,7 +78,19 @@ async def database(bus: Bus) -> AsyncIterator[Check]:
         )
         return
     yield Check("store", Verdict.WELL, version)
-    yield clock("store", now, datetime.now(UTC))
+    yield clock("store", now, asked, datetime.now(UTC))
+    if (content := await _certificate(database_url(bus.store))) is not None:
+        yield shown("store", content)
+
+
+async def _certificate(url: URL) -> bytes | None:
+    if not url.host:
+        return None
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await peer(url.host, url.port or PORTS["postgresql"], unchecked(), "postgresql")
+    except (OSError, TimeoutError, ValueError, EOFError):
+        return None
 
 
 def _asked(bus: Bus) -> tuple[str, Any]:

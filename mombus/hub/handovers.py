@@ -125,11 +125,16 @@ async def open_overhearing(config: Config, folder: Path, stack: AsyncExitStack) 
     """What keeps the exchanges with the targets, closed with `stack`. Raises ConnectionError."""
     store = await Journal.open(f"sqlite:///{folder / EXCHANGES}", schema=exchanges_metadata)
     stack.push_async_callback(store.close)
-    keep = config.bus.keep
-    most_bytes = bytes_of(keep.exchanges_size, shutil.disk_usage(folder).total)
-    overhearing = Overhearing(store, age=keep.exchanges_age, most_bytes=most_bytes)
+    overhearing = Overhearing(
+        store, age=config.bus.keep.exchanges_age, most_bytes=exchanges_limit(config, folder)
+    )  # fmt: skip
     stack.push_async_callback(overhearing.close)
     return overhearing
+
+
+def exchanges_limit(config: Config, folder: Path) -> int:
+    """Bytes of exchanges that are kept."""
+    return bytes_of(config.bus.keep.exchanges_size, shutil.disk_usage(folder).total)
 
 
 async def open_journals(config: Config, folder: Path, stack: AsyncExitStack) -> tuple[Journal, Journal]:
@@ -173,6 +178,7 @@ async def make_handovers(
     known = Known(bus, site, policies, config.plant.equipment)
     outcomes = Outcomes(index, journal, shared=shared)
     observing = Observing(aliases=aliases, intake=intake, outcomes=outcomes, on_hop=on_hop)
+    await observing.remember(index, config.systems)
     delivery = Delivery(
         js=bus.js, journal=journal, site=site, publish=bus.publish,
         targets=make_targets(

@@ -37,7 +37,8 @@ from mombus.hub.changing.trying import connect_first
 from mombus.hub.changing.work import Core, Work
 from mombus.hub.connecting import Connecting
 from mombus.hub.desk.planning import Planning
-from mombus.hub.handovers import make_handovers, open_journals, open_overhearing
+from mombus.hub.examining import Examining
+from mombus.hub.handovers import exchanges_limit, make_handovers, open_journals, open_overhearing
 from mombus.hub.parts import EVERYTHING, Parts
 from mombus.hub.server import Server
 from mombus.hub.several.neighbours import Neighbours
@@ -48,6 +49,7 @@ from mombus.hub.store.disk import Disk
 from mombus.hub.store.gate import Gate
 from mombus.hub.store.mending import Mending
 from mombus.hub.store.storage import Storage
+from mombus.hub.store.stores import Stores
 from mombus.ownership.owners import Owners
 from mombus.plan.files import contents
 from mombus.tracing.tracing import Exporting, Tracing
@@ -201,7 +203,7 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     belonging = Belonging(bus.js, journal, config.plant.site)
     await belonging.check()
     stack.push_async_callback(belonging.close)
-    storage = Storage(_disk(config), bus.js, belonging)
+    storage = Storage(_disk(config), bus.js, belonging, _stores(config, bus))
     handovers = await make_handovers(
         config, bus=bus, journal=journal, index=index, owners=owners, storage=storage,
         sessions={name: {**here, **far}[name] for name in config.systems}, on_hop=hull.on_hop,
@@ -226,6 +228,7 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     connecting = Connecting(here, spooling)
     stack.push_async_callback(lambda: connecting.close(CLOSE_S))
     await connect_first(here[name] for name in first)
+    examining = Examining(config, here)
     sharing = None
     if config.bus.shared:
         sharing = Sharing(
@@ -244,19 +247,27 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
         working = {**handovers.running(), **connecting.running()}
     watching = {f"watching {name}": session.watch() for name, session in far.items()}
     _begin(tasks, {**storage.running(), "broker": Mending(bus, hull.broker, storage.disk).run()})
-    _begin(tasks, {**working, **spooling.running(), **watching})
+    _begin(tasks, {**working, **spooling.running(), **watching, "examining": examining.run(hub=True)})
     if not parts.whole:
         door = IntakeDoor(bus.client, config.plant.site, gate, frozenset(config.systems))
         await door.start()
         stack.push_async_callback(door.stop, CLOSE_S)
     desk = handovers.desk
-    desk.overview.address = server.url
-    desk.overview.notices = lambda: [*server.notices(), *applying.notices()]
+    _tell(desk, hull, examining)
     await desk.listen(bus)
     core = Core(
         bus=bus, journal=journal, delivery=handovers.delivery, planning=planning, spooling=spooling, sessions=here
     )  # fmt: skip
     return _Opened(connecting, desk, desk.ready, desk.heard, core)
+
+
+def _tell(desk: FrontDesk, hull: _Hull, examining: Examining) -> None:
+    """What the desk tells of the process around it."""
+    server, applying = hull.server, hull.applying
+    desk.overview.address = server.url
+    desk.overview.notices = lambda: [*server.notices(), *applying.notices()]
+    desk.overview.examined = lambda: examining.hub
+    desk.systems.look = examining.look
 
 
 async def _open_apart(
@@ -274,7 +285,8 @@ async def _open_apart(
     serving = Serving(bus.client, site, sessions, lambda: disk.stopped() or disk.warning())
     await serving.start()
     stack.push_async_callback(serving.stop, DRAIN_S)
-    _begin(tasks, {"disk": disk.run(), **spooling.running(), **connecting.running()})
+    examining = Examining(config, sessions).run(hub=False)
+    _begin(tasks, {"disk": disk.run(), "examining": examining, **spooling.running(), **connecting.running()})
 
     async def ready() -> Mapping[str, str]:
         """The hub takes in what the systems of this process say, and nothing of it is lost."""
@@ -296,6 +308,16 @@ async def _open_spooling(
     for name, session in sessions.items():
         session.spooled = partial(spooling.state, name)
     return spooling
+
+
+def _stores(config: Config, bus: Bus) -> Stores:
+    """What each may take: spools what their systems allow, exchanges what is kept of them."""
+    folder = folder_of(config)
+    limits = {
+        "spool": sum(system.spool for system in config.systems.values()),
+        "exchanges": exchanges_limit(config, folder),
+    }  # fmt: skip
+    return Stores(folder, bus.js, limits)
 
 
 def _disk(config: Config) -> Disk:

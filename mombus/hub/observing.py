@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -13,22 +14,27 @@ from canonical.objects import CATALOGUE, Kind, data_object, id_of
 from mombus.delivery.target import State
 from mombus.hub.message_log import log_hop, log_stored
 from mombus.index.flows import Flows
+from mombus.index.rhythm import Rhythm
+from mombus.index.traffic import last_times
 from mombus.journal.aliases import Numbered
 from mombus.web.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from canonical.message import Message
     from mombus.bus.intake import Intake
     from mombus.delivery.delivery import Delivery
     from mombus.delivery.target import Hop
     from mombus.index.outcomes import Outcomes
+    from mombus.journal.journal import Journal
     from mombus.ownership.aliases import Aliases
     from mombus.tracing.tracing import Tracing
 
 QUEUE = 10_000
 ENDS = frozenset({State.DELIVERED, State.SUPERSEDED, State.REJECTED, State.SKIPPED})
+LAST_TIMES = 5000
+"""Messages of each system that tell its rhythm when a hub begins."""
 AT_ONCE = 500
 """How much that follows is done together: numbers are learned in one commit."""
 
@@ -54,6 +60,12 @@ class Observing:
         self._work: asyncio.Queue[Numbered | tuple[str, str]] = asyncio.Queue(QUEUE)
         """Numbers to learn, and what was stated: (object, id)."""
         self._behind = False
+
+    async def remember(self, index: Journal, systems: Iterable[str]) -> None:
+        """What the index knows of when systems say something, from before the hub began."""
+        for system in systems:
+            times = await index.survey(partial(last_times, source=system, most=LAST_TIMES))
+            self.flows.said.setdefault(system, Rhythm(times))
 
     def stored(self, message: Message, at: datetime) -> None:
         """A message was stored on the bus."""

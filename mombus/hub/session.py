@@ -47,6 +47,8 @@ class Session:
     """
 
     apart = False
+    examined: Mapping[str, Any] | None = None
+    """What the doctor found when it looked last, as `Examined.said`."""
 
     def __init__(self, system: str, kind: str, connector: Connector) -> None:
         self.system = system
@@ -147,7 +149,7 @@ class Session:
         return {
             "condition": self.condition, "reason": self.reason or probe.reason,
             "last_data": heard.isoformat() if heard else None, "health": probe.health,
-            "door": self.door(), "spool": self.spool(),
+            "door": self.door(), "spool": self.spool(), "examined": self.examined,
         }  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mombus.index.rhythm import Rhythm
+
 if TYPE_CHECKING:
     from canonical.message import Message
 
@@ -78,12 +80,17 @@ class Flows:
         self.last: deque[Seen] = deque(maxlen=LAST)
         self.arrivals: dict[str, dict[str, str]] = {}
         """How the last messages went: message id → target → state."""
+        self.said: dict[str, Rhythm] = {}
+        """When each system says something."""
+        self.got: dict[str, Rhythm] = {}
+        """When something is delivered to each."""
 
     def seen(self, message: Message, stored: datetime) -> None:
         """A message was stored."""
         flow = self.incoming.setdefault((message.object, message.source), Flow())
         flow.rate.add(datetime.now(UTC))
         flow.last, flow.state = stored, "stored"
+        _rhythm(self.said, message.source).add(stored)
         if len(self.last) == LAST:
             self.arrivals.pop(self.last[0].message_id, None)
         self.last.append(
@@ -97,6 +104,7 @@ class Flows:
             flow = self.incoming.setdefault((object, source), Flow())
             flow.rate.add(now, count)
             flow.last, flow.state = now, "stored"
+            _rhythm(self.said, source).add(now)
 
     def arrived(
         self, message_id: str, object: str, target: str, *, state: str, at: datetime, reason: str | None = None
@@ -106,6 +114,15 @@ class Flows:
         flow.last, flow.state, flow.reason = at, state, reason
         if state == "delivered":
             flow.rate.add(datetime.now(UTC))
+            _rhythm(self.got, target).add(at)
         self.arrivals.setdefault(message_id, {})[target] = state
         while len(self.arrivals) > 2 * LAST:
             self.arrivals.pop(next(iter(self.arrivals)))
+
+
+def _rhythm(rhythms: dict[str, Rhythm], system: str) -> Rhythm:
+    """A system's own; what isn't there yet is made only then."""
+    found = rhythms.get(system)
+    if found is None:
+        found = rhythms[system] = Rhythm()
+    return found

@@ -39,6 +39,13 @@ def last_said(connection: Connection, object: str, source: str) -> datetime | No
     return connection.execute(found).scalar()
 
 
+def last_times(connection: Connection, source: str, most: int) -> list[datetime]:
+    """When a system's last messages were stored, the oldest first."""
+    m = messages.c
+    found = select(m.stored).where(m.source == source).order_by(m.seq.desc()).limit(most)
+    return [row[0] for row in connection.execute(found)][::-1]
+
+
 def stored_at(connection: Connection, ids: Sequence[str]) -> dict[str, datetime]:
     """When messages were stored, by id."""
     m = messages.c

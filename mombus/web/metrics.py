@@ -64,14 +64,32 @@ class Metrics:
         self.last_data = self._gauge(
             "last_data_timestamp_seconds", "When a system last said something, in Unix time.", "system"
         )  # fmt: skip
+        self.last_delivery = self._gauge(
+            "last_delivery_timestamp_seconds", "When something was delivered to it last, in Unix time.", "target"
+        )  # fmt: skip
+        self.silent = self._gauge(
+            "system_silent_seconds",
+            "For how long a connected system has been silent, if that is longer than ever in a week; else 0.", "system",
+        )  # fmt: skip
         self.door_refused = self._gauge("door_refused", "Requests sent away at a system's door.", "system", "why")
         self.broker_up = self._gauge("broker_up", "1 while the broker answers.")
         self.config_reload_failed = self._gauge(
             "config_reload_failed", "1 while the file on disk couldn't be taken over: the one before it works on."
         )  # fmt: skip
         self.disk_free = self._gauge("disk_free_bytes", "Free room on the disk of the hub's folder.")
+        self.disk_size = self._gauge("disk_size_bytes", "All of that disk.")
+        self.disk_stop = self._gauge("disk_stop_bytes", "With less free room nothing more is taken in.")
+        self.store_bytes = self._gauge("store_bytes", "What each of the hub's stores uses.", "store")
+        self.store_limit = self._gauge("store_limit_bytes", "What it may use at most, if it has a limit.", "store")
+        self.certificate_end = self._gauge(
+            "certificate_end_timestamp_seconds", "When a certificate ends, in Unix time.", "about", "field"
+        )  # fmt: skip
+        self.clock_ahead = self._gauge(
+            "clock_ahead_seconds", "By how much a clock is ahead of the hub's, where its wire tells.", "about"
+        )  # fmt: skip
         self.spool_items = self._gauge("spool_items", "Items kept on disk while nothing is stored.", "system")
         self.spool_bytes = self._gauge("spool_bytes", "Bytes of them.", "system")
+        self.spool_limit = self._gauge("spool_limit_bytes", "What its spool may hold.", "system")
         self.spool_age = self._gauge("spool_age_seconds", "For how long its spool has held something.", "system")
         self.spool_lost = self._gauge("spool_lost", "Values lost since its spool is full.", "system")
 

@@ -6,6 +6,8 @@ import json
 import re
 from datetime import datetime, tzinfo
 
+from mombus.config.size import Size
+
 _FORMULA = re.compile(r"[=@\t\r\n]|[+-](?!\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\Z)")
 """How what a spreadsheet would take for a formula begins; a number with a sign is none."""
 
@@ -32,6 +34,11 @@ def span(seconds: float) -> str:
     if days:
         return f"{days} d {hours % 24} h"
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def size(number: int) -> str:
+    """Bytes as people say them: `256 MiB`."""
+    return str(Size(number))
 
 
 def clock(at: str | datetime | None, zone: tzinfo) -> str:

@@ -15,6 +15,10 @@ from opcua_bench import ServerProcess, plc, signals_file
 from pydantic import ValidationError
 
 from connectors.connector import ConfigError, Halted, Health
+from connectors.protocols.opcua.endpoint import EndpointConfig
+from mombus.config.model import Config, System
+from mombus.doctor.check import Verdict
+from mombus.doctor.doctor import examine_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +115,26 @@ async def test_a_server_nobody_trusts_is_refused_until_its_certificate_is_copied
     assert (await anext(items)).messages
     await items.aclose()
     await source.close()
+
+
+async def test_the_doctor_tells_when_certificates_end_and_whose_clock_a_server_has(
+    server: ServerProcess, folder: Path
+) -> None:
+    shutil.copy(server.folder / "server.der", folder / "trusted")
+    settings = EndpointConfig(
+        connector="plc.opcua", url=server.url, security_policy="Basic256Sha256", certificate="client.der",
+        private_key="client.pem", trust_store="trusted", user_certificate="gone.der", user_private_key="client.pem",
+    )  # fmt: skip
+    system = System.model_construct(name="bench", config=settings)
+    checks = await examine_system(Config.model_construct(folder=folder), system)
+    ends = {check.field: (check.verdict, check.ends) for check in checks if check.ends}
+    soon = x509.load_der_x509_certificate((server.folder / "server.der").read_bytes()).not_valid_after_utc
+    assert ends.keys() == {"certificate", "trust_store", "server"}
+    assert ends["trust_store"] == ends["server"] == (Verdict.SOON, soon)
+    assert [check.text for check in checks if check.verdict is Verdict.WRONG] == [
+        "our user's certificate (gone.der) can't be read: No such file or directory"
+    ]
+    assert [check.ahead_s for check in checks if check.ahead_s is not None] == [0.0]
 
 
 async def test_a_wrong_password_halts_and_is_not_told(server: ServerProcess, folder: Path) -> None:

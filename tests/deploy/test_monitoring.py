@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mombus.bus.streams import MOM
 from mombus.delivery.target import State
 from mombus.hub.session import Condition
 from mombus.journal.waiting import Wait
@@ -23,7 +24,7 @@ LABELS = {
     for family, labels in Metrics({}).described()
 } | {"up": {"job"}, "process_resident_memory_bytes": set()}
 VALUES = {
-    "kind": {kind.value for kind in Wait}, "outcome": {"published"}, "job": {"mombus"},
+    "kind": {kind.value for kind in Wait}, "outcome": {"published"}, "job": {"mombus"}, "store": {f"stream {MOM}"},
     "state": {state.value for state in State} | {condition.value for condition in Condition},
 }  # fmt: skip
 """What labels can be, as far as rules name it."""

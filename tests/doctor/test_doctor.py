@@ -17,7 +17,7 @@ from ports import free_port
 
 from mombus.config.model import Bus
 from mombus.doctor import machine
-from mombus.doctor.check import Verdict
+from mombus.doctor.check import Verdict, clock
 from mombus.doctor.reaching import reached
 from mombus.doctor.stores import broker, database
 
@@ -107,6 +107,31 @@ async def test_when_a_certificate_ends_and_who_signed_it(tmp_path: Path, days: f
     assert "its certificate" in trusted[1][1]
     assert any("isn't trusted" in text for _, text in strange)
     assert any("isn't trusted" in text for _, text in trusted) == (days < 0)
+
+
+def test_what_a_slow_answer_takes_is_no_difference_of_clocks() -> None:
+    asked = datetime(2026, 3, 2, 6, 0, 0, 500_000, tzinfo=UTC)
+    answered = asked + timedelta(minutes=3)
+    for theirs in (asked.replace(microsecond=0), asked + timedelta(minutes=2), answered):
+        assert clock("erp", theirs, asked, answered, grain_s=1.0).ahead_s == 0
+    assert clock("erp", answered + timedelta(seconds=9), asked, answered).ahead_s == 9
+    behind = clock("erp", asked - timedelta(seconds=9), asked, answered, grain_s=1.0)
+    assert behind.ahead_s == -8
+
+
+async def test_a_brokers_certificate_is_seen_behind_its_greeting(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.sign("127.0.0.1", 5)
+    secure, plain = tmp_path / "secure", tmp_path / "plain"
+    for folder, text in {secure: f'tls: {{cert_file: "{certificate}", key_file: "{key}"}}', plain: ""}.items():
+        folder.mkdir()
+        (folder / "nats.conf").write_text(f'listen: "127.0.0.1:-1"\n{text}')
+    async with nats_server(secure / "nats.conf") as url, nats_server(plain / "nats.conf") as open_one:
+        checks = [check async for check in reached("shop", url, authority.file)]
+        strange = [check async for check in reached("shop", url)]
+        assert [check.verdict async for check in reached("shop", open_one)] == [Verdict.WELL]
+    assert [(check.verdict, check.field) for check in checks] == [(Verdict.WELL, ""), (Verdict.SOON, "server")]
+    assert [check.verdict for check in strange] == [Verdict.WELL, Verdict.SOON, Verdict.WRONG]
 
 
 async def test_what_doesnt_speak_tls_is_told() -> None:

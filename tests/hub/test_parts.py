@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from hub_plant import Asker, Owner, config, get, order, wire
+from hub_plant import NOW, Asker, Owner, config, get, order, wire
 from own_broker import broker
 from patience import until
 
@@ -21,6 +22,9 @@ from mombus.config.model import Bus, Route
 from mombus.desk.kept import KeptItems
 from mombus.desk.question import Nothing
 from mombus.desk.status import STATUS
+from mombus.doctor import doctor
+from mombus.doctor.check import Check, certificate
+from mombus.hub import examining
 from mombus.hub.apart import far_intake, remote
 from mombus.hub.apart.far_intake import FarIntake
 from mombus.hub.apart.remote import remote as make_remote
@@ -147,8 +151,14 @@ async def _is(hub: Any, system: str, health: str, words: str) -> bool:
     return rows[system]["health"] == health and words in rows[system]["reason"]
 
 
+async def _ended(_config: Any, system: Any) -> list[Check]:
+    return [certificate(f"system {system.name}", NOW - timedelta(days=1))]
+
+
 async def test_what_is_on_the_disk_of_a_part_is_in_the_hubs_status(tmp_path, monkeypatch):
     monkeypatch.setattr(Gate, "_shut", lambda _: "the hub's disk is full")
+    monkeypatch.setattr(examining, "FIRST_S", 0)
+    monkeypatch.setattr(doctor, "examine_system", _ended)
     async with (
         apart(tmp_path, monkeypatch, Asker(), Asker()) as plant,
         open_hub(plant.config, parts=DELIVERY) as hub,
@@ -159,7 +169,8 @@ async def test_what_is_on_the_disk_of_a_part_is_in_the_hubs_status(tmp_path, mon
         async def told() -> bool:
             status = await hub.desk.status()
             spools = status["hubs"][0]["spools"]
-            return any(line.startswith("erp, in its own process: 1 items (") for line in status["trouble"]) and [
+            begin = ("erp, in its own process: 1 items (", "system erp: its certificate ended on 2026-03-01: put a new")
+            return all(any(line.startswith(one) for line in status["trouble"]) for one in begin) and [
                 (spool["system"], spool["items"], spool["apart"], spool["reason"]) for spool in spools
             ] == [("erp", 1, True, "the hub's disk is full")]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,7 +15,8 @@ from patience import PATIENCE_S, until
 from small_documents import decision
 from starlette.responses import Response
 
-from mombus.hub import overhearing
+from mombus.doctor import check
+from mombus.hub import examining, overhearing
 from mombus.hub.hub import open_hub
 
 if TYPE_CHECKING:
@@ -51,6 +53,14 @@ class Looking:
         answer = await self._http.get(f"{self.hub.url}/api/{path}", params=query)
         assert answer.status_code == code, answer.text
         return answer.json()
+
+    async def post(self, path: str) -> Any:
+        answer = await self._http.post(f"{self.hub.url}/api/{path}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def metrics(self) -> str:
+        return (await self._http.get(f"{self.hub.url}/metrics")).text
 
     async def id_of(self, lot: str) -> str:
         async def found() -> list[Any]:
@@ -113,6 +123,8 @@ async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Looki
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BOARD_TOKEN", TOKEN)
         patch.setattr(overhearing, "JUST_S", PATIENCE_S)
+        patch.setattr(examining, "FIRST_S", 0)
+        patch.setattr(check, "APART_S", PATIENCE_S)
         async with looking(tmp_path_factory.mktemp("stages")) as running:
             yield running
 
@@ -231,3 +243,33 @@ async def test_a_side_that_is_not_named_is_refused_with_the_reason(plant: Lookin
     said = await plant.get("diff", 422, left="abcdef", right="abcdef", right_stage="mapped")
     assert said["detail"] == "name the target at which it is mapped"
     assert (await plant.get("diff", 422, left="abcdef"))["detail"] == "name either a message or a text"
+
+
+async def test_what_the_doctor_finds_is_shown_and_measured(plant: Looking) -> None:
+    """A probe looks again; the hub looks at itself when it begins."""
+    assert (await plant.post("systems/board/probe"))["health"] == "ok"
+    board = await plant.get("systems/board")
+    assert [(one["about"], one["verdict"]) for one in board["examined"]["checks"]] == [("system board", "ok")]
+
+    async def looked() -> Any:
+        (hub,) = (await plant.get("status"))["hubs"]
+        return hub if hub["examined"] and hub["stores"] else None
+
+    hub = await until(looked)
+    assert {"folder", "disk", "broker"} <= {one["about"] for one in hub["examined"]["checks"]}
+    stores = {one["name"]: one for one in hub["stores"]}
+    assert {"journal", "index", "exchanges", "stream MOM", "stream RAW"} <= stores.keys()
+    assert stores["exchanges"]["limit"] == 256 * 1024**2
+    assert stores["stream MOM"]["limit"] < hub["disk"]["total"]
+    soon = check.certificate("system board", datetime(2027, 1, 1, tzinfo=UTC), field="client_cert")
+    late = check.certificate("system board", datetime(2030, 1, 1, tzinfo=UTC), field="client_cert")
+    apart = check.Check("system board", check.Verdict.WELL, "", ahead_s=1.5)
+    plant.hub.desk._sessions["board"].examined = examining.Examined(datetime.now(UTC), [late, soon, apart]).said()
+    metrics = (await plant.metrics()).splitlines()
+    assert 'mombus_clock_ahead_seconds{about="system board"} 1.5' in metrics
+    first = soon.ends.timestamp() if soon.ends else 0
+    (line,) = [line for line in metrics if line.startswith("mombus_certificate_end_timestamp_seconds{")]
+    assert line.startswith('mombus_certificate_end_timestamp_seconds{about="system board",field="client_cert"} ')
+    assert float(line.split()[-1]) == first
+    assert 'mombus_store_limit_bytes{store="exchanges"} 2.68435456e+08' in metrics
+    assert 'mombus_system_silent_seconds{system="board"} 0.0' in metrics

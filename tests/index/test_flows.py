@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from canonical.isa95.operations import SegmentResponse
 from canonical.message import Message
 from mombus.index.flows import LAST, Flows, Rate
+from mombus.index.rhythm import Rhythm
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -31,3 +32,25 @@ def test_the_last_messages_are_bounded_and_know_how_they_went() -> None:
     assert flows.arrivals[flows.last[-1].message_id] == {"erp": "delivered"}
     assert flows.incoming["production_response", "mes"].rate.total == 3 * LAST
     assert flows.outgoing["production_response", "erp"].rate.total == 3 * LAST
+
+
+def test_a_silence_is_unusual_that_is_longer_than_every_pause_of_the_week() -> None:
+    rhythm = Rhythm(NOON + timedelta(minutes=n) for n in range(30))
+    rhythm.add(NOON + timedelta(hours=2))
+    assert rhythm.longest_s(NOON + timedelta(hours=2)) == 91 * 60
+    assert rhythm.silent_s(NOON + timedelta(hours=4)) is None
+    assert rhythm.silent_s(NOON + timedelta(hours=4, minutes=20)) == 140 * 60
+    again = NOON + timedelta(days=8)
+    for n in range(30):
+        rhythm.add(again + timedelta(seconds=n))
+    rhythm.add(again + timedelta(days=8))
+    assert rhythm.longest_s(again + timedelta(days=8, seconds=1)) == timedelta(days=8).total_seconds() - 29
+
+
+def test_of_what_is_hardly_known_no_silence_is_unusual_nor_is_a_short_one() -> None:
+    few = Rhythm(NOON + timedelta(seconds=n) for n in range(19))
+    assert few.silent_s(NOON + timedelta(days=1)) is None
+    many = Rhythm(NOON + timedelta(seconds=n) for n in range(20))
+    assert many.silent_s(NOON + timedelta(seconds=60)) is None
+    assert many.silent_s(NOON + timedelta(seconds=90)) == 71
+    assert Rhythm().longest_s(NOON) is None

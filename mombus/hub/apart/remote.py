@@ -194,6 +194,7 @@ class RemoteSession(Session):
         self.mark(said.condition, "" if said.condition is Condition.OK else said.reason)
         self.last_data = said.last_data or self.last_data
         self._told = said
+        self.examined = said.examined.model_dump(mode="json") if said.examined else None
         return Probe(said.health, said.reason, self.last_data)
 
     def door(self) -> Mapping[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, Field
 
 from connectors.connector import Health
+from mombus.doctor.check import Verdict
 from mombus.hub.session import Condition
 
 MOST_TEXT = 4000
@@ -45,6 +46,25 @@ class ToldOfSpool(BaseModel):
     lost: ToldOfLosses | None
 
 
+class ToldOfCheck(BaseModel):
+    """One thing that the doctor looked at."""
+
+    about: str = Field(max_length=250)
+    verdict: Verdict
+    text: str = Field(max_length=MOST_TEXT)
+    do: str = Field(max_length=MOST_TEXT)
+    field: str = Field(max_length=100)
+    ends: AwareDatetime | None
+    ahead_s: float | None = Field(allow_inf_nan=False)
+
+
+class ToldOfLook(BaseModel):
+    """What the doctor found, as `Examined.said`."""
+
+    at: AwareDatetime
+    checks: list[ToldOfCheck] = Field(max_length=100)
+
+
 class Told(BaseModel):
     """What a process says of its system: as `Session.said`, and no more than that, since it may be anybody's."""
 
@@ -55,6 +75,7 @@ class Told(BaseModel):
     door: ToldOfDoor | None = None
     spool: ToldOfSpool | None = None
     disk: str | None = Field(None, max_length=MOST_TEXT)
+    examined: ToldOfLook | None = None
 
 
 def down(reason: str) -> Told:

@@ -179,9 +179,10 @@ class FrontDesk:
         """Prometheus text."""
         metrics = self._observing.metrics
         measure(
-            metrics, sessions=self._sessions.values(), statuses=by_target(await self._delivery.status()).values(),
+            metrics, sessions=list(self._sessions.values()), statuses=by_target(await self._delivery.status()).values(),
             open=await self._journal.survey(partial(what_is_open, now=datetime.now(UTC))),
-            broker_up=self._bus.link.up, disk_free=self._storage.disk.free,
+            broker_up=self._bus.link.up, storage=self._storage, flows=self._observing.flows,
+            hub=self.overview.examined(), spools={name: one.spool for name, one in self._config.systems.items()},
         )  # fmt: skip
         return metrics.text().decode()
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from mombus.delivery.target import Status
+    from mombus.hub.examining import Examined
     from mombus.hub.session import Session
+    from mombus.hub.store.storage import Storage
+    from mombus.index.flows import Flows
     from mombus.journal.selection import Group
     from mombus.web.metrics import Metrics
 
@@ -41,15 +44,20 @@ def what_is_open(connection: Connection, now: datetime) -> Open:
 
 
 def measure(
-    metrics: Metrics, *, sessions: Iterable[Session], statuses: Iterable[Status], open: Open, broker_up: bool,
-    disk_free: int,
+    metrics: Metrics, *, sessions: Sequence[Session], statuses: Iterable[Status], open: Open, broker_up: bool,
+    storage: Storage, flows: Flows, hub: Examined | None, spools: Mapping[str, int],
 ) -> None:  # fmt: skip
-    """Set them all. `statuses` is one for each target; what isn't there any more has no series."""
+    """Set them all. `statuses` is one for each target; what isn't there any more has no series.
+
+    `hub` is what the doctor found of the hub, `spools` how much each system's may hold.
+    """
     metrics.broker_up.set(1 if broker_up else 0)
-    metrics.disk_free.set(disk_free)
+    _stores(metrics, storage)
     _open(metrics, open)
+    _examined(metrics, [hub.said() if hub else None, *(session.examined for session in sessions)])
     for session in sessions:
-        _state(metrics, session)
+        _state(metrics, session, flows)
+        metrics.spool_limit.labels(session.system).set(spools[session.system])
         for why, count in (session.door() or {"refused": {}})["refused"].items():
             metrics.door_refused.labels(session.system, why).set(count)
         _spool(metrics, session.system, session.spool() or _NOTHING)
@@ -81,12 +89,42 @@ def _oldest(waiting: Iterable[Group]) -> dict[tuple[str, str], datetime]:
     return found
 
 
-def _state(metrics: Metrics, session: Session) -> None:
+def _stores(metrics: Metrics, storage: Storage) -> None:
+    disk = storage.disk.said()
+    metrics.disk_free.set(disk["free"])
+    metrics.disk_size.set(disk["total"])
+    metrics.disk_stop.set(disk["stop"])
+    metrics.store_bytes.clear()
+    for store in storage.stores.found:
+        metrics.store_bytes.labels(store.name).set(store.used)
+        if store.limit is not None:
+            metrics.store_limit.labels(store.name).set(store.limit)
+
+
+def _examined(metrics: Metrics, examined: Iterable[Mapping[str, Any] | None]) -> None:
+    """Certificates and clocks; of several certificates in one place the one that ends first."""
+    metrics.certificate_end.clear()
+    metrics.clock_ahead.clear()
+    ends: dict[tuple[str, str], datetime] = {}
+    for check in (check for one in examined if one for check in one["checks"]):
+        if check["ends"]:
+            at, named = datetime.fromisoformat(check["ends"]), (check["about"], check["field"])
+            ends[named] = min(at, ends.get(named, at))
+        if check["ahead_s"] is not None:
+            metrics.clock_ahead.labels(check["about"]).set(check["ahead_s"])
+    for named, at in ends.items():
+        metrics.certificate_end.labels(*named).set(at.timestamp())
+
+
+def _state(metrics: Metrics, session: Session, flows: Flows) -> None:
     metrics.system_up.labels(session.system, session.kind).set(1 if session.condition is Condition.OK else 0)
     for condition in Condition:
         metrics.system_state.labels(session.system, condition.value).set(1 if session.condition is condition else 0)
     if session.last_data is not None:
         metrics.last_data.labels(session.system).set(session.last_data.timestamp())
+    rhythm = flows.said.get(session.system)
+    silent_s = rhythm.silent_s(datetime.now(UTC)) if rhythm and session.condition is Condition.OK else None
+    metrics.silent.labels(session.system).set(silent_s or 0)
 
 
 def _spool(metrics: Metrics, system: str, spool: Mapping[str, Any]) -> None:
@@ -102,6 +140,8 @@ def _target(metrics: Metrics, status: Status) -> None:
         metrics.waiting.labels(status.target, str(kind)).set(count)
     metrics.lag.labels(status.target).set(status.lag + status.in_hand)
     metrics.oldest.labels(status.target).set(_age_s(status.oldest_waiting))
+    if status.last_delivery is not None:
+        metrics.last_delivery.labels(status.target).set(status.last_delivery.timestamp())
 
 
 def _age_s(since: datetime | str | None) -> float:

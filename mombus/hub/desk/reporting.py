@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from canonical.objects import shown_key
 from mombus import __version__
 from mombus.hub.desk import waits
+from mombus.hub.examining import notices
 from mombus.hub.session import Condition
+from mombus.index.rhythm import Rhythm
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -31,6 +33,7 @@ def system_row(session: Session, probe: Probe, status: Status | None, flows: Flo
     now = datetime.now(UTC)
     health, reason = _health(session, probe, status)
     heard = [time for time in (session.last_data, probe.last_data) if time]
+    said, got = flows.said.get(session.system, Rhythm()), flows.got.get(session.system, Rhythm())
     return {
         "name": session.system, "kind": session.kind, "health": health, "reason": reason,
         "condition": status.condition if status else None,
@@ -41,7 +44,8 @@ def system_row(session: Session, probe: Probe, status: Status | None, flows: Flo
         "waiting": dict(status.waiting) if status else {},
         "last_delivery": _iso(status.last_delivery) if status else None,
         "oldest_waiting": _iso(status.oldest_waiting) if status else None,
-        "door": session.door(),
+        "door": session.door(), "longest_pause_in_s": said.longest_s(now), "longest_pause_out_s": got.longest_s(now),
+        "silent_s": said.silent_s(now) if health == "ok" else None, "examined": session.examined,
     }  # fmt: skip
 
 
@@ -135,6 +139,7 @@ def trouble(
     lines = [f"the broker: {broker}"] if broker else []
     lines += hubs
     lines += _ill(row for row in systems if not (broker and row.get("condition") == "failing"))
+    lines += [line for row in systems for line in notices(row.get("examined"))]
     lines += [row["door"]["trouble"] for row in systems if row["door"] and row["door"]["trouble"]]
     lines += [line for cause in waiting if (line := waits.trouble(cause, answers))]
     for row in systems:

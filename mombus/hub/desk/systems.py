@@ -40,6 +40,8 @@ class Systems:
         self._sessions = sessions
         self._rows = rows
         self._scrubber = Scrubber.of(config)
+        self.look: Callable[[str], Awaitable[None]] | None = None
+        """Looks at a system as the doctor does; what is found is in its row."""
 
     def answers(self) -> Mapping[Question, Answer]:
         """As `mombus.hub.desk.topic.Topic`."""
@@ -63,12 +65,15 @@ class Systems:
         }  # fmt: skip
 
     async def probe(self, asked: Name) -> Mapping[str, Any]:
-        """Ask the system now."""
+        """Ask the system now, and look at its certificates and its clock."""
         session, begun = self._session(asked.system), time.monotonic()
         probe = await session.probe()
+        took_s = round(time.monotonic() - begun, 3)
+        if self.look is not None:
+            await self.look(asked.system)
         return {
             "health": str(probe.health), "reason": self._scrubber.text(probe.reason),
-            "took_s": round(time.monotonic() - begun, 3),
+            "took_s": took_s,
             "last_data": probe.last_data.isoformat() if probe.last_data else None,
         }  # fmt: skip
 

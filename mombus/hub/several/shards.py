@@ -18,6 +18,7 @@ _WORST = (
 )  # fmt: skip
 _SICKEST = ("halted", "down", "starting", "degraded", "ok")
 _LATEST = ("last_data", "last_delivery")
+_LONGEST = ("longest_pause_in_s", "longest_pause_out_s")
 _ADDED = ("in_per_minute", "out_per_minute", "lag", "late", "shards")
 
 
@@ -34,7 +35,7 @@ def together(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     worst = min(rows, key=lambda row: _SICKEST.index(row["health"]))
     told = {
         **worst, **{name: sum(row[name] for row in rows) for name in _ADDED},
-        **{name: max((row[name] for row in rows if row[name]), default=None) for name in _LATEST},
+        **{name: max((row[name] for row in rows if row[name]), default=None) for name in (*_LATEST, *_LONGEST)},
     }  # fmt: skip
     addresses = sorted({row["hub"] for row in rows if "hub" in row})
     return {**told, "hub": ", ".join(addresses)} if addresses else told

@@ -57,8 +57,8 @@ def arrivals(hubs: Sequence[Told]) -> dict[str, dict[str, str]]:
 
 
 def rows(hubs: Sequence[Told], silent: Sequence[Told]) -> list[Told]:
-    """One row per hub: where, since when, what it has, its disk and spools; those that don't answer come last."""
-    names = ("address", "since", "version", "leases", "disk", "spools")
+    """One row per hub: where, since when, what it has, its disk and stores; those that don't answer come last."""
+    names = ("address", "since", "version", "leases", "disk", "stores", "examined", "spools")
     return [{"answers": True} | {name: hub[name] for name in names} for hub in hubs] + list(silent)
 
 

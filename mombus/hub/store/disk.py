@@ -39,7 +39,7 @@ class Disk:
         self._warn = max(bytes_of(warn, total), self._stop)
         self._stopped = False
         self._warned = False
-        self.free = 0
+        self.free, self.total = 0, total
         self.look()
 
     async def run(self) -> None:
@@ -62,6 +62,10 @@ class Disk:
         elif warned and not self._warned:
             log.warning("the disk fills up", free=str(Size(self.free)))
         self._stopped, self._warned = stopped, warned
+
+    def said(self) -> dict[str, int]:
+        """Bytes that are free, of how many, and below which people are warned and nothing more is taken in."""
+        return {"free": self.free, "total": self.total, "warn": self._warn, "stop": self._stop}
 
     def stopped(self) -> str | None:
         """Why nothing is taken in, None while there is room."""

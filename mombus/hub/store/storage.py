@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mombus.hub.store.belonging import Belonging
     from mombus.hub.store.disk import Disk
+    from mombus.hub.store.stores import Stores
     from mombus.hub.store.trail import Trail
 
 EVERY_S, SOON_S = 5.0, 0.2
@@ -25,10 +26,11 @@ log = structlog.get_logger()
 
 
 class Storage:
-    """The disk, the room in MOM, and whether journal and broker belong together."""
+    """The disk, what each store uses of it, the room in MOM, and whether journal and broker belong together."""
 
-    def __init__(self, disk: Disk, js: JetStreamContext, belonging: Belonging) -> None:
+    def __init__(self, disk: Disk, js: JetStreamContext, belonging: Belonging, stores: Stores) -> None:
         self.disk = disk
+        self.stores = stores
         self._js = js
         self._belonging = belonging
         self._room = Room(0, -1)
@@ -40,7 +42,10 @@ class Storage:
 
     def running(self) -> Mapping[str, Coroutine[None, None, None]]:
         """What runs for ever, by name."""
-        return {"disk": self.disk.run(), "room": self._keep_room(), "belonging": self._belonging.run()}
+        return {
+            "disk": self.disk.run(), "stores": self.stores.run(), "room": self._keep_room(),
+            "belonging": self._belonging.run(),
+        }  # fmt: skip
 
     def dependencies(self) -> dict[str, str]:
         """Everything that taking in needs here, with the reason why it can't be; none when it can."""

@@ -27,6 +27,7 @@ from mombus.hub.session import Session
 from mombus.hub.store.belonging import Belonging
 from mombus.hub.store.disk import Disk
 from mombus.hub.store.storage import Storage
+from mombus.hub.store.stores import Stores
 from mombus.index.tables import messages
 from mombus.journal import aliases
 
@@ -192,7 +193,8 @@ async def open_trial(
 
 def _storage(config: Config, folder: Path, bus: Bus, journal: Journal) -> Storage:
     disk = Disk(folder, warn=config.bus.disk_warn, stop=config.bus.disk_stop)
-    return Storage(disk, bus.js, Belonging(bus.js, journal, config.plant.site))
+    belonging = Belonging(bus.js, journal, config.plant.site)
+    return Storage(disk, bus.js, belonging, Stores(folder, bus.js, {}))
 
 
 def _clock(now: datetime | None) -> Callable[[], datetime]:

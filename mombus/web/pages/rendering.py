@@ -26,7 +26,7 @@ from mombus import __version__
 from mombus.bus.commands import UnknownNameError
 from mombus.desk.question import NoAnswerError, QuestionError
 from mombus.web.access.visiting import visit_of
-from mombus.web.words import age, clock, day, laid_out, moment, span, words
+from mombus.web.words import age, clock, day, laid_out, moment, size, span, words
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -47,7 +47,7 @@ def _templates(zone: tzinfo) -> Environment:
     made = Environment(loader=LOADER, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     made.filters.update(
         age=age, clock=partial(clock, zone=zone), day=partial(day, zone=zone), laid_out=laid_out, moment=moment,
-        span=span, words=words,
+        size=size, span=span, words=words,
     )  # fmt: skip
     return made
 

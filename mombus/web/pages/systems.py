@@ -1,4 +1,4 @@
-"""The systems: how each is and why, how it is connected, and what goes to it and comes from it."""
+"""The systems: how each is and why, how it is connected, what goes to it and comes from it; and the hub itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from mombus.desk.question import Nothing
-from mombus.desk.systems import PROBE, RESUME, SYSTEM, SYSTEMS, Name, Resume
+from mombus.desk.status import STATUS
+from mombus.desk.systems import PROBE, RESUME, SYSTEM, Name, Resume
 from mombus.web.asking import Ask, Asking
 from mombus.web.forms import Form
 from mombus.web.pages import rendering
@@ -21,8 +22,10 @@ ENTRY = Entry("Systems", "/systems", icon="systems", order=90)
 
 
 async def _all(request: Request, ask: Asking, template: str) -> str:
-    systems = await ask(SYSTEMS, Nothing())
-    return rendering.text(request, template, systems=systems, now=datetime.now(UTC))
+    status = await ask(STATUS, Nothing())
+    return rendering.text(
+        request, template, systems=status["systems"], hubs=status["hubs"], now=datetime.now(UTC)
+    )  # fmt: skip
 
 
 @router.get("/systems")
