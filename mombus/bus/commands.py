@@ -46,6 +46,10 @@ class UnknownNameError(ValueError):
         return error
 
 
+class HubAwayError(ValueError):
+    """The hub that was asked by its name doesn't answer."""
+
+
 def command_subject(site: str, name: str, hub: str | None = None) -> str:
     """Where a command is asked, of whichever hub or of one by its name; `*` for every command."""
     subject = f"{ROOT}.{token(site)}.{name if name == '*' else token(name)}"
@@ -55,7 +59,7 @@ def command_subject(site: str, name: str, hub: str | None = None) -> str:
 async def pass_on(
     bus: Bus, *, site: str, name: str, question: Mapping[str, Any], hub: str, within_s: float = PASS_ON_S
 ) -> Any:
-    """Ask another hub and return its answer. Raises ValueError with its refusal, or when it doesn't answer."""
+    """Ask another hub and return its answer. Raises ValueError with its refusal, HubAwayError."""
     from nats.errors import Error  # noqa: PLC0415 - heavy
 
     try:
@@ -63,7 +67,7 @@ async def pass_on(
             command_subject(site, name, hub), json.dumps(question).encode(), timeout=within_s
         )
     except (Error, TimeoutError) as error:
-        raise ValueError(f"the hub that has it doesn't answer ({type(error).__name__}): try again soon") from error
+        raise HubAwayError(f"the hub that has it doesn't answer ({type(error).__name__}): try again soon") from error
     said = read_json(answer.data, bus.client.max_payload)
     if not isinstance(said, dict) or "result" not in said:
         raise ValueError(str(said.get("error") if isinstance(said, dict) else said))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mombus.cli.asking import Folder, HubError, Json, ask, asked, the_hub, whoami, why_of
+from mombus.cli.asking import Folder, HubError, Json, ask, asked, name_of, the_hub, whoami, why_of
 from mombus.cli.exits import Exit
 from mombus.cli.placing import placed
 from mombus.cli.plan import Saved, new_salt, of_own_files, planned, saved
@@ -61,14 +61,14 @@ def apply(
     before = saved(files[0]) if files and is_saved else None
     salt = before.salt if before else new_salt()
     named = before.files if before else files or []
-    told = ask(folder, "plan_make", salt=salt)
+    told = ask(folder, "plan_make", at=name_of(folder), salt=salt)
     own: list[str] = told["files"]
     others = [path for path in named if [str(one.absolute()) for one in named] != own]
     made = planned(others, folder, salt) if others else of_own_files(told)
     if not as_json:
         show(made)
     decided = {*(skip or ()), *(keep or ())}
-    if not made.changes and not decided:
+    if not made.open and not decided:
         return Exit.OK
     _check(made, before, decided)
     reason = why_of(why)
@@ -87,7 +87,7 @@ def apply(
 
 def _check(made: Plan, before: Saved | None, decided: set[str]) -> None:
     """Exits with 1 when it can't be done as it is."""
-    wrong = made.restart[0] if made.restart else None
+    wrong = made.blocked[0] if made.blocked else None
     if before is not None:
         wrong = wrong or _differs(made, before.plan)
     strange = sorted(decided - made.decidable)
@@ -114,7 +114,7 @@ def _differs(now: Plan, then: Plan) -> str | None:
 def _done(folder: Path | None, wish: dict[str, Any], within_s: float) -> dict[str, Any]:
     """How the change ended. Exits with 1 when nobody says."""
     with _answered():
-        begun: dict[str, Any] = ask(folder, "plan_apply", **wish)
+        begun: dict[str, Any] = ask(folder, "plan_apply", at=name_of(folder), **wish)
         end, found, step = time.monotonic() + within_s, begun, ""
         while found["state"] == "changing" or found["number"] != begun["number"]:
             if found["step"] != step:
@@ -128,7 +128,8 @@ def _done(folder: Path | None, wish: dict[str, Any], within_s: float) -> dict[st
 def _looked(folder: Path | None, last: dict[str, Any], end: float) -> dict[str, Any]:
     """How it goes now; while the hub changes over it doesn't answer for a moment."""
     try:
-        found: dict[str, Any] = asyncio.run(asked(the_hub(folder), "plan_changed", {}))
+        note = the_hub(folder)
+        found: dict[str, Any] = asyncio.run(asked(note, "plan_changed", {}, note.hub))
     except (HubError, NoHub):
         if time.monotonic() > end:
             raise

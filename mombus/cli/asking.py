@@ -56,6 +56,14 @@ def ask(folder: Path | None, name: str, /, *, at: str | None = None, **question:
         raise typer.Exit(Exit.FINDINGS) from None
 
 
+def name_of(folder: Path | None) -> str | None:
+    """The name of the hub in that folder, among several that share a journal: to ask it and no other."""
+    try:
+        return the_hub(folder).hub
+    except NoHub:
+        return None
+
+
 @contextmanager
 def going_on(advice: str) -> Iterator[None]:
     """Around watching what the hub does: Ctrl-C ends the watching only, and the hub's work is named."""

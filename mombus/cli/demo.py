@@ -66,7 +66,7 @@ def _empty(folder: Path) -> None:
 async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: bool) -> int:
     from mombus.bus.errors import BusError  # noqa: PLC0415 - heavy
     from mombus.cli.live import LiveTable  # noqa: PLC0415
-    from mombus.hub.changing.applying import Origin  # noqa: PLC0415
+    from mombus.hub.changing.here import Origin  # noqa: PLC0415
     from mombus.hub.hub import open_hub  # noqa: PLC0415
 
     asked = when_asked_to_stop()

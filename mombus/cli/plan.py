@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask
+from mombus.cli.asking import Folder, Json, ask, name_of
 from mombus.cli.check import load_or_exit
 from mombus.cli.exits import Exit
 from mombus.cli.planned import show
@@ -48,7 +48,7 @@ def plan(files: Files = None, out: Out = None, folder: Folder = None, as_json: J
         print_json(made.model_dump(mode="json"))
     else:
         show(made)
-    return Exit.CHANGES if made.changes else Exit.OK
+    return Exit.CHANGES if made.open else Exit.OK
 
 
 def new_salt() -> str:
@@ -61,7 +61,11 @@ def planned(files: list[Path] | None, folder: Path | None, salt: str) -> Plan:
 
     Exits with 78 when they have errors, and with 1 when no hub answers.
     """
-    return _compared(files, folder, salt) if files else of_own_files(ask(folder, "plan_make", salt=salt))
+    return (
+        _compared(files, folder, salt)
+        if files
+        else of_own_files(ask(folder, "plan_make", at=name_of(folder), salt=salt))
+    )
 
 
 def of_own_files(told: dict[str, Any]) -> Plan:
@@ -91,7 +95,7 @@ def saved(path: Path) -> Saved:
 def _compared(files: list[Path], folder: Path | None, salt: str) -> Plan:
     """Compared here: the hub reads no file that it wasn't started from."""
     config = load_or_exit(files)
-    basis: dict[str, Any] = ask(folder, "plan_basis", salt=salt)
+    basis: dict[str, Any] = ask(folder, "plan_basis", at=name_of(folder), salt=salt)
     from mombus.plan.comparing import compare  # noqa: PLC0415 - only these commands need it
     from mombus.plan.fates import Flow  # noqa: PLC0415
     from mombus.plan.files import contents  # noqa: PLC0415

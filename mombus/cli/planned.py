@@ -11,10 +11,11 @@ from mombus.cli.showing import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from mombus.plan.plan import Change, ConsumerChange, Fate, FieldChange, Plan
+    from mombus.plan.plan import AtHub, Change, ConsumerChange, Fate, FieldChange, Plan
 
 MARKS = {"added": "+", "changed": "~", "removed": "-"}
 HEADINGS = {"system": "systems", "object": "objects", "route": "routes", "alias": "aliases"}
+AT = {"has it": "= runs it", "changes": "~ changes too", "refuses": "! can't take it"}
 LONGEST = 200
 SHARDS_SHOWN = 2
 
@@ -40,6 +41,10 @@ def lines(plan: Plan) -> Iterator[str]:
             yield ""
             yield heading
             yield from map(_fate, fates)
+    if plan.hubs:
+        yield ""
+        yield "At the other hubs:"
+        yield from (line for hub in plan.hubs for line in _at(hub))
     yield from _ending(plan)
 
 
@@ -55,6 +60,11 @@ def _ending(plan: Plan) -> Iterator[str]:
         counts = {how: sum(change.how == how for change in plan.changes) for how in MARKS}
         yield ""
         yield f"{counts['added']} added, {counts['changed']} changed, {counts['removed']} removed."
+
+
+def _at(hub: AtHub) -> Iterator[str]:
+    yield f"  {AT[hub.how]}: {hub.address}"
+    yield from _indented(hub.says)
 
 
 def _change(change: Change) -> Iterator[str]:

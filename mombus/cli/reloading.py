@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.config.needs import Needs
     from mombus.config.scrubbing import Scrubber
-    from mombus.hub.changing.applying import Origin
+    from mombus.hub.changing.here import Origin
     from mombus.hub.hub import Hub
 
 LOOK_S = 1.0
@@ -30,7 +30,7 @@ def origin_of(
     files: list[Path] | None, needs: Needs, credentials: Path | None, loaded: Loaded, scrubber: Scrubber
 ) -> Origin:
     """Where a configuration was read from; new secrets are kept out of the logs from when they are read."""
-    from mombus.hub.changing.applying import Origin  # noqa: PLC0415 - heavy
+    from mombus.hub.changing.here import Origin  # noqa: PLC0415 - heavy
 
     paths = files or [DEFAULT]
 

@@ -20,7 +20,7 @@ from mombus.config.scrubbing import Scrubber
 
 if TYPE_CHECKING:
     from mombus.config.model import Config
-    from mombus.hub.changing.applying import Origin
+    from mombus.hub.changing.here import Origin
     from mombus.hub.hub import Hub
     from mombus.hub.parts import Parts
 

@@ -19,6 +19,10 @@ Fingerprint: TypeAlias = Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]
 Systems: TypeAlias = Annotated[tuple[Annotated[str, Field(max_length=32)], ...], Field(max_length=1000)]
 
 
+State: TypeAlias = Literal["none", "changing", "ready", "applied", "nothing to change", "kept"]
+AtOther: TypeAlias = Literal["looked at", "ready", "changing", "runs it", "kept", "went back"]
+
+
 class Salted(Asked):
     """How secrets are sealed in the answer."""
 
@@ -47,6 +51,18 @@ class Planned(Told):
     plan: Plan | None
 
 
+class Seen(Basis):
+    """What one hub of several says of a change: its running configuration, what its files say, and what is on its way.
+
+    `place` is the id of its disk, by which it is known again after it has changed.
+    """
+
+    place: str
+    new: dict[str, dict[str, dict[str, object]]] | None
+    findings: tuple[str, ...]
+    busy: bool = Field(description="Whether another change is under way there.")
+
+
 class Apply(Deed):
     """Take over what the hub's files say now."""
 
@@ -63,16 +79,42 @@ class Apply(Deed):
     unreached: bool = Field(default=False, description="Also if a system that is new or changed can't be reached.")
 
 
+class Share(Apply):
+    """What one hub of several does of a change that another one leads."""
+
+    part: Literal["prepare", "take"] = Field(
+        description="prepare: find out whether it can be taken, and deliver what was stored before; take: change over."
+    )
+
+
+class GoBack(Deed):
+    """Work again under the configuration before the last change, if what runs is what that made it."""
+
+    salt: Salt
+    to: Fingerprint = Field(description="Of what it has changed to, under that salt.")
+
+
+class HubStep(Told):
+    """How far another hub is."""
+
+    address: str
+    state: AtOther
+
+
 class Changed(Told):
     """How a change goes. `kept`: the configuration before it works on, for the reason that is given."""
 
     number: int = Field(description="Counts the changes since the hub's process began.")
-    state: Literal["none", "changing", "applied", "nothing to change", "kept"]
+    state: State
     step: str = Field(description="What is done now.")
     reason: str | None = Field(description="Why it was not taken; of what is taken, what isn't as it should be.")
+    hubs: tuple[HubStep, ...] = Field(default=(), description="The other hubs, as far as they have been asked.")
 
 
 BASIS = Question("plan_basis", Salted, ENGINEERING)
 PLAN = Question("plan_make", MaybeSalted, ENGINEERING)
 APPLY = Question("plan_apply", Apply, ENGINEERING)
 CHANGED = Question("plan_changed", Nothing)
+LOOK = Question("plan_look", Salted, ENGINEERING)
+SHARE = Question("plan_share", Share, ENGINEERING)
+GO_BACK = Question("plan_go_back", GoBack, ENGINEERING)

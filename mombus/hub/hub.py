@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
     from mombus.delivery.target import Hop
-    from mombus.hub.changing.applying import Origin
+    from mombus.hub.changing.here import Origin
     from mombus.hub.connecting import TakesIn
     from mombus.hub.desk.frontdesk import FrontDesk
     from mombus.hub.session import Session
@@ -139,10 +139,11 @@ async def open_hub(
         applying = Applying(changing, origin, parts)
         hull = _Hull(parts, broker, server, applying, on_hop)
         stack.push_async_callback(changing.close)
-        stack.push_async_callback(applying.close)
         await changing.open(config)
         serving = await server.start(front)
         stack.push_async_callback(server.stop)
+        stack.push_async_callback(applying.close)
+        applying.tidy()
         if parts.delivery:
             stack.callback(note.take_away, folder)
         yield Hub(server, changing, applying, serving)
@@ -173,7 +174,8 @@ async def _open_work(config: Config, hull: _Hull, first: Collection[str]) -> Asy
         app = _app(config, hull, opened, lambda: [line for told in notices for line in told()])
         if parts.delivery:
             broker_url = hull.broker.url if hull.broker else config.bus.broker
-            note.leave(folder_of(config), _note(config, broker_url, server.url))
+            neighbours = opened.core.neighbours if opened.core else None
+            note.leave(folder_of(config), _note(config, broker_url, server.url, neighbours.hub if neighbours else None))
         yield Work(config=config, desk=opened.desk, app=app, tasks=tasks, core=opened.core)
 
 
@@ -256,7 +258,8 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     _tell(desk, hull, examining)
     await desk.listen(bus)
     core = Core(
-        bus=bus, journal=journal, delivery=handovers.delivery, planning=planning, spooling=spooling, sessions=here
+        bus=bus, journal=journal, delivery=handovers.delivery, planning=planning, spooling=spooling, sessions=here,
+        neighbours=desk.neighbours,
     )  # fmt: skip
     return _Opened(connecting, desk, desk.ready, desk.heard, core)
 
@@ -382,10 +385,10 @@ def _token(config: Config) -> str | None:
     return config.bus.token.get_secret_value() if config.bus.token else None
 
 
-def _note(config: Config, broker_url: str, pages: str) -> note.Note:
+def _note(config: Config, broker_url: str, pages: str, hub: str | None) -> note.Note:
     credentials, ca = (str(path.absolute()) if path else None for path in (config.bus.credentials, config.bus.ca))
     zone = config.plant.timezone.key
-    return note.Note(config.plant.site, zone, broker_url, pages, os.getpid(), _token(config), credentials, ca)
+    return note.Note(config.plant.site, zone, broker_url, pages, os.getpid(), _token(config), credentials, ca, hub)
 
 
 async def _stop(

@@ -19,7 +19,8 @@ class Note:
     """Where a hub is. `broker` and `token` are secrets: the file is for its owner's eyes only.
 
     `token` and `credentials` (a file's absolute path) are what an external broker asks for; `ca` is the file with the
-    authority of its certificate. `timezone` is the plant's, such as Europe/Paris.
+    authority of its certificate. `hub` is its name among several that share a journal. `timezone` is the plant's, such
+    as Europe/Paris.
     """
 
     site: str
@@ -30,6 +31,7 @@ class Note:
     token: str | None = field(default=None, repr=False)
     credentials: str | None = None
     ca: str | None = None
+    hub: str | None = None
 
 
 def leave(folder: Path, note: Note) -> None:

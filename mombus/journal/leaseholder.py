@@ -168,6 +168,15 @@ class Leaseholder:
         found = {one.hub for one in view.standing if one.name in names and one.live}
         return [peer for peer in view.hubs if peer.live and peer.hub in found]
 
+    async def known(self) -> Sequence[Peer]:
+        """All hubs, as they stand in the journal now."""
+        return (await self._journal.read(_view)).hubs
+
+    async def holding(self, names: Collection[str]) -> dict[str, tuple[str, int] | None]:
+        """The hub that has each lease now, with its epoch; None where nobody has."""
+        held = {one.name: (one.hub, one.epoch) for one in (await self._journal.read(_view)).standing if one.live}
+        return {name: held.get(name) for name in names}
+
     async def run(self) -> None:
         """Renew, take and hand over until cancelled; then break off what is left."""
         guard = asyncio.create_task(self._guard())

@@ -53,6 +53,16 @@ class Fate(Told):
     decide: bool = Field(default=False, description="Whether a person must say what becomes of them: skip or keep.")
 
 
+class AtHub(Told):
+    """The same change at another hub of the journal."""
+
+    address: str
+    how: Literal["has it", "changes", "refuses"] = Field(
+        description="has it: it runs it already; changes: it takes it too; refuses: nobody takes it, for what it says."
+    )
+    says: tuple[str, ...] = Field(default=(), description="Why it can't be taken there.")
+
+
 class Plan(Told):
     """All that a new configuration changes. `base` and `to` are fingerprints of the two, under one salt."""
 
@@ -65,6 +75,17 @@ class Plan(Told):
         default=(), description="What waits for systems that were no targets before: left by an earlier change."
     )
     hints: tuple[str, ...] = ()
+    hubs: tuple[AtHub, ...] = Field(default=(), description="The other hubs that share the journal.")
+
+    @property
+    def open(self) -> bool:
+        """True while a hub doesn't run it."""
+        return bool(self.changes) or any(hub.how == "changes" for hub in self.hubs)
+
+    @property
+    def blocked(self) -> list[str]:
+        """Why it can't be taken, whatever a person decides."""
+        return self.restart + [f"the hub at {hub.address}: {said}" for hub in self.hubs for said in hub.says]
 
     @property
     def restart(self) -> list[str]:

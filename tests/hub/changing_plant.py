@@ -15,7 +15,7 @@ from mombus.config.model import Route
 from mombus.desk.audit import AUDIT, Wanted
 from mombus.desk.planning import APPLY, BASIS, CHANGED, PLAN, Apply, MaybeSalted, Salted
 from mombus.desk.question import Nothing
-from mombus.hub.changing.applying import Origin
+from mombus.hub.changing.here import Origin
 from mombus.hub.hub import Hub, open_hub
 
 if TYPE_CHECKING:

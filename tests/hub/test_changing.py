@@ -74,7 +74,13 @@ async def test_targets_come_and_go_and_rules_change_while_messages_flow(
         mapped = [b"beer" in message.content for message in plant.systems["mes"].got]
         assert mapped == sorted(mapped), "by the old rule, and from one message on by the new one"
         assert mapped.index(True) >= at_map
-        assert await plant.apply() == {"number": 4, "state": "nothing to change", "step": "", "reason": None}
+        assert await plant.apply() == {
+            "number": 4,
+            "state": "nothing to change",
+            "step": "",
+            "reason": None,
+            "hubs": [],
+        }
 
 
 async def test_another_owner_is_believed_from_then_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,57 +1,160 @@
-"""Hubs that share a journal take over a changed configuration one after the other."""
+"""Hubs that share a journal take over a changed configuration together, in turn, or go back together."""
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from changing_plant import to
-from hub_plant import Asker, config, order, wire
+from changing_plant import ChangingPlant, to
+from hub_plant import Asker, config, wire
 from own_broker import broker
 from patience import until
+from two_hubs import LASTING_S
 
+from connectors.connector import NotConnected
 from mombus.config.loader import Loaded
-from mombus.config.model import Bus, Config
-from mombus.desk.planning import APPLY, Apply
-from mombus.desk.question import QuestionError
-from mombus.hub.changing.applying import Origin
+from mombus.config.model import Bus, Config, Route
+from mombus.hub.changing.here import Origin
 from mombus.hub.hub import Hub, open_hub
+from mombus.journal import clearing, leaseholder
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 
-async def test_each_reads_its_file_again_and_nothing_is_lost(
+class Picky(Asker):
+    """Can't be connected while `refuses`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refuses: Callable[[], bool] = lambda: False
+
+    async def connect(self) -> None:
+        if self.refuses():
+            raise NotConnected("nobody is there")
+
+
+class Together(ChangingPlant):
+    """Two hubs, each with files of its own; `hub`, the first one, leads."""
+
+    def __init__(self, folder: Path, systems: dict[str, Asker], bus: tuple[str, str]) -> None:
+        super().__init__(folder, systems)
+        self._bus = bus
+        self.hubs: list[Hub] = []
+        self.says: dict[str, Config] = {}
+
+    def write(self, *routes: Route, systems: tuple[str, ...] = (), at: str = "ab", **more: Any) -> Config:
+        """Change the files of some hubs."""
+        url, store = self._bus
+        for name in at:
+            self.says[name] = config(
+                self.folder, *(systems or self.systems), owns={"production_order": "erp"}, routes=routes,
+                bus=Bus(broker=url, store=store, folder=self.folder / name), **more,
+            )  # fmt: skip
+        return self.says[at[0]]
+
+    async def open(self, name: str, stack: AsyncExitStack) -> None:
+        origin = Origin((self.folder / name,), (), lambda: Loaded(self.says[name], (), ()))
+        self.hubs.append(await stack.enter_async_context(open_hub(self.says[name], origin=origin)))
+        self.hub = self.hubs[0]
+
+    def run(self) -> list[set[str]]:
+        """The systems that each hub has now."""
+        return [set(hub.config.systems) for hub in self.hubs]
+
+    async def trouble(self) -> bool:
+        return any(hub.desk.heard() for hub in self.hubs)
+
+
+@asynccontextmanager
+async def together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, store: str, *routes: Route, systems: tuple[str, ...], **made: Asker
+) -> AsyncIterator[Together]:
+    everybody = {"erp": Asker(), **made}
+    wire(monkeypatch, everybody)
+    monkeypatch.setattr(leaseholder, "TTL_S", LASTING_S)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(broker(folder / "nats"))
+        plant = Together(folder, everybody, (url, store))
+        plant.write(*routes, systems=systems)
+        for name in "ab":
+            await plant.open(name, stack)
+        yield plant
+
+
+async def test_all_hubs_change_in_turn_while_messages_flow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: str
 ) -> None:
-    erp, mes, wms = Asker(), Asker(), Asker()
-    wire(monkeypatch, {"erp": erp, "mes": mes, "wms": wms})
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(broker(tmp_path / "nats"))
-        targets = ["mes"]
+    wms = Picky()
+    async with together(
+        tmp_path, monkeypatch, postgresql, to("mes"), systems=("erp", "mes"), mes=Asker(), wms=wms
+    ) as plant:
+        first, second = (hub.url for hub in plant.hubs)
+        async with plant.saying():
+            plant.write(to("mes"), to("wms", start="now"), at="a")
+            (at,) = (await plant.plan())["hubs"]
+            assert (at["address"], at["how"]) == (second, "refuses")
+            told = await plant.apply()
+            assert told["reason"] == (
+                f"the hub at {second}: its files say something else of route production_order → wms, system wms: give "
+                "it the same files"
+            )
+            assert plant.run() == [{"erp", "mes"}] * 2
 
-        def read(name: str) -> Config:
-            return config(
-                tmp_path, "erp", "mes", "wms", owns={"production_order": "erp"}, routes=(to(*targets, start="now"),),
-                bus=Bus(broker=url, store=postgresql, folder=tmp_path / name),
-            )  # fmt: skip
+            plant.write(to("mes"), to("wms", start="now"))
+            assert [at["how"] for at in (await plant.plan())["hubs"]] == ["changes"]
+            wms.refuses = lambda: "wms" in plant.hubs[1].config.systems
+            told = await plant.apply()
+            assert told["state"] == "kept"
+            assert told["reason"] == "wms can't be connected: nobody is there"
+            assert told["hubs"] == [{"address": second, "state": "went back"}]
+            assert plant.run() == [{"erp", "mes"}] * 2
+            wms.refuses = lambda: False
 
-        async def opened(name: str) -> Hub:
-            origin = Origin((tmp_path / name,), (), lambda: Loaded(read(name), (), ()))
-            return await stack.enter_async_context(open_hub(read(name), origin=origin))
+            before = len(plant.said)
+            told = await plant.apply()
+            assert (told["state"], told["reason"]) == ("applied", None)
+            assert told["hubs"] == [{"address": second, "state": "runs it"}]
+            assert plant.run() == [{"erp", "mes", "wms"}] * 2
+            await until(plant.trouble, good=lambda found: not found)
+            await until(lambda: plant.got("wms"))
 
-        hubs = [await opened("a"), await opened("b")]
-        await erp.say(order("PO-1"))
-        with pytest.raises(QuestionError, match="give each machine the new file"):
-            await hubs[0].desk.ask(APPLY, Apply(who="ann", why="x"))
-        targets.append("wms")
-        for hub in hubs:
-            desk = hub.desk
-            assert hub.reload("ann", "edited")
-            await until(lambda hub=hub, desk=desk: hub.desk is not desk)
-        await until(lambda: not any(hub.desk.heard() for hub in hubs))
-        await erp.say(order("PO-2"))
-        await until(lambda: len(mes.got) == 2 and wms.got)
-        assert [message.key for message in mes.got] == ["PO-1", "PO-2"]
-        assert [message.key for message in wms.got] == ["PO-2"]
+            plant.write(to("wms"), systems=("erp", "wms"))
+            at_end = len(plant.said)
+            told = await plant.apply()
+            assert (told["state"], told["reason"]) == ("applied", None)
+            assert plant.run() == [{"erp", "wms"}] * 2
+        of_mes, of_wms = plant.got("mes"), plant.got("wms")
+        await until(lambda: plant.got("wms")[-1] == plant.said[-1])
+        tried = [key for key in plant.got("wms") if plant.said.index(key) < before]
+        of_wms = plant.got("wms")[len(tried) :]
+        assert tried == sorted(set(tried)), "what came of a change that wasn't made came once, in order"
+        assert of_wms == plant.said[plant.said.index(of_wms[0]) :], "from one message on each once, in their order"
+        assert of_mes == plant.said[: len(of_mes)], "each once, in their order"
+        assert len(of_mes) >= at_end, "what was stored before it went was delivered"
+        assert (await plant.apply())["state"] == "nothing to change"
+        assert not await plant.hub._changing.work.core.journal.read(clearing.rows)
+        deeds = [result for action, result in await plant.deeds() if action == "apply"]
+        assert f"not done: the hub at {second}: its files say something else" in deeds[-1]
+        assert first not in "".join(deeds), "who leads is known by who has noted it"
+
+
+async def test_a_hub_that_was_left_behind_is_brought_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: str
+) -> None:
+    async with together(
+        tmp_path, monkeypatch, postgresql, to("mes"), systems=("erp", "mes"), mes=Asker(), wms=Asker()
+    ) as plant:
+        plant.write(to("mes", "wms"))
+        desk = plant.hub.desk
+        assert plant.hub.reload("ann", "edited"), "this hub alone, as on SIGHUP"
+        await until(lambda: plant.hub.desk is not desk)
+        second = plant.hubs[1].url
+        await until(lambda: any("then `mombus apply`" in line for line in plant.hub.desk.heard()))
+        plan = await plant.plan()
+        assert (plan["changes"], plan["hubs"]) == ([], [{"address": second, "how": "changes", "says": []}])
+        assert (await plant.apply())["state"] == "applied"
+        assert plant.run() == [{"erp", "mes", "wms"}] * 2
+        await until(plant.trouble, good=lambda found: not found)

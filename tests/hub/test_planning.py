@@ -18,7 +18,7 @@ from mombus.config.loader import load
 from mombus.desk.planning import APPLY, Apply
 from mombus.desk.question import QuestionError
 from mombus.hub.changing import changing
-from mombus.hub.changing.applying import Origin
+from mombus.hub.changing.here import Origin
 from mombus.hub.hub import Hub, open_hub
 from mombus.hub.parts import parse_parts
 from mombus.web import front

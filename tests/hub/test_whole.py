@@ -153,7 +153,7 @@ async def who_asks_if_it_is_ready_hears_of_one_that_runs_something_else(plant: P
     async with httpx.AsyncClient(trust_env=False) as http:
         answer = await http.get(f"{plant.here.url}/readyz?verbose")
     assert answer.status_code == httpx.codes.OK
-    assert "[!] the hub at http://new runs another configuration: give all hubs the same" in answer.text
+    assert "[!] the hub at http://new runs another configuration: give all hubs the same files" in answer.text
     assert "[!] the hub at http://new runs mombus 9.9, this one " in answer.text
 
 

@@ -21,6 +21,7 @@ from mombus.journal import (
     bookmarks,
     bulk,
     chain,
+    clearing,
     deliveries,
     disagreements,
     notes,
@@ -33,6 +34,7 @@ from mombus.journal import (
 )
 from mombus.journal.accounts import Account, Pass, PassKind
 from mombus.journal.audit import Deed
+from mombus.journal.clearing import ToClear
 from mombus.journal.deliveries import Outcome
 from mombus.journal.disagreements import Decision, Standing, Wanted
 from mombus.journal.journal import Journal
@@ -104,6 +106,16 @@ async def test_a_reply_that_may_not_be_published_is_found(journal):
     assert await journal.read(lambda c: deliveries.unreplied(c, "erp")) == [("a", "{}", b"\x00\xff")]
     await journal.write(lambda c: deliveries.mark_replied(c, "erp", ["a"]))
     assert await journal.read(lambda c: deliveries.unreplied(c, "erp")) == []
+
+
+async def test_what_is_to_be_put_away_of_a_system_stands_until_it_is_done(journal):
+    gone = ToClear("mes", forget=True, skip=False, who="ann", why="sold")
+    left = ToClear("wms", forget=False, skip=True, who="ann", why="sold")
+    await journal.write(lambda c: clearing.note(c, [gone, left]))
+    await journal.write(lambda c: clearing.note(c, [gone._replace(skip=True)]))
+    assert await journal.read(clearing.rows) == [gone._replace(skip=True), left]
+    await journal.write(lambda c: clearing.done(c, ["mes"]))
+    assert await journal.read(clearing.rows) == [left]
 
 
 async def test_positions_and_the_stream_they_belong_to(journal):

@@ -1,45 +1,96 @@
-"""What still waits for a system that isn't there any more, and what the broker has for it."""
+"""What still waits for a system that isn't there any more, and what the broker has for it.
+
+What is to be put away is noted before the change and done after it, by the next start if a kill comes in between.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+import structlog
+
 from canonical.subjects import PARTITIONS
 from mombus.delivery.reader import STREAM
-from mombus.journal import audit, leaving
+from mombus.journal import audit, clearing, leaving
 from mombus.journal.audit import Deed
+from mombus.journal.clearing import ToClear
 from mombus.journal.inboxes import inboxes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from sqlalchemy import Connection
 
+    from mombus.desk.planning import Apply
     from mombus.hub.changing.work import Core
+    from mombus.plan.plan import Plan
+
+LOOK_S = 1.0
+"""How often is looked whether all hubs agree, so that what a kill left may be put away."""
+
+log = structlog.get_logger()
 
 
-async def clear(core: Core, *, gone: Collection[str], skip: Collection[str], who: str, why: str) -> None:
-    """Skip what waits for `skip`, and forget where the routes to `gone` began and their consumers.
+def to_clear(plan: Plan, asked: Apply) -> list[ToClear]:
+    """What a change leaves: systems that go are forgotten, but for those that are kept, and what waits is skipped."""
+    gone = plan.removed_systems - {*asked.keep}
+    return [
+        ToClear(name, forget=name in gone, skip=name in asked.skip, who=asked.who, why=asked.why)
+        for name in sorted({*gone, *asked.skip})
+    ]
 
-    None of them is a system now, at this hub or at another one.
-    """
-    for target in skip:
-        await core.journal.write(partial(_skip, target=target, who=who, why=why))
-    for target in gone:
+
+async def clear(core: Core, declared: Collection[str]) -> None:
+    """Put away what was noted of systems that aren't `declared` now, at this hub or at another one."""
+    noted = await core.journal.read(clearing.rows)
+    for one in noted:
+        if one.target not in declared:
+            await _put_away(core, one)
+    if noted:
+        await core.journal.write(partial(clearing.done, targets=[one.target for one in noted]))
+
+
+async def clear_by_and_by(core: Callable[[], Core], declared: Callable[[], Collection[str]]) -> None:
+    """Do what is left of a change, once all hubs agree about who there is."""
+    while True:
+        try:
+            if not await core().journal.read(clearing.rows):
+                return
+            neighbours = core().neighbours
+            if neighbours is None or neighbours.agree():
+                await clear(core(), declared())
+        except Exception:
+            log.exception("what is left of systems that went can't be put away now")
+        await asyncio.sleep(LOOK_S)
+
+
+async def forget(core: Core, targets: Collection[str]) -> None:
+    """Forget where the routes to systems began that aren't there after all, or any more, and their consumers."""
+    for target in targets:
         await core.journal.write(partial(leaving.forget_beginnings, target=target))
         await _forget_consumers(core, target)
 
 
-def _skip(connection: Connection, *, target: str, who: str, why: str) -> None:
-    """One deed for all of them, in the same transaction."""
+async def _put_away(core: Core, one: ToClear) -> None:
+    if one.skip:
+        await core.journal.write(partial(_skip, one=one))
+    if one.forget:
+        await forget(core, [one.target])
+
+
+def _skip(connection: Connection, *, one: ToClear) -> None:
+    """One deed for all that waits, in the same transaction."""
     now = datetime.now(UTC)
-    count = leaving.skip_waiting(connection, target, now=now, why=why)
+    count = leaving.skip_waiting(connection, one.target, now=now, why=one.why)
     if count:
-        result = f"{count} waiting messages skipped: there is no system '{target}' any more"
-        deed = Deed(at=now, who=who, action="skip", target=target, message_id=None, why=why, result=result)
+        result = f"{count} waiting messages skipped: there is no system '{one.target}' any more"
+        deed = Deed(
+            at=now, who=one.who, action="skip", target=one.target, message_id=None, why=one.why, result=result
+        )  # fmt: skip
         audit.note(connection, deed)
 
 

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from mombus.hub.desk.frontdesk import FrontDesk
     from mombus.hub.desk.planning import Planning
     from mombus.hub.session import Session
+    from mombus.hub.several.neighbours import Neighbours
     from mombus.hub.spooling import Spooling
     from mombus.journal.journal import Journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """What the part `delivery` has."""
+    """What the part `delivery` has; `neighbours` are the other hubs of its journal, if it is shared."""
 
     bus: Bus
     journal: Journal
@@ -32,6 +33,7 @@ class Core:
     planning: Planning
     spooling: Spooling
     sessions: Mapping[str, Session]
+    neighbours: Neighbours | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

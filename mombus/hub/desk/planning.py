@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mombus.desk.planning import APPLY, BASIS, CHANGED, PLAN, Basis
+from mombus.desk.planning import APPLY, BASIS, CHANGED, GO_BACK, LOOK, PLAN, SHARE, Basis
 from mombus.journal import selection
 from mombus.journal.selection import Selection
 from mombus.plan.fates import Flow, Waits
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
-    from mombus.desk.planning import Apply, MaybeSalted, Salted
+    from mombus.desk.planning import Apply, GoBack, MaybeSalted, Salted, Share
     from mombus.desk.question import Nothing, Question
     from mombus.hub.changing.applying import Applying
     from mombus.hub.desk.topic import Answer
@@ -44,7 +44,10 @@ class Planning:
 
     def answers(self) -> Mapping[Question, Answer]:
         """See the questions."""
-        return {BASIS: self._basis, PLAN: self._plan, APPLY: self._apply, CHANGED: self._changed}
+        return {
+            BASIS: self._basis, PLAN: self._plan, APPLY: self._apply, CHANGED: self._changed, LOOK: self._look,
+            SHARE: self._share, GO_BACK: self._go_back,
+        }  # fmt: skip
 
     async def drawn(self, salt: str) -> Picture:
         """The configuration that runs. Sealing takes its time, elsewhere."""
@@ -73,6 +76,15 @@ class Planning:
 
     async def _apply(self, asked: Apply) -> Any:
         return self._applying.begin(asked).model_dump(mode="json")
+
+    async def _look(self, asked: Salted) -> Any:
+        return (await self._applying.seen(asked.salt)).model_dump(mode="json")
+
+    async def _share(self, asked: Share) -> Any:
+        return self._applying.share(asked).model_dump(mode="json")
+
+    async def _go_back(self, asked: GoBack) -> Any:
+        return self._applying.go_back(asked).model_dump(mode="json")
 
     async def _changed(self, _asked: Nothing) -> Any:
         return self._applying.last.model_dump(mode="json")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from mombus.bus.commands import listen, pass_on
+from mombus.bus.commands import HubAwayError, listen, pass_on
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from mombus.bus.connection import Bus
     from mombus.desk.question import Asked, Question
@@ -30,6 +30,10 @@ ANYWHERE = frozenset({
 """Commands about a system that any hub answers from journal and index."""
 
 log = structlog.get_logger()
+
+
+class HubGoneError(HubAwayError):
+    """The hub that was asked has ended without a word."""
 
 
 class Neighbours:
@@ -65,7 +69,8 @@ class Neighbours:
         names: Sequence[str] = ()
         if about is not None and name not in ANYWHERE:
             names = await self._sharing.leases_for(name, about, question.get("id"))
-        far = await self._holder.holders([one for one in names if not self._holder.has(one)])
+        elsewhere = [one for one in names if not self._holder.has(one)]
+        far = await self._holder.holders(elsewhere) if elsewhere else []
         others = [peer.hub for peer in far if peer.hub != self._holder.hub]
         answers = [
             await pass_on(self._bus, site=self._site, name=name, question=question, hub=other) for other in others
@@ -95,12 +100,36 @@ class Neighbours:
         silent = [_silent(peer, peer.heard, "it ended without a word") for peer in self._holder.silent]
         return [one for one in found if "answers" not in one], [one for one in found if "answers" in one] + silent
 
+    async def others(self) -> list[Peer]:
+        """The other hubs, as they stand in the journal now: those that live, and those that ended without a word."""
+        return [peer for peer in await self._holder.known() if peer.hub != self._holder.hub]
+
+    async def ask_at(self, place: str, name: str, question: Mapping[str, Any]) -> Any:
+        """The answer of the hub on the disk `place`. Raises ValueError with its refusal, HubAwayError."""
+        found = [peer for peer in await self.others() if peer.said.place == place]
+        if not found:
+            raise HubAwayError("it isn't there")
+        if not any(peer.live for peer in found):
+            raise HubGoneError("it ended without a word")
+        hub = next(peer.hub for peer in found if peer.live)
+        return await pass_on(self._bus, site=self._site, name=name, question=question, hub=hub)
+
+    async def holding(self, systems: Collection[str]) -> dict[str, tuple[str, int] | None]:
+        """Who has the leases of systems, and with which epoch; None where nobody has."""
+        names = [name for system in systems for name in await self._sharing.leases_for("resume", system, None)]
+        return await self._holder.holding(names)
+
+    def agree(self) -> bool:
+        """True while all hubs that live say the same of who there is, who owns what and what goes where."""
+        return all(peer.said.plan == self._holder.said.plan for peer in self._holder.peers)
+
     def trouble(self) -> list[str]:
         """What is wrong among the hubs, as of the last look at the journal."""
         mine = self._holder.said
         others = [peer.said for peer in self._holder.peers]
         lines = [
-            f"the hub at {said.address} runs another configuration: give all hubs the same"
+            f"the hub at {said.address} runs another configuration: give all hubs the same files, then "
+            "`mombus apply`"
             for said in others if said.plan != mine.plan
         ]  # fmt: skip
         lines += [

@@ -1,0 +1,160 @@
+"""The other hubs of the journal while all take over the same change: one after the other, and back if one can't."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from mombus.bus.commands import HubAwayError
+from mombus.desk.planning import CHANGED, GO_BACK, LOOK, SHARE, HubStep, Seen
+from mombus.hub.changing.changing import NotTakenError
+from mombus.hub.several.neighbours import HubGoneError
+from mombus.plan.hubs import at_hub
+from mombus.plan.picture import fingerprint
+from mombus.plan.plan import AtHub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mombus.desk.planning import Apply, AtOther
+    from mombus.hub.changing.work import Core
+    from mombus.journal.leases import Peer
+    from mombus.plan.fates import Flow
+    from mombus.plan.picture import Picture
+
+LOOK_S = 0.1
+AWAY_S = 60.0
+"""How long a hub that changes over may be away; one that ended without a word isn't waited for."""
+
+
+class Other:
+    """One of them. `at` says how the change is there, `seen` what it said of it; None if it couldn't."""
+
+    def __init__(self, core: Callable[[], Core], peer: Peer, at: AtHub, seen: Seen | None = None) -> None:
+        self._core = core
+        self._place = peer.said.place
+        self.address = peer.said.address
+        self.at = at
+        self.seen = seen
+        self.state: AtOther = "looked at"
+
+    @property
+    def flow(self) -> Flow | None:
+        """What is on its way there."""
+        return self.seen.flow if self.seen is not None else None
+
+    @property
+    def _fingerprints(self) -> tuple[str, str]:
+        """Of what it ran, and of what it is to run."""
+        assert self.seen is not None, "it has been looked at"  # noqa: S101 - who doesn't answer isn't asked
+        assert self.seen.new is not None, "and what it says is whole"  # noqa: S101
+        return fingerprint(self.seen.running), fingerprint(self.seen.new)
+
+    async def prepare(self, asked: Apply, salt: str) -> None:
+        """Have it find out whether it can take it. Raises NotTakenError."""
+        await self._share(asked, salt, "prepare")
+        self.state = "ready"
+
+    async def take(self, asked: Apply, salt: str) -> None:
+        """Have it change over. Raises NotTakenError: it has kept the configuration before, or nobody knows."""
+        self.state = "changing"
+        await self._share(asked, salt, "take")
+        self.state = "runs it"
+
+    async def go_back(self, asked: Apply, salt: str) -> str | None:
+        """Have it work as before, if it has changed. Why that isn't sure, if so."""
+        if self.state == "kept":
+            return None
+        wish = {"who": asked.who, "why": asked.why, "salt": salt, "to": self._fingerprints[1]}
+        try:
+            begun = await self._ask(GO_BACK.name, wish)
+            await self._ended(begun["number"], None)
+        except (NotTakenError, ValueError) as error:
+            return f"the hub at {self.address} can't be told to go back ({error}): it runs what its files say"
+        self.state = "went back"
+        return None
+
+    async def _share(self, asked: Apply, salt: str, part: str) -> None:
+        base, to = self._fingerprints
+        wish = asked.model_dump(mode="json", include=_WISH)
+        try:
+            begun = await self._ask(SHARE.name, {**wish, "salt": salt, "base": base, "to": to, "part": part})
+            await self._ended(begun["number"], (salt, to))
+        except (NotTakenError, ValueError) as error:
+            raise NotTakenError(f"the hub at {self.address}: {error}") from error
+
+    async def _ended(self, number: int, wanted: tuple[str, str] | None) -> None:
+        """Return when it has done it. Raises NotTakenError with why it hasn't, HubAwayError when it stays away."""
+        away = time.monotonic() + AWAY_S
+        while True:
+            try:
+                told = await self._ask(CHANGED.name, {})
+            except HubGoneError:
+                raise
+            except HubAwayError:
+                if time.monotonic() > away:
+                    raise
+            else:
+                away = time.monotonic() + AWAY_S
+                if told["number"] != number:
+                    return await self._started_again(wanted)
+                if told["state"] == "kept":
+                    self.state = "kept"
+                    raise NotTakenError(told["reason"])
+                if told["state"] != "changing":
+                    return None
+            await asyncio.sleep(LOOK_S)
+
+    async def _started_again(self, wanted: tuple[str, str] | None) -> None:
+        """It was killed meanwhile and takes its file: good if that is what it should run."""
+        if wanted is not None:
+            salt, to = wanted
+            seen = Seen.model_validate(await self._ask(LOOK.name, {"salt": salt}))
+            if fingerprint(seen.running) == to:
+                return
+        raise NotTakenError("it was started again meanwhile")
+
+    async def _ask(self, name: str, question: dict[str, Any]) -> Any:
+        neighbours = self._core().neighbours
+        assert neighbours is not None, "there are other hubs"  # noqa: S101 - or nobody would ask
+        return await neighbours.ask_at(self._place, name, question)
+
+
+_WISH = {"who", "why", "skip", "keep", "within_s", "unreached"}
+
+
+async def look_at_others(core: Callable[[], Core], salt: str, running: Picture, new: Picture) -> list[Other]:
+    """The other hubs that live, with how the change from `running` to `new` is there by what their own files say."""
+    neighbours = core().neighbours
+    if neighbours is None:
+        return []
+    peers = [peer for peer in await neighbours.others() if peer.live]
+    looking = partial(_look, core, salt=salt, mine=(running, new))
+    return list(await asyncio.gather(*map(looking, sorted(peers, key=lambda peer: peer.said.address))))
+
+
+async def _look(core: Callable[[], Core], peer: Peer, *, salt: str, mine: tuple[Picture, Picture]) -> Other:
+    neighbours = core().neighbours
+    assert neighbours is not None, "who asks has looked"  # noqa: S101
+
+    def refuses(*said: str) -> Other:
+        return Other(core, peer, AtHub(address=peer.said.address, how="refuses", says=said))
+
+    try:
+        seen = Seen.model_validate(await neighbours.ask_at(peer.said.place, LOOK.name, {"salt": salt}))
+    except (ValidationError, ValueError) as error:
+        return refuses("it doesn't say what it makes of it" if isinstance(error, ValidationError) else str(error))
+    if seen.new is None:
+        return refuses(*seen.findings)
+    if seen.busy:
+        return refuses("another change is under way there")
+    return Other(core, peer, at_hub(peer.said.address, mine, (seen.running, seen.new)), seen)
+
+
+def steps(others: Sequence[Other]) -> tuple[HubStep, ...]:
+    """How far each is."""
+    return tuple(HubStep(address=other.address, state=other.state) for other in others)
