@@ -36,5 +36,11 @@ async def _not_served(request: Request, error: Exception) -> Response:
     """No such path, or not asked like that."""
     if not isinstance(error, HTTPException):
         raise error
-    said = f"There is nothing at {request.url.path}." if error.status_code == HTTPStatus.NOT_FOUND else error.detail
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            said = f"There is nothing at {request.url.path}."
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            said = f"{request.url.path} doesn't take {request.method}: it is where something else is sent to."
+        case _:
+            said = error.detail
     return refuse(request.scope, error.status_code, said, error.headers)

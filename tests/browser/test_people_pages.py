@@ -51,7 +51,7 @@ async def change_own_password(visit: Visitor, page: Page) -> None:
         await page.get_by_label("The new one").fill(NEW)
         async with page.expect_navigation(wait_until="load"):
             await page.get_by_role("button", name="Change it").click()
-        await expect(page.locator("main .notice")).to_contain_text(told)
+        await expect(page.get_by_role("alert").or_(page.get_by_role("status"))).to_contain_text(told)
         await visit.look_over(page)
 
 

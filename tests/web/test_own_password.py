@@ -38,7 +38,7 @@ async def test_it_is_changed_where_one_is_signed_in_and_ends_ones_other_sessions
             assert (await browser.get("/api/me")).status_code == 200
         form = {"csrf": await csrf(here, "/me"), "old": PASSWORD, "new": NEW}
         answer = await here.post("/me/password", data=form)
-        assert (answer.status_code, answer.headers["location"]) == (303, "/me?changed")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/me")
         statuses = [(await browser.get("/api/me")).status_code for browser in (here, there, ann)]
         assert statuses == [200, 401, 200]
         assert [(await sign_in(there, "bob", word)).status_code for word in (PASSWORD, NEW)] == [401, 303]

@@ -52,6 +52,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "[")
 """Names of this machine for itself; the last is what is left of `[::1]:8080` up to its first colon."""
 TOKEN = Person("token", frozenset(Role))
 """Who shows the hub's own token, for the audit trail."""
+ENDED = "Your session has ended, and nothing was done. Sign in, and do it again."
 BASIC, BEARER = 'Basic realm="mombus", charset="UTF-8"', 'Bearer realm="mombus"'
 
 
@@ -175,7 +176,7 @@ class Guard:
             here = scope["path"] + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"/sign-in?next={quote(here, safe='/')}", 303)
         if accounts:
-            said = "sign in, or show a token as `Authorization: Bearer …`"
+            said = ENDED if wants_page(request) else "sign in, or show a token as `Authorization: Bearer …`"
             return refuse(scope, 401, said, {"www-authenticate": BEARER})
         refusal = PlainTextResponse(
             "401: show the hub's token (http.token) as `Authorization: Bearer …`, or as the password of any user\n", 401

@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import cookie_parser
 
 from mombus.desk.question import Person, Role
+from mombus.web.telling import Telling
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,13 +31,14 @@ class Visit:
     """One request's browser, or program. `person` is whom guard.py let in, `holds` tells whether it still would.
 
     `account` tells whether they have an account here. `shown` is what its cookie holds, `id` the same or a new one,
-    which is set only if the answer needs it.
+    which is set only if the answer needs it. `telling` is what a page has to tell the next one.
     """
 
-    def __init__(self, shown: str | None, *, tls: bool) -> None:
+    def __init__(self, shown: str | None, telling: Telling, *, tls: bool) -> None:
         self.person = NOBODY
         self.holds: Callable[[], Awaitable[bool]] = _holds
         self.signed_in = self.account = False
+        self.telling = telling
         self.tls = tls
         self.shown = shown if shown and _ID.fullmatch(shown) else None
         self.id = self.shown or secrets.token_urlsafe(32)
@@ -87,12 +89,14 @@ class Visiting:
             await self._app(scope, receive, send)
             return
         tls = scope.get("scheme") == "https"
-        visit = Visit(_cookies(scope).get(cookie_name(tls=tls)), tls=tls)
+        cookies, name = _cookies(scope), cookie_name(tls=tls)
+        visit = Visit(cookies.get(name), Telling(cookies, name, tls=tls), tls=tls)
         scope.setdefault("state", {})["visit"] = visit
 
         async def answer(event: Message) -> None:
-            if event["type"] == "http.response.start" and visit.cookie:
-                MutableHeaders(scope=event).append("set-cookie", visit.cookie)
+            if event["type"] == "http.response.start":
+                for cookie in filter(None, (visit.cookie, visit.telling.cookie)):
+                    MutableHeaders(scope=event).append("set-cookie", cookie)
             await send(event)
 
         await self._app(scope, receive, answer)

@@ -14,9 +14,12 @@ from mombus.web.pages import rendering
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fastapi import Request
     from fastapi.responses import RedirectResponse
 
 _OURS = re.compile(r"/(?![/\\])[\x21-\x7e]*")
+MOST_NAME = 100
+"""Characters of a name that a page repeats."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -28,8 +31,13 @@ def asked_for(model: type[M], fields: Mapping[str, str], **fixed: Any) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         what = ".".join(map(str, first["loc"]))
-        said = f"{what} isn't said" if first["type"] == "missing" else f"{what}: {first['msg']}"
-        raise QuestionError(said) from None
+        raise QuestionError(_wrong(what, first["type"] == "missing", first["msg"])) from None
+
+
+def _wrong(what: str, missing: bool, why: str) -> str:
+    if missing and what == "why":
+        return "say why: it is kept in the audit trail with your name"
+    return f"{what} isn't said" if missing else f"{what}: {why}"
 
 
 def back(fields: Mapping[str, str], otherwise: str) -> str:
@@ -37,8 +45,12 @@ def back(fields: Mapping[str, str], otherwise: str) -> str:
     return fields["back"] if _OURS.fullmatch(fields.get("back", "")) else otherwise
 
 
-def after(done: Mapping[str, Any], path: str) -> RedirectResponse:
-    """The page to go on with. Raises HTTPException 409 with the reason where a deed changed nothing."""
+def after(request: Request, done: Mapping[str, Any], path: str, about: str) -> RedirectResponse:
+    """The page to go on with, which says what became of what it was `about`.
+
+    Raises HTTPException 409 with the reason where a deed changed nothing.
+    """
+    said = ": ".join(filter(None, (about[:MOST_NAME], f"{done['text']}.")))
     if not done["ok"]:
-        raise HTTPException(409, done["text"])
-    return rendering.done(path)
+        raise HTTPException(409, said)
+    return rendering.told(request, path, said)

@@ -14,7 +14,7 @@ from mombus.journal.disagreements import Standing
 from mombus.web.asking import Ask
 from mombus.web.forms import Form
 from mombus.web.pages import rendering
-from mombus.web.pages.deeds import asked_for
+from mombus.web.pages.deeds import after, asked_for
 from mombus.web.pages.menu import Entry
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ async def one(request: Request, ask: Ask, number: Number) -> Response:
 
 
 @router.post("/disagreements/{number}")
-async def decide(ask: Ask, form: Form, number: Number) -> Response:
+async def decide(request: Request, ask: Ask, form: Form, number: Number) -> Response:
     """A decision; what it did is shown on its page."""
-    await ask(desk.DECIDE, asked_for(desk.Decide, form, number=number))
-    return rendering.done(f"/disagreements/{number}")
+    done = await ask(desk.DECIDE, asked_for(desk.Decide, form, number=number))
+    return after(request, done, f"/disagreements/{number}", "")

@@ -45,6 +45,7 @@ async def item(request: Request, ask: Ask, id: str) -> Response:
 
 
 @router.post("/waiting/kept/do")
-async def decide(ask: Ask, fields: Form) -> Response:
+async def decide(request: Request, ask: Ask, fields: Form) -> Response:
     """Decide about one."""
-    return after(await ask(DO_KEPT, asked_for(KeptDecision, fields)), back(fields, "/waiting/kept"))
+    done = await ask(DO_KEPT, asked_for(KeptDecision, fields))
+    return after(request, done, back(fields, "/waiting/kept"), fields.get("about", ""))

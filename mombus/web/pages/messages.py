@@ -25,6 +25,7 @@ from mombus.desk.status import STATUS
 from mombus.web.asking import Ask, Asking
 from mombus.web.forms import Form, understood
 from mombus.web.pages import rendering
+from mombus.web.pages.deeds import back
 from mombus.web.pages.menu import Entry
 
 router = APIRouter()
@@ -51,7 +52,7 @@ async def page(request: Request, ask: Ask) -> Response:
     return rendering.page(
         request, "messages.html", found=found,
         searches=[{**one, "query": query(one["search"])} for one in searches],
-        wrong=wrong, said=said, fields=FIELDS, labels=CHOICES,
+        where=f"/messages?{query(said)}" if said else "", wrong=wrong, said=said, fields=FIELDS, labels=CHOICES,
         choices=await choices(ask, said), now=datetime.now(UTC),
         more=bool(said.keys() & (FIELDS | CHOICES).keys() - FIRST), older=_older(said, found),
         hints={name: field.description for name, field in MessageFilter.model_fields.items()},
@@ -113,7 +114,7 @@ def _older(said: Mapping[str, Any], found: Mapping[str, Any] | None) -> str:
 
 
 @router.post("/messages/searches")
-async def save(ask: Ask, form: Form) -> Response:
+async def save(request: Request, ask: Ask, form: Form) -> Response:
     """Keep a search under a name, then show it."""
     said = said_in([one for one in form.multi_items() if one[0] in MessageFilter.model_fields])
     try:
@@ -124,11 +125,12 @@ async def save(ask: Ask, form: Form) -> Response:
         first = error.errors()[0]
         raise QuestionError(f"{first['loc'][-1]}: {first['msg']}") from None
     await ask(SEARCHES_SAVE, wanted)
-    return rendering.done(f"/messages?{query(said)}")
+    return rendering.told(request, f"/messages?{query(said)}", f"Saved as {wanted.name}.")
 
 
 @router.post("/messages/searches/delete")
-async def delete(ask: Ask, form: Form) -> Response:
+async def delete(request: Request, ask: Ask, form: Form) -> Response:
     """Forget one of one's own searches."""
-    await ask(SEARCHES_DELETE, understood(SearchDelete, {"name": form.get("name", "")}))
-    return rendering.done("/messages")
+    wanted = understood(SearchDelete, {"name": form.get("name", "")})
+    await ask(SEARCHES_DELETE, wanted)
+    return rendering.told(request, back(form, "/messages"), f"{wanted.name} is forgotten.")

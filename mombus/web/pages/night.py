@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -39,21 +41,26 @@ async def live(request: Request, ask: Ask) -> Response:
 
 
 @router.post("/notes")
-async def hand_over(ask: Ask, fields: Form) -> Response:
+async def hand_over(request: Request, ask: Ask, fields: Form) -> Response:
     """Leave a note."""
-    await ask(HAND_OVER, asked_for(HandOver, fields))
-    return rendering.done("/")
+    note = await ask(HAND_OVER, asked_for(HandOver, fields))
+    return rendering.told(request, "/", f"Handed over to {note['to'] or 'whoever comes'}.")
 
 
 @router.post("/notes/take")
-async def take_over(ask: Ask, fields: Form) -> Response:
+async def take_over(request: Request, ask: Ask, fields: Form) -> Response:
     """See to what somebody handed over."""
-    await ask(TAKE_OVER, asked_for(TakeOver, fields, why="taken over"))
-    return rendering.done("/")
+    note = await ask(TAKE_OVER, asked_for(TakeOver, fields, why="taken over"))
+    return rendering.told(request, "/", _closed(note) or "It is yours now.")
 
 
 @router.post("/notes/close")
-async def close(ask: Ask, fields: Form) -> Response:
+async def close(request: Request, ask: Ask, fields: Form) -> Response:
     """It is dealt with."""
-    await ask(CLOSE, asked_for(Close, fields))
-    return rendering.done("/")
+    note = await ask(CLOSE, asked_for(Close, fields))
+    return rendering.told(request, "/", _closed(note))
+
+
+def _closed(note: Mapping[str, Any]) -> str:
+    """Who dealt with it and how, who did so before as well; empty if nobody did."""
+    return f"Closed by {note['closed_by']}: {note['how']}." if note["closed"] else ""

@@ -14,12 +14,13 @@ from mombus.web.pages import rendering
 from mombus.web.pages.deeds import asked_for
 
 router = APIRouter()
+CHANGED = "You have another password. Wherever else you were signed in, that has ended; tokens of your programs stay."
 
 
 @router.get("/me")
 async def page(request: Request) -> Response:
     """Who they are, and a form for another password if they have one here."""
-    return _page(request, changed="changed" in request.query_params)
+    return _page(request)
 
 
 @router.post("/me/password")
@@ -30,13 +31,13 @@ async def change(request: Request, ask: Ask, fields: Form) -> Response:
     except QuestionError as error:
         return _page(request, 422, wrong=str(error))
     if "again_s" not in told:
-        return rendering.done("/me?changed")
+        return rendering.told(request, "/me", CHANGED)
     answer = _page(request, 429, wrong=told["text"])
     answer.headers["retry-after"] = str(told["again_s"])
     return answer
 
 
-def _page(request: Request, status_code: int = 200, *, wrong: str = "", changed: bool = False) -> Response:
+def _page(request: Request, status_code: int = 200, *, wrong: str = "") -> Response:
     return rendering.page(
-        request, "own.html", status_code=status_code, account=visit_of(request).account, wrong=wrong, changed=changed
+        request, "own.html", status_code=status_code, account=visit_of(request).account, wrong=wrong
     )  # fmt: skip

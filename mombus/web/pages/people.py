@@ -51,10 +51,10 @@ async def do(request: Request, ask: Ask, fields: Form, what: str) -> Response:
     if question is None:
         raise UnknownNameError("deed", what, DEEDS)
     try:
-        await ask(question, understood(question.asked, _said(fields)))
+        done = await ask(question, understood(question.asked, _said(fields)))
     except (QuestionError, UnknownNameError) as error:
         return await _page(request, ask, wrong=str(error))
-    return rendering.done("/people")
+    return rendering.told(request, "/people", f"{done['text']}.")
 
 
 def _said(fields: Fields) -> dict[str, Any]:

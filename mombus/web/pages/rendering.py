@@ -6,8 +6,9 @@ Every `<form method="post">` has the field `csrf_field()`, or what it sends is r
 
 A template of macros gets it by `{% import "parts.html" as parts with context %}`. A script sends the token of any such
 field as the header `X-CSRF-Token`. An endpoint reads a form as `fields: Form` (`mombus/web/forms.py`) and answers with
-`rendering.done(path)`. `person` is who looks at the page; `may(question)` says whether they may ask that;
-`link(page, name)` names a thing and leads to its page, once there is one.
+`rendering.told(request, path, text)`: the page at `path` says the text, once. `person` is who looks at the page;
+`may(question)` says whether they may ask that; `link(page, name)` names a thing and leads to its page, once there is
+one.
 """
 
 from __future__ import annotations
@@ -73,6 +74,12 @@ def done(path: str) -> RedirectResponse:
     return RedirectResponse(path, 303)
 
 
+def told(request: Request, path: str, text: str) -> RedirectResponse:
+    """After a deed: the same, and the page at `path` says what came of it."""
+    visit_of(request).telling.tell(text)
+    return done(path)
+
+
 def _around(request: Request) -> dict[str, Any]:
     """What every page shows: where it is, of which site, who looks at it, and what belongs into its forms."""
     state, visit = request.app.state, visit_of(request)
@@ -91,7 +98,7 @@ def _around(request: Request) -> dict[str, Any]:
     return {
         "menu": entries, "here": request.url.path, "site": state.site, "zone": state.zone, "version": __version__,
         "person": visit.person, "signed_in": visit.signed_in, "may": may, "link": link,
-        "csrf_field": lambda: _csrf_field(visit),
+        "csrf_field": lambda: _csrf_field(visit), "told": visit.telling.told,
     }  # fmt: skip
 
 

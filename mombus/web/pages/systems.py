@@ -14,7 +14,7 @@ from mombus.desk.systems import PROBE, RESUME, SYSTEM, Name, Resume
 from mombus.web.asking import Ask, Asking
 from mombus.web.forms import Form
 from mombus.web.pages import rendering
-from mombus.web.pages.deeds import after, asked_for
+from mombus.web.pages.deeds import asked_for
 from mombus.web.pages.menu import Entry
 
 router = APIRouter()
@@ -60,6 +60,7 @@ async def probe(request: Request, ask: Ask, name: str) -> Response:
 
 
 @router.post("/systems/{name}/resume")
-async def resume(ask: Ask, name: str, fields: Form) -> Response:
+async def resume(request: Request, ask: Ask, name: str, fields: Form) -> Response:
     """A halted system can work again."""
-    return after(await ask(RESUME, asked_for(Resume, fields, system=name)), f"/systems/{name}")
+    await ask(RESUME, asked_for(Resume, fields, system=name))
+    return rendering.told(request, f"/systems/{name}", f"{name} is tried again.")

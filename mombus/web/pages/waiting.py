@@ -24,6 +24,7 @@ from mombus.desk.question import Nothing
 from mombus.desk.sending import SEND, Send
 from mombus.desk.systems import SYSTEMS
 from mombus.desk.waiting import DO, WAITING, Chosen, Decision, Waits
+from mombus.journal.bulk import Bulk
 from mombus.journal.waiting import Wait
 from mombus.web.asking import Ask, Asking
 from mombus.web.forms import Form
@@ -62,16 +63,19 @@ async def live(request: Request, ask: Ask) -> Response:
 
 
 @router.post("/waiting/do")
-async def decide(ask: Ask, fields: Form) -> Response:
+async def decide(request: Request, ask: Ask, fields: Form) -> Response:
     """Decide about one."""
-    return after(await ask(DO, asked_for(Decision, fields)), back(fields, "/waiting"))
+    done = await ask(DO, asked_for(Decision, fields))
+    return after(request, done, back(fields, "/waiting"), fields.get("about", ""))
 
 
 @router.post("/waiting/send")
-async def send(ask: Ask, fields: Form) -> Response:
+async def send(request: Request, ask: Ask, fields: Form) -> Response:
     """Send the message to one system."""
-    await ask(SEND, asked_for(Send, fields))
-    return rendering.done(back(fields, "/waiting"))
+    wanted = asked_for(Send, fields)
+    begun = await ask(SEND, wanted)
+    text = f"replay {begun['id']} sends it to {wanted.to}"
+    return after(request, {"ok": True, "text": text}, back(fields, "/waiting"), fields.get("about", ""))
 
 
 @router.get("/waiting/bulk")
@@ -115,10 +119,11 @@ async def progress_live(request: Request, ask: Ask, id: str) -> Response:
 
 
 @router.post("/waiting/bulk/{id}/cancel")
-async def cancel(ask: Ask, id: str, fields: Form) -> Response:
+async def cancel(request: Request, ask: Ask, id: str, fields: Form) -> Response:
     """Do nothing more of it."""
-    await ask(BULK_CANCEL, asked_for(Cancel, fields, id=id))
-    return rendering.done(f"/waiting/bulk/{id}")
+    action = await ask(BULK_CANCEL, asked_for(Cancel, fields, id=id))
+    said = "Cancelled." if action["state"] == Bulk.CANCELLED else "All of it was done already: nothing is cancelled."
+    return rendering.told(request, f"/waiting/bulk/{id}", said)
 
 
 def _said(wanted: Choice) -> dict[str, Any]:

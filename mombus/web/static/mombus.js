@@ -76,7 +76,18 @@ document.addEventListener("click", (event) => {
   if (event.target.matches?.("details.deed[open], details.deed .close")) { event.target.closest("details").open = false; }
 });
 
-// What is sent is sent once.
+// What came of a deed is read out: only what changes in a page that is there already is.
+const told = document.getElementById("told");
+if (told) {
+  const text = told.textContent;
+  told.textContent = "";
+  setTimeout(() => { told.textContent = text; }, 200);
+}
+
+// What is sent is sent once, and again by who comes back to the form.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) { delete form.dataset.sent; }
+});
 document.addEventListener("submit", (event) => {
   if (event.target.dataset.sent) { event.preventDefault(); return; }
   if (event.target.method === "post") { event.target.dataset.sent = "yes"; }
