@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from demo_hub import DemoHub, demo_hub
 from ports import free_port
+from proven import DONE
 from visiting import TIMEOUT_MS, Visitor
 
 if TYPE_CHECKING:
@@ -36,6 +37,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marks of these tests."""
+    config.addinivalue_line("markers", "proves(*deeds): what this test does in the browser (proven.py)")
+
+
+@pytest.fixture(autouse=True)
+def _done_as_marked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test says that it proves, it did."""
+    DONE.clear()
+    yield
+    marked = {deed for mark in request.node.iter_markers("proves") for deed in mark.args}
+    assert marked - DONE == set(), "the browser didn't send that, or the hub didn't take it"
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""A hub between an office that says orders and two shops that count what they get, one of which refuses some."""
+"""A hub between an office that says orders and shops that count what they get.
+
+`shop` refuses some, `store` takes all, `till` can't tell an order that comes twice from two and doesn't always answer.
+"""
 
 from __future__ import annotations
 
@@ -20,28 +23,40 @@ from mombus.hub.hub import Hub, open_hub
 from plant.served import Served
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from starlette.requests import Request
 
 TOKEN = "the-office's-token"
 SECRET = "the-shop's-own-secret"
+MATERIAL = '{"id": ref, "description": name}'
 ORDER = '{"id": ref, "operations_type": "Production", "segment_requirement": [{"id": "10"}]}'
+
+ORDERS = {"object": "production_order", "to": ["shop", "store", "till"]}
 
 
 class Shop:
-    """Counts the orders it gets; those in `closed` it refuses."""
+    """Counts the orders it gets. Those in `closed` it refuses, of those in `unsure` it doesn't say whether it has them.
+
+    While it is `locked` no credential opens it.
+    """
 
     def __init__(self) -> None:
         self.got: Counter[str] = Counter()
         self.closed: set[str] = set()
+        self.unsure: set[str] = set()
+        self.locked = False
         self.server = Served(
             Starlette(routes=[Route("/", lambda _: Response("{}")), Route("/orders", self._take, methods=["POST"])])
         )
 
     async def _take(self, request: Request) -> Response:
         id = (await request.json())["id"]
+        if self.locked:
+            return Response("who are you?", 401)
+        if id in self.unsure:
+            return Response("something broke", 502)
         if id in self.closed:
             return Response("no recipe", 422)
         self.got[id] += 1
@@ -51,8 +66,8 @@ class Shop:
 class ShopPlant:
     """The running hub and its systems."""
 
-    def __init__(self, hub: Hub, shop: Shop, store: Shop) -> None:
-        self.hub, self.shop, self.store = hub, shop, store
+    def __init__(self, hub: Hub, shop: Shop, store: Shop, till: Shop) -> None:
+        self.hub, self.shop, self.store, self.till = hub, shop, store, till
         self.url = hub.url
         self.http = httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=60)
 
@@ -73,19 +88,20 @@ class ShopPlant:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def waiting(self, id: str) -> str | None:
-        """Why an order waits for the shop, None if it doesn't."""
-        page = await self.get("/api/waiting", target="shop", lane=id)
+    async def waiting(self, id: str, target: str = "shop") -> str | None:
+        """Why an order waits for the shop, or another, None if it doesn't."""
+        page = await self.get("/api/waiting", target=target, lane=id)
         return next((row["kind"] for row in page["rows"]), None)
 
 
 @asynccontextmanager
-async def shop_plant(folder: Path) -> AsyncIterator[ShopPlant]:
-    """Everything, running."""
-    shop, store = Shop(), Shop()
-    for one in (shop, store):
+async def shop_plant(folder: Path, **more: Any) -> AsyncIterator[ShopPlant]:
+    """Everything, running; `more` is declared besides, instead of what is of that name."""
+    shops = {"shop": Shop(), "store": Shop(), "till": Shop()}
+    for one in shops.values():
         await one.server.start()
-    (folder / "routes.yaml").write_text(json.dumps(_config(shop.server.url, store.server.url, folder)))
+    urls = {name: one.server.url for name, one in shops.items()}
+    (folder / "routes.yaml").write_text(json.dumps(_config(urls, folder) | more))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHOP_TOKEN", SECRET)
         loaded = load([folder / "routes.yaml"])
@@ -93,35 +109,37 @@ async def shop_plant(folder: Path) -> AsyncIterator[ShopPlant]:
     try:
         async with open_hub(loaded.config) as hub:
             running = asyncio.create_task(hub.run())
-            plant = ShopPlant(hub, shop, store)
+            plant = ShopPlant(hub, **shops)
             yield plant
             await plant.http.aclose()
             assert not running.done(), "the hub has ended by itself"
             running.cancel()
     finally:
-        for one in (shop, store):
+        for one in shops.values():
             await one.server.stop()
 
 
-def _config(shop: str, store: str, folder: Path) -> dict[str, Any]:
-    says = {"object": "production_order", "occurred": "at", "body": ORDER}
-    writes = [
-        {
-            "object": "production_order", "url": "/orders", "body": '{"id": body.id}',
-            "idempotency_header": "idempotency-key",
-        }
-    ]  # fmt: skip
+def _config(urls: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    orders = {"object": "production_order", "when": "$exists(name) = false", "occurred": "at", "body": ORDER}
+    materials = {"object": "material", "when": "$exists(name)", "occurred": "at", "body": MATERIAL}
+    blind = {"object": "production_order", "url": "/orders", "body": '{"id": body.id}'}
+    order = blind | {"idempotency_header": "idempotency-key"}
+    material = order | {"object": "material"}
     return {
         "version": 1, "plant": {"enterprise": "acme", "site": "lyon", "timezone": "Europe/Paris"},
         "bus": {"folder": str(folder / "hub")}, "http": {"port": 0},
         "systems": {
             "office": {
-                "connector": "rest", "url": shop, "listen": "/in/office", "door": {"tokens": [token_hash(TOKEN)]},
-                "pushed": {"items": "docs", "says": [says]},
+                "connector": "rest", "url": urls["shop"], "listen": "/in/office",
+                "door": {"tokens": [token_hash(TOKEN)]},
+                "pushed": {"items": "docs", "says": [orders, materials]},
             },
-            "shop": {"connector": "rest", "url": shop, "token": "${secret:SHOP_TOKEN}", "writes": writes},
-            "store": {"connector": "rest", "url": store, "writes": writes},
+            "shop": {
+                "connector": "rest", "url": urls["shop"], "token": "${secret:SHOP_TOKEN}", "writes": [order, material],
+            },
+            "store": {"connector": "rest", "url": urls["store"], "writes": [order]},
+            "till": {"connector": "rest", "url": urls["till"], "writes": [blind]},
         },
         "objects": {"production_order": {"owner": "office", "process_owner": "planning@acme.example"}},
-        "routes": [{"object": "production_order", "to": ["shop", "store"]}],
+        "routes": [ORDERS],
     }  # fmt: skip

@@ -88,6 +88,7 @@ async def test_what_cant_be_looked_for_says_why(visit: Visitor) -> None:
     await visit.open("/messages/nosuchmessage", status=404)
 
 
+@pytest.mark.proves("/messages/searches", "/messages/searches/delete")
 async def test_a_search_is_saved_used_and_forgotten(visit: Visitor, demo: DemoHub) -> None:
     page = await visit.open("/messages?object=production_order&text=PO-4711")
     await page.get_by_text("Save this search").click()
@@ -99,10 +100,13 @@ async def test_a_search_is_saved_used_and_forgotten(visit: Visitor, demo: DemoHu
     await expect(page.locator("tbody tr").first).to_contain_text("PO-4711")
     await visit.look_over(page)
     await page.get_by_role("button", name="Forget the first order").click()
+    await expect(page.locator("#told")).to_have_text("the first order is forgotten.")
     await expect(page.get_by_role("link", name="the first order")).to_have_count(0)
+    assert page.url.endswith("/messages?object=production_order&text=PO-4711"), "what was looked for is still shown"
     assert [one["name"] for one in demo.get("/api/searches")] == []
 
 
+@pytest.mark.proves("/waiting/send")
 async def test_a_message_is_sent_to_one_system_again(visit: Visitor, demo: DemoHub) -> None:
     (order,) = demo.get("/api/messages", order="PO-4711", object="production_order")["messages"]
     page = await visit.open(f"/messages/{order['id']}")

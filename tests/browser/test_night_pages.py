@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 from patience import until
 from playwright.async_api import expect
-from shop_plant import SECRET, ShopPlant, shop_plant
+from shop_plant import ORDERS, SECRET, Shop, ShopPlant, shop_plant
 from visiting import Size, Visitor
+
+from mombus.hub.desk import bulk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,20 +49,55 @@ async def send(page: Page, form: Locator, button: str, why: str = "seen on the l
         await form.get_by_role("button", name=button).click()
 
 
-async def decide(visitor: Visitor, id: str, choice: str, size: Size = "desktop", document: str = "") -> None:
-    """Decide about one order in the waiting room."""
-    page = await visitor.new_page(size)
-    await page.goto(f"/waiting?target=shop&lane={id}")
-    await page.get_by_label(f"Decide about production order {id} for shop").click()
+async def decide(page: Page, id: str, choice: str, told: str, document: str = "", target: str = "shop") -> None:
+    """Decide about one order in the waiting room, which says what came of it."""
+    await page.goto(f"/waiting?target={target}&lane={id}")
+    await page.get_by_label(f"Decide about production order {id} for {target}").click()
     form = page.locator("details.deed[open] form")
     await form.get_by_role("radio", name=choice).check()
     if document:
         await form.get_by_label("Its document's number").fill(document)
     await send(page, form, "Do it")
-    await page.context.close()
+    await expect(page.locator("#told")).to_have_text(f"production order {id} for {target}: {told}.")
 
 
-async def test_nothing_stuck_and_nothing_there(browser: Browser, tmp_path: Path) -> None:
+async def choose_all(page: Page, path: str, command: str) -> None:
+    """Decide about all that is shown there."""
+    await page.goto(path)
+    await page.locator("form.many [name=command]").select_option(command)
+    async with page.expect_navigation(wait_until="load"):
+        await page.get_by_role("button", name="See what that would do").click()
+    await page.get_by_label("Why").fill("seen on the line")
+    async with page.expect_navigation(wait_until="load"):
+        await page.locator("form button.main").click()
+
+
+async def decide_all(page: Page, path: str, command: str) -> None:
+    """The same, until it is done."""
+    await choose_all(page, path, command)
+    await expect(page.get_by_text("1 changed, 0 not.")).to_be_visible()
+
+
+async def in_doubt(plant: ShopPlant, id: str) -> None:
+    """The till doesn't say whether it has this order; it doesn't, and would take it now."""
+    plant.till.unsure.add(id)
+    await plant.say(id)
+    await until(partial(plant.waiting, id, "till"), good=lambda kind: kind == "in doubt")
+    plant.till.unsure.clear()
+
+
+def arrived(shop: Shop, id: str) -> bool:
+    return shop.got[id] == 1
+
+
+OWNED = {"owner": "office", "process_owner": "planning@acme.example"}
+
+
+@pytest.mark.proves("/waiting/kept/do take", "/waiting/bulk take", "/waiting/bulk dismiss")
+async def test_nothing_stuck_and_what_could_not_be_taken_is_taken_once_its_cause_is_gone(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Nobody owned materials; then the office does."""
     async with shop_plant(tmp_path) as fresh:
         visitor = Visitor(browser, fresh.url)
         page = await visitor.open("/", "phone")
@@ -70,9 +108,37 @@ async def test_nothing_stuck_and_nothing_there(browser: Browser, tmp_path: Path)
         }.items():  # fmt: skip
             await visitor.open(path, page=page)
             await expect(page.get_by_text(said)).to_be_visible()
+        docs = [{"ref": id, "name": id.lower(), "at": "2026-03-02T06:00:00Z"} for id in ("M-1", "M-2")]
+        await fresh.push({"docs": [*docs, {"at": "2026-03-02T06:00:00Z"}]})
+        await page.goto("/waiting/kept")
+        await decide_kept(page, "sync material M-1", "Take in")
+        await expect(page.get_by_role("heading", name="That changed nothing")).to_be_visible()
+        await visitor.look_over(page)
+        await visitor.leave()
+    objects, route = {"production_order": OWNED, "material": OWNED}, {"object": "material", "to": ["shop"]}
+    async with shop_plant(tmp_path, objects=objects, routes=[ORDERS, route]) as mended:
+        visitor = Visitor(browser, mended.url)
+        page = await visitor.open("/waiting/kept?system=office&kind=refused", "phone")
+        await decide_kept(page, "sync material M-1", "Take in")
+        await expect(page.locator("#told")).to_have_text("sync material M-1: taken in.")
+        assert page.url.endswith("/waiting/kept?system=office&kind=refused")
+        await until(partial(arrived, mended.shop, "M-1"))
+        await decide_all(page, page.url, "take")
+        await until(partial(arrived, mended.shop, "M-2"))
+        await decide_all(page, "/waiting/kept?system=office", "dismiss")
+        assert (await mended.get("/api/kept"))["rows"] == []
         await visitor.leave()
 
 
+async def decide_kept(page: Page, name: str, choice: str) -> None:
+    """Decide about something that couldn't be taken in."""
+    await page.get_by_label(f"Decide about {name}").click()
+    form = page.locator("details.deed[open] form")
+    await form.get_by_role("radio", name=choice).check()
+    await send(page, form, "Do it", "materials have an owner now")
+
+
+@pytest.mark.proves("/notes", "/notes/take", "/notes/close")
 async def test_what_is_stuck_is_handed_over_taken_over_and_closed(plant: ShopPlant, visitor: Visitor) -> None:
     await stuck(plant, "PO-N1")
     page = await visitor.open("/")
@@ -97,9 +163,10 @@ async def test_what_is_stuck_is_handed_over_taken_over_and_closed(plant: ShopPla
     await expect(page.get_by_text("the recipe comes at six")).to_have_count(0)
     (note,) = await plant.get("/api/notes", closed="true")
     assert (note["to"], note["taken_by"], note["how"]) == ("the early shift", "local", "it came")
-    await decide(visitor, "PO-N1", "Skip")
+    await decide(page, "PO-N1", "Skip", "skipped")
 
 
+@pytest.mark.proves("/waiting/bulk retry")
 async def test_what_is_retried_from_the_first_page_arrives_once(plant: ShopPlant, visitor: Visitor) -> None:
     await stuck(plant, "PO-R1", "PO-R2")
     plant.shop.closed.clear()
@@ -114,28 +181,85 @@ async def test_what_is_retried_from_the_first_page_arrives_once(plant: ShopPlant
         await until(partial(plant.waiting, id), good=lambda kind: kind is None)
 
 
-async def test_what_is_held_waits_until_it_is_released(plant: ShopPlant, visitor: Visitor) -> None:
-    await stuck(plant, "PO-H1")
-    await decide(visitor, "PO-H1", "Hold")
+@pytest.mark.proves(
+    "/waiting/do hold", "/waiting/do release", "/waiting/do skip", "/waiting/do sent", "/waiting/do retry",
+    "/waiting/do not_sent",
+)  # fmt: skip
+async def test_each_decision_about_one_has_its_effect(plant: ShopPlant, visitor: Visitor) -> None:
+    await stuck(plant, "PO-H1", "PO-S1", "PO-S2", "PO-T1")
+    page = await visitor.new_page()
+    await decide(page, "PO-H1", "Hold", "held")
     assert await plant.waiting("PO-H1") == "held"
     plant.shop.closed.clear()
-    await decide(visitor, "PO-H1", "Release", "phone")
-    await until(lambda: plant.shop.got["PO-H1"] == 1)
+    await decide(page, "PO-H1", "Release", "tried now")
+    await decide(page, "PO-T1", "Retry", "tried now")
+    await until(lambda: plant.shop.got["PO-H1"] == plant.shop.got["PO-T1"] == 1)
+    await decide(page, "PO-S1", "Skip", "skipped")
+    await decide(page, "PO-S2", "It was sent", "taken as sent", document="4711")
+    for id in ("PO-S1", "PO-S2"):
+        assert await plant.waiting(id) is None
+        await plant.say(f"{id}-next")
+        await until(partial(arrived, plant.shop, f"{id}-next"))
+        assert plant.shop.got[id] == 0
+    await in_doubt(plant, "PO-D1")
+    await decide(page, "PO-D1", "It wasn't sent", "tried now", target="till")
+    await until(lambda: plant.till.got["PO-D1"] == 1)
+    await visitor.look_over(page)
 
 
-@pytest.mark.parametrize(("choice", "id"), [("Skip", "PO-S1"), ("It was sent", "PO-S2")])
-async def test_what_is_skipped_or_was_sent_is_not_sent(
-    plant: ShopPlant, visitor: Visitor, choice: str, id: str
-) -> None:
-    await stuck(plant, id)
+@pytest.mark.proves("/waiting/bulk hold", "/waiting/bulk release", "/waiting/bulk sent", "/waiting/bulk not_sent")
+async def test_each_decision_about_many_has_its_effect(plant: ShopPlant, visitor: Visitor) -> None:
+    await stuck(plant, "PO-B1", "PO-B2")
+    page = await visitor.new_page()
+    await decide_all(page, "/waiting?target=shop&lane=PO-B1", "hold")
+    assert await plant.waiting("PO-B1") == "held"
     plant.shop.closed.clear()
-    await decide(visitor, id, choice, document="4711" if choice == "It was sent" else "")
-    assert await plant.waiting(id) is None
-    await plant.say(f"{id}-next")
-    await until(lambda: plant.shop.got[f"{id}-next"] == 1)
-    assert plant.shop.got[id] == 0
+    await decide_all(page, "/waiting?target=shop&lane=PO-B1", "release")
+    await until(lambda: plant.shop.got["PO-B1"] == 1)
+    await decide_all(page, "/waiting?target=shop&lane=PO-B2&kind=parked", "sent")
+    assert (await plant.waiting("PO-B2"), plant.shop.got["PO-B2"]) == (None, 0)
+    await in_doubt(plant, "PO-B3")
+    await decide_all(page, "/waiting?target=till", "not_sent")
+    await until(lambda: plant.till.got["PO-B3"] == 1)
 
 
+@pytest.mark.proves("/waiting/bulk/{id}/cancel", "/waiting/bulk retry")
+async def test_what_is_done_to_many_is_cancelled_while_it_runs(
+    plant: ShopPlant, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three the first is done, the second is under way, the third is left as it is."""
+    await stuck(plant, "PO-C1", "PO-C2", "PO-C3")
+    plant.shop.closed.clear()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    really = bulk.BulkActions._one
+
+    async def one(self: Any, action: Any, thing: Any, put_off: set[str]) -> None:
+        if plant.shop.got["PO-C1"]:
+            begun.set()
+            await go_on.wait()
+        await really(self, action, thing, put_off)
+        await until(lambda: plant.shop.got["PO-C1"] == 1)
+
+    monkeypatch.setattr(bulk, "AT_ONCE", 1)
+    monkeypatch.setattr(bulk.BulkActions, "_one", one)
+    page = await visitor.new_page()
+    await choose_all(page, "/waiting?target=shop&kind=parked", "retry")
+    await begun.wait()
+    await expect(page.get_by_text("1 changed, 0 not, 2 to do.")).to_be_visible()
+    await page.locator("summary", has_text="Cancel the rest").click()
+    await send(page, page.locator("details.deed[open] form"), "Cancel the rest", "the wrong ones")
+    await expect(page.locator("#told")).to_have_text("Cancelled.")
+    go_on.set()
+    await expect(page.get_by_text("2 changed, 0 not, 1 to do.")).to_be_visible()
+    await visitor.look_over(page)
+    await until(lambda: plant.shop.got["PO-C2"] == 1)
+    assert (await plant.waiting("PO-C3"), plant.shop.got["PO-C3"]) == ("parked", 0)
+    (deed,) = [row for row in await plant.get("/api/audit") if row["why"] == "the wrong ones"]
+    assert deed["result"].endswith("cancelled: 1 of 3 changed, 0 not")
+    await decide(page, "PO-C3", "Skip", "skipped")
+
+
+@pytest.mark.proves("/waiting/send")
 async def test_one_message_is_sent_to_one_system_again(plant: ShopPlant, visitor: Visitor) -> None:
     await stuck(plant, "PO-O1")
     await until(lambda: plant.store.got["PO-O1"] == 1)
@@ -146,10 +270,12 @@ async def test_one_message_is_sent_to_one_system_again(plant: ShopPlant, visitor
     await form.locator("[name=manner]").select_option("again")
     await send(page, form, "Send it", "the store lost it")
     await until(lambda: plant.store.got["PO-O1"] == 2)
+    await expect(page.locator("#told")).to_contain_text("sends it to store")
     assert await plant.waiting("PO-O1") == "parked"
-    await decide(visitor, "PO-O1", "Skip")
+    await decide(page, "PO-O1", "Skip", "skipped")
 
 
+@pytest.mark.proves("/waiting/bulk skip")
 async def test_many_are_looked_at_before_they_are_decided_about(plant: ShopPlant, visitor: Visitor) -> None:
     await stuck(plant, "PO-M1", "PO-M2", "PO-M3")
     page = await visitor.open("/waiting?target=shop", "desktop")
@@ -166,7 +292,7 @@ async def test_many_are_looked_at_before_they_are_decided_about(plant: ShopPlant
     await visitor.open("/waiting/actions", "phone")
 
 
-async def test_a_decision_that_changes_nothing_says_why(plant: ShopPlant, visitor: Visitor) -> None:
+async def test_a_decision_that_changes_nothing_says_why_and_leads_back(plant: ShopPlant, visitor: Visitor) -> None:
     await stuck(plant, "PO-G1")
     page = await visitor.open("/waiting?target=shop&lane=PO-G1")
     await page.get_by_label("Decide about production order PO-G1 for shop").click()
@@ -178,9 +304,37 @@ async def test_a_decision_that_changes_nothing_says_why(plant: ShopPlant, visito
     assert [(await plant.http.post(skip, json={"why": "twice"})).status_code for _ in range(2)] == [200, 409]
     await send(page, form, "Do it")
     await expect(page.get_by_role("heading", name="That changed nothing")).to_be_visible()
-    await expect(page.get_by_text("it doesn't wait (any more)")).to_be_visible()
+    await expect(page.get_by_text("production order PO-G1 for shop: it doesn't wait (any more).")).to_be_visible()
+    async with page.expect_navigation(wait_until="load"):
+        await page.get_by_role("link", name="Back").click()
+    assert page.url.endswith("/waiting?target=shop&lane=PO-G1")
 
 
+async def test_a_form_that_cannot_be_taken_is_told_and_leads_back(plant: ShopPlant, visitor: Visitor) -> None:
+    """No reason but blanks, a message that isn't there, and a page older than the hub."""
+    await stuck(plant, "PO-F1")
+    page = await visitor.new_page()
+    await page.goto("/waiting?target=shop&lane=PO-F1")
+    for name, value, said in (
+        ("why", "  ", "say why: it is kept in the audit trail with your name"),
+        ("id", "f" * 64, "it doesn't wait (any more)"), ("csrf", "f" * 64, "load the page again and repeat it"),
+    ):  # fmt: skip
+        await page.get_by_label("Decide about production order PO-F1 for shop").click()
+        form = page.locator("details.deed[open] form")
+        await form.get_by_role("radio", name="Hold").check()
+        await form.get_by_label("Why").fill("seen on the line")
+        await form.locator(f"[name={name}]").evaluate("(field, value) => { field.value = value }", value)
+        async with page.expect_navigation(wait_until="load"):
+            await form.get_by_role("button", name="Do it").click()
+        await expect(page.get_by_text(said)).to_be_visible()
+        async with page.expect_navigation(wait_until="load"):
+            await page.get_by_role("link", name="Back").click()
+    assert page.url.endswith("/waiting?target=shop&lane=PO-F1")
+    assert await plant.waiting("PO-F1") == "parked"
+    await decide(page, "PO-F1", "Skip", "skipped")
+
+
+@pytest.mark.proves("/waiting/kept/do dismiss")
 async def test_what_could_not_be_taken_is_looked_at_and_dismissed(plant: ShopPlant, visitor: Visitor) -> None:
     answer = await plant.push({"docs": [{"at": "2026-03-02T06:00:00Z", "note": "no number"}]})
     assert answer.status_code == 422
@@ -193,10 +347,25 @@ async def test_what_could_not_be_taken_is_looked_at_and_dismissed(plant: ShopPla
     form = page.locator("details.deed[open] form")
     await form.get_by_role("radio", name="Dismiss").check()
     await send(page, form, "Do it", "the office says it again")
+    await expect(page.locator("#told")).to_have_text("docs[1]: dismissed.")
     await expect(page.get_by_text("Everything that came could be taken in.")).to_be_visible()
     assert (await plant.get("/api/kept"))["rows"] == []
 
 
+@pytest.mark.proves("/systems/{name}/resume")
+async def test_a_system_that_no_credential_opened_is_tried_again(plant: ShopPlant, visitor: Visitor) -> None:
+    plant.shop.locked = True
+    await plant.say("PO-L1")
+    await until(partial(plant.get, "/api/systems/shop"), good=lambda system: system["health"] == "halted")
+    page = await visitor.open("/systems/shop", "phone")
+    await page.locator("summary", has_text="Resume").click()
+    plant.shop.locked = False
+    await send(page, page.locator("details.deed[open] form"), "Resume", "it has a new token")
+    await expect(page.locator("#told")).to_have_text("shop is tried again.")
+    await until(lambda: plant.shop.got["PO-L1"] == 1)
+
+
+@pytest.mark.proves("/systems/{name}/probe")
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 async def test_a_system_tells_its_state_and_configuration_and_is_asked(
     plant: ShopPlant, visitor: Visitor, size: Size
@@ -220,5 +389,5 @@ async def test_the_wall_shows_what_is_stuck_and_nothing_to_press(plant: ShopPlan
     page = await visitor.open("/?wall")
     await expect(page.get_by_text("HTTP 422: no recipe").first).to_be_visible()
     await expect(page.get_by_role("button")).to_have_count(0)
-    await decide(visitor, "PO-W1", "Skip")
+    await decide(await visitor.new_page(), "PO-W1", "Skip", "skipped")
     await expect(page.get_by_text("Nothing waits.")).to_be_visible()

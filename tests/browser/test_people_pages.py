@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from housed import PASSWORD, housed
+from housed import sign_in as signs_in
 from identity_provider import identity_provider
 from playwright.async_api import expect
 from visiting import SIZES, Size, Visitor
 
 from mombus.desk.question import Role
 from mombus.hub.desk import passwords
+from mombus.web.pages.people import DEEDS
 from plant.served import Served
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from housed import Housed
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, Locator, Page
 
 
 NEW = "staple battery horse"
@@ -51,10 +53,11 @@ async def change_own_password(visit: Visitor, page: Page) -> None:
         await page.get_by_label("The new one").fill(NEW)
         async with page.expect_navigation(wait_until="load"):
             await page.get_by_role("button", name="Change it").click()
-        await expect(page.get_by_role("alert").or_(page.get_by_role("status"))).to_contain_text(told)
+        await expect(page.locator("main [role=alert], #told")).to_contain_text(told)
         await visit.look_over(page)
 
 
+@pytest.mark.proves("/sign-in", "/people/{what} add", "/people/token", "/me/password", "/sign-out")
 @pytest.mark.parametrize("size", SIZES)
 async def test_an_engineer_signs_in_adds_somebody_and_finds_it_in_the_trail(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: Size
@@ -94,6 +97,82 @@ async def test_an_engineer_signs_in_adds_somebody_and_finds_it_in_the_trail(
         await expect(page.get_by_role("alert")).to_contain_text("No account here has this name")
         await sign_in(page, NEW)
         await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+        await visit.leave()
+
+
+async def change(page: Page, opens: Locator, go: str, told: str) -> None:
+    """One of the deeds about an account; what is asked for besides why is filled in already, or a password."""
+    await opens.click()
+    form = page.locator("details.deed[open] form")
+    for field in await form.locator("[type=password]").all():
+        await field.fill(NEW)
+    await form.get_by_label("Why").fill("the shifts change")
+    async with page.expect_navigation(wait_until="load"):
+        await form.get_by_role("button", name=go, exact=True).click()
+    await expect(page.locator("#told, main .notice")).to_contain_text(told)
+
+
+@pytest.mark.proves(
+    "/people/{what} roles", "/people/{what} password", "/people/{what} disable", "/people/{what} enable",
+    "/people/{what} remove", "/people/{what} end", "/people/{what} end-all",
+)  # fmt: skip
+async def test_each_change_of_an_account_has_its_effect(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "LOG_N", 4)
+    async with housed(tmp_path) as house, street(house) as url, house.browser() as bob, house.browser() as again:
+        await house.add("ann", Role.ENGINEER)
+        await house.add("bob", Role.OPERATOR)
+        visit = Visitor(browser, url)
+        page = await visit.new_page("desktop")
+        await page.goto("/people")
+        await sign_in(page)
+        assert [(await signs_in(one, "bob")).status_code for one in (bob, again)] == [303, 303]
+        await page.reload()
+        await page.get_by_label("Roles of bob", exact=True).click()
+        await page.locator("details.deed[open]").get_by_label("process owner").check()
+        await page.get_by_role("button", name="Not now").click()
+        await change(
+            page,
+            page.get_by_label("Roles of bob", exact=True),
+            "Set these roles",
+            "bob is operator, process_owner from now on",
+        )
+        house.forget()
+        assert (await bob.get("/api/me")).status_code == 401
+        await change(page, page.get_by_label("Disable of bob", exact=True), "Disable", "bob may not come in any more")
+        assert (await signs_in(bob, "bob")).status_code == 401
+        await change(page, page.get_by_label("Enable of bob", exact=True), "Enable", "bob may come in again")
+        await change(page, page.get_by_label("Password of bob", exact=True), "Set password", "bob has another password")
+        assert [(await signs_in(bob, "bob", word)).status_code for word in (PASSWORD, NEW)] == [401, 303]
+        assert (await bob.get("/api/me")).json() == {"name": "bob", "roles": ["operator", "process_owner"]}
+        await page.reload()
+        await change(
+            page,
+            page.locator("tr", has_text="127.0.0.1").filter(has_text="bob").locator("summary"),
+            "End it",
+            "a session of bob ended",
+        )
+        house.forget()
+        assert (await bob.get("/api/me")).status_code == 401
+        assert [(await signs_in(one, "bob", NEW)).status_code for one in (bob, again)] == [303, 303]
+        await page.reload()
+        await change(page, page.get_by_text("End all of bob"), "End all", "2 sessions and tokens of bob ended")
+        house.forget()
+        assert [(await one.get("/api/me")).status_code for one in (bob, again)] == [401, 401]
+        await visit.look_over(page)
+        await change(
+            page,
+            page.get_by_label("Remove of ann", exact=True),
+            "Remove the account",
+            "nobody could manage accounts any more",
+        )
+        await change(
+            page, page.get_by_label("Remove of bob", exact=True), "Remove the account", "bob has no account any more"
+        )
+        assert (await signs_in(bob, "bob", NEW)).status_code == 401
+        noted = [row.action for row in await house.deeds() if (row.who, row.why) == ("ann", "the shifts change")]
+        assert sorted(noted) == sorted(f"user_{what.replace('-', '_')}" for what in DEEDS if what != "add")
         await visit.leave()
 
 

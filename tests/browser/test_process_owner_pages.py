@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 import pytest_asyncio
 from patience import until
 from playwright.async_api import expect
@@ -13,7 +14,6 @@ from visiting import SIZES, Visitor
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    import pytest
     from playwright.async_api import Browser, Page
 
 
@@ -51,6 +51,9 @@ async def test_nothing_is_open_and_then_something_is(talking: Plant, visitor: Vi
         await visitor.picture(page, f"disagreement-{size}")
 
 
+@pytest.mark.proves(
+    "/disagreements/{number} adopt", "/disagreements/{number} overrule", "/disagreements/{number} tolerate"
+)
 async def test_each_decision_takes_effect(talking: Plant, visitor: Visitor) -> None:
     adopted, ruled, left = [(await talking.disagree(f"PO-{n}"))["number"] for n in range(3)]
     page = await visitor.new_page()

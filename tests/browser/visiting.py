@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
+from proven import DONE, deed, deeds, sent
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page, Request, Response
@@ -64,6 +65,8 @@ class Visitor:
         violations = await page.evaluate("window.policyViolations")
         assert not violations, f"{page.url} breaks its policy: {violations}"
         assert not self.wrong, f"{page.url}: {self.wrong}"
+        unknown = {deed(where, chosen) for where, chosen in await page.evaluate(OFFERED)} - deeds()
+        assert not unknown, f"{page.url} offers what isn't among the deeds: {unknown}"
         wide, room = await page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         assert wide <= room, f"{page.url} is {wide} px wide on a screen of {room} px: {await page.evaluate(_WIDE)}"
         if not await page.evaluate("Boolean(window.axe)"):
@@ -102,6 +105,8 @@ class Visitor:
     def _answered(self, answer: Response) -> None:
         """The page's own answer is looked at by who opens it; all it is made of must be there."""
         parts = not answer.request.is_navigation_request()
+        if answer.request.method == "POST" and answer.status < 400:
+            DONE.add(sent(answer.url, answer.request.post_data))
         self._if(parts and answer.status >= 400, f"{answer.status} for {answer.url}")
 
     def _unanswered(self, asked: Request) -> None:
@@ -116,6 +121,14 @@ class Visitor:
 _WIDE = """[...document.querySelectorAll("main *, footer *, header *")]
   .filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.parentElement.closest("pre, .wide"))
   .slice(0, 5).map((one) => one.outerHTML.slice(0, 120))"""
+
+
+OFFERED = """[...document.querySelectorAll("form[method=post]")].flatMap((form) => {
+  const address = form.getAttribute("action");
+  const fields = [...form.querySelectorAll("[name=command], [name=decision]")];
+  const chosen = fields.flatMap((one) => [...(one.options || [one])]).map((one) => one.value);
+  return (chosen.length ? chosen : [""]).map((one) => [address, {command: one, decision: one}]);
+})"""
 
 
 async def _accessible(page: Page, **options: Any) -> None:

@@ -61,7 +61,7 @@ document.addEventListener("toggle", (event) => {
   if (!deed.matches?.("details.deed") || !deed.open) { return; }
   for (const other of document.querySelectorAll("details.deed[open]")) { if (other !== deed) { other.open = false; } }
   if (!deed.querySelector(".close")) {
-    const close = Object.assign(document.createElement("button"), {type: "button", className: "close", textContent: "Cancel"});
+    const close = Object.assign(document.createElement("button"), {type: "button", className: "close", textContent: "Not now"});
     deed.querySelector("form").append(close);
   }
   deed.querySelector("input:not([type=hidden]), textarea")?.focus();
