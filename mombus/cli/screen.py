@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mombus.cli.asking import HubError
+from mombus.cli.keys import LEAVE, keys
 from mombus.cli.showing import printable
 from mombus.cli.status import Table, tables
+from mombus.hub.note import NoHub
 from mombus.web.words import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import tzinfo
 
     from rich.console import RenderableType
@@ -20,6 +24,10 @@ if TYPE_CHECKING:
     Status = Mapping[str, Any]
 
 EVERY_S = 1.0
+FRAME, SMALLEST = 2, 4
+"""Lines of a table beside its rows, and of the smallest one: a row, and how many more there are."""
+LEAVES = frozenset({LEAVE, LEAVE.upper(), "\x04"})
+"""q, and Ctrl-D."""
 WELL = frozenset({"ok", "delivered", "stored", "nothing yet", "elsewhere"})
 BAD = frozenset({"down", "halted", "parked", "in doubt", "rejected"})
 
@@ -33,34 +41,68 @@ def as_lines(look: Callable[[], Status]) -> None:
 
 
 def on_terminal(look: Callable[[], Status], zone: tzinfo) -> None:
-    """Fill the terminal, with the time of `zone`, until Ctrl-C; what was there before comes back then."""
+    """Fill the terminal, with the time of `zone`, until q or Ctrl-C; what was there before comes back then.
+
+    `look` raises NoHub or HubError while the hub is away: that is shown above what it said last, until it is back.
+    """
     from rich.console import Console  # noqa: PLC0415 - heavy, and only here
     from rich.live import Live  # noqa: PLC0415
 
     console = Console(markup=False)
-    with Live(console=console, screen=True, auto_refresh=False) as live:
+    last, away = None, None
+    with keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(drawn(look(), console.height, zone), refresh=True)
-            time.sleep(EVERY_S)
+            try:
+                last, away = look(), None
+            except (NoHub, HubError) as error:
+                away = Away(str(error), away.since if away else datetime.now(UTC))
+            live.update(drawn(last, console.height, zone, away), refresh=True)
+            if pressed(EVERY_S) in LEAVES:
+                return
 
 
-def drawn(found: Status, height: int, zone: tzinfo) -> RenderableType:
+class Away(NamedTuple):
+    """The hub doesn't answer: why, and since when."""
+
+    why: str
+    since: datetime
+
+
+def drawn(found: Status | None, height: int, zone: tzinfo, away: Away | None = None) -> RenderableType:
     """The screen: what needs a look, then systems and flows; what doesn't fit into `height` lines is counted."""
     from rich.console import Group  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    head = Text(f"mombus {found['site']}  {clock(found['at'], zone)} {zone}  Ctrl-C leaves", style="dim")
-    wrong = [Text(f"! {printable(line)}", style="red") for line in found["trouble"]]
-    parts: list[RenderableType] = [head, *(wrong or [Text("Everything flows.", style="green")])]
-    left = height - len(parts) - 1
-    for table in tables(found):
+    parts = [*_head(found, zone, away)]
+    left = height - len(parts)
+    made = tables(found) if found is not None else []
+    for after, table in zip(reversed(range(len(made))), made, strict=True):
         rows = _worst_first(table)
-        shown = rows[: max(1, left - 3)]
-        parts += [Text(""), _table(table, shown)]
+        room = max(left - FRAME - SMALLEST * after, SMALLEST - FRAME) if left >= SMALLEST else 0
+        shown = rows if len(rows) <= room else rows[: max(room - 1, 0)]
+        if room:
+            parts += [Text(""), _table(table, shown)]
+            left -= FRAME + len(shown)
         if len(rows) > len(shown):
-            parts.append(Text(f"and {len(rows) - len(shown)} more", style="dim"))
-        left -= len(shown) + 3
-    return Group(*parts)
+            parts.append(Text(f"and {len(rows) - len(shown)} more by {table.columns[0]}", style="dim"))
+            left -= 1
+    return Group(*parts[:height])
+
+
+def _head(found: Status | None, zone: tzinfo, away: Away | None) -> Iterator[RenderableType]:
+    from rich.text import Text  # noqa: PLC0415
+
+    named = f"mombus {found['site']}  {clock(found['at'], zone)} {zone}" if found is not None else "mombus"
+    yield Text(f"{named}  q leaves", style="dim")
+    if away is not None:
+        yield Text(f"! {printable(away.why)}", style="red")
+        what = "below is what it said last; " if found is not None else ""
+        since = clock(away.since.isoformat(), zone)
+        yield Text(f"The hub is away since {since}: {what}this goes on by itself when it is back.", style="yellow")
+    elif found is not None and not found["trouble"]:
+        yield Text("Everything flows.", style="green")
+    if found is not None:
+        yield from (Text(f"! {printable(line)}", style="red") for line in found["trouble"])
 
 
 def _worst_first(table: Table) -> Sequence[Sequence[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from datetime import datetime
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask, zone_of
+from mombus.cli.asking import Folder, Json, ask, asked, the_hub, zone_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
 
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 def status(
     folder: Folder = None,
     as_json: Json = False,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it anew every second, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it anew every second, until q or Ctrl-C.")] = False,
 ) -> int:
     """Show the systems, the flows and what needs a person.
 
-    With --watch it fills the terminal, what needs a look first; with --json as well, one line of JSON each second.
+    With --watch it fills the terminal, what needs a look first, and goes on when the hub was away; with --json as well,
+    one line of JSON each second.
     Exit code 0: everything flows; 1: something needs a look, or no hub answers.
     """
     if watch:
@@ -41,12 +43,11 @@ def status(
 def _watch(folder: Path | None, *, as_json: bool) -> int:
     from mombus.cli.screen import as_lines, on_terminal  # noqa: PLC0415 - only who watches needs it
 
-    look = partial(ask, folder, "status")
     try:
         if as_json or not sys.stdout.isatty():
-            as_lines(look)
+            as_lines(partial(ask, folder, "status"))
         else:
-            on_terminal(look, zone_of(folder))
+            on_terminal(lambda: asyncio.run(asked(the_hub(folder), "status", {})), zone_of(folder))
     except KeyboardInterrupt:
         return Exit.OK
     return Exit.OK

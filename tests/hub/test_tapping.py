@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from canonical.message import Message
+    from mombus.delivery.routing import Routing
     from mombus.hub.hub import Hub
 
 ROUTE = {"object": "release_decision", "to": "board", "when": "body.id != 'UD-no'"}
@@ -74,6 +77,22 @@ async def test_it_shows_what_fits_everything_that_is_asked(hub: Hub) -> None:
         assert [one["key"] for one in part["messages"]] == keys, asked
     (one,) = (await tapped(hub, after=begun, key=("UD-3",), bodies=True))["messages"]
     assert json.loads(one["body"]["text"])["material_lot_id"] == "UD-3-L1"
+
+
+async def test_expressions_of_routes_are_asked_beside_the_loop(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_in: set[threading.Thread] = set()
+    really = tapping._goes
+
+    def noted(routing: Routing, message: Message) -> bool:
+        asked_in.add(threading.current_thread())
+        return really(routing, message)
+
+    monkeypatch.setattr(tapping, "_goes", noted)
+    begun = (await tapped(hub))["after"]
+    await post(hub.url, ["UD-beside"])
+    assert [one["targets"] for one in (await tapped(hub, after=begun))["messages"]] == [["board"]]
+    assert asked_in
+    assert threading.current_thread() not in asked_in
 
 
 async def test_a_little_history_comes_first(hub: Hub) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -67,6 +68,7 @@ class TapTopic:
     def __init__(self, bus: Bus, delivery: Delivery, systems: Sequence[str]) -> None:
         self._bus = bus
         self._systems = systems
+        self._looking = asyncio.Lock()
         self._routings = {name: Routing(delivery.target(name)) for name in sorted(delivery.targets)}
 
     def answers(self) -> Mapping[Question, Answer]:
@@ -109,7 +111,7 @@ class TapTopic:
             return await self._all_over(stream, subject, asked, found[0].seq - 1, gone=more + len(found))
         if since is None and more > MOST_BEHIND:
             return await self._caught_up(stream, subject, asked, gone=more + len(found))
-        fits = self._those_that_fit(asked, found)
+        fits = await self._those_that_fit(asked, found)
         if asked.spread:
             chosen = _spread(fits, asked.most)
             return _Look(found[-1].seq if found else after, chosen, len(fits) - len(chosen))
@@ -125,14 +127,14 @@ class TapTopic:
         for begin in range(after, last, step):
             here, _ = await self._part(stream, subject, begin, most=LOOKED_AT // PLACES)
             found.update({kept.seq: kept for kept in here if kept.seq <= last})
-        chosen = _spread(self._those_that_fit(asked, [found[seq] for seq in sorted(found)]), asked.most)
+        chosen = _spread(await self._those_that_fit(asked, [found[seq] for seq in sorted(found)]), asked.most)
         return _Look(last, chosen, max(0, gone - len(chosen)))
 
     async def _caught_up(self, stream: str, subject: str, asked: TapAsked, *, gone: int) -> _Look:
         """Go on where it is said now; of what went by the newest is shown."""
         last = await browsing.last_sequence(self._bus, stream)
         found, _ = await self._part(stream, subject, max(0, last - LOOKED_AT))
-        fits = self._those_that_fit(asked, found)[-asked.most :]
+        fits = (await self._those_that_fit(asked, found))[-asked.most :]
         return _Look(max(last, found[-1].seq if found else last), fits, max(0, gone - len(fits)))
 
     async def _part(
@@ -142,7 +144,12 @@ class TapTopic:
             self._bus, stream, subject, after=after, most=most or LOOKED_AT, most_bytes=LOOKED_BYTES, since=since
         )  # fmt: skip
 
-    def _those_that_fit(self, asked: TapAsked, found: Sequence[Kept]) -> list[_Fit]:
+    async def _those_that_fit(self, asked: TapAsked, found: Sequence[Kept]) -> list[_Fit]:
+        """Each `when` may take as long as an expression may: one thread does that for all who watch."""
+        async with self._looking:
+            return await asyncio.to_thread(self._fitting, asked, found)
+
+    def _fitting(self, asked: TapAsked, found: Sequence[Kept]) -> list[_Fit]:
         return [(kept, *seen) for kept in found if (seen := self._seen(asked, kept)) is not None]
 
     def _seen(self, asked: TapAsked, kept: Kept) -> tuple[Message, list[str]] | None:
