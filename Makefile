@@ -7,9 +7,9 @@ BIN := .venv/bin
 run: setup
 	$(BIN)/mombus demo
 
-# Most tests wait for servers of their own: four at a time keep two cores busy.
+# Most tests wait for servers of their own: five at a time keep two cores busy.
 test: setup
-	$(BIN)/pytest --numprocesses 4 --dist worksteal
+	$(BIN)/pytest --numprocesses 5 --dist worksteal
 
 setup: .venv/.done
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import proof as reliability
 import pytest
 from databases import new_database
+from httpx._transports import default as client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 pytest.register_assert_rewrite("connectors.contract")
 
 FAULTS, PAGES = (Path(__file__).parent / name for name in ("faults", "browser"))
+EARLY = 0.8
 ROWS = pytest.StashKey[list[reliability.Row]]()
 RAN = pytest.StashKey[set[str]]()
 
@@ -26,6 +30,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ROWS], config.stash[RAN] = [], set()
+    read_authorities_once()
+
+
+def read_authorities_once() -> None:
+    """A client reads all authorities of the world when it is made, 20 ms each time: here they all share what one read.
+
+    Whoever names authorities or certificates gets what it names.
+    """
+    create = client.create_ssl_context
+
+    @cache
+    def usual() -> ssl.SSLContext:
+        return create()
+
+    def shared(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+        return usual() if verify is True and cert is None else create(verify, cert, trust_env)
+
+    client.create_ssl_context = shared
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,26 +55,33 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         proofs = [item for item in items if "proof" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=[item for item in items if item not in proofs])
         items[:] = proofs
-    elif config.getoption("numprocesses", 0) or hasattr(config, "workerinput"):
-        items[:] = spread(items)
+    elif hasattr(config, "workerinput"):
+        items[:] = spread(items, config.workerinput["workercount"])
 
 
-def spread(items: list[pytest.Item]) -> list[pytest.Item]:
+def spread(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """The files of faults, which take long and mostly wait, evenly among the others: no worker gets all of them.
 
-    What shares something stays together: the tests of a file, and those of all pages.
+    Each worker begins with its share of all, in this order; none of those comes last, when the others have nothing
+    left to do meanwhile. What shares something stays together: the tests of a file, and those of all pages.
     """
     blocks: dict[Path, list[pytest.Item]] = {}
     for item in items:
         blocks.setdefault(PAGES if PAGES in item.path.parents else item.path, []).append(item)
     slow = [block for path, block in blocks.items() if FAULTS in path.parents]
     others = [block for path, block in blocks.items() if FAULTS not in path.parents]
-    placed = [((number + 0.5) / len(slow), block) for number, block in enumerate(slow)]
+    placed = [(early((number + 0.5) / len(slow), workers), block) for number, block in enumerate(slow)]
     done, every = 0, sum(map(len, others)) or 1
     for block in others:
         placed.append(((done + len(block) / 2) / every, block))
         done += len(block)
     return [item for _, block in sorted(placed, key=lambda one: one[0]) for item in block]
+
+
+def early(place: float, workers: int) -> float:
+    """A place among all, from 0 to 1, moved into the first part of its worker's share."""
+    share, within = divmod(place * workers, 1)
+    return (share + EARLY * within) / workers
 
 
 @pytest.fixture

@@ -90,11 +90,13 @@ class HubProcess:
 
     async def ready(self) -> None:
         """Return once it says that it is ready."""
-        async with asyncio.timeout(READY_S):
-            while not await self.is_ready():
-                assert self.process
-                assert self.process.returncode is None, (self._file.parent / "hub.log").read_text()[-3000:]
-                await asyncio.sleep(0.02)
+
+        async def ready() -> bool:
+            assert self.process
+            assert self.process.returncode is None, (self._file.parent / "hub.log").read_text()[-3000:]
+            return await self.is_ready()
+
+        await until(ready, READY_S)
 
     async def is_ready(self) -> bool:
         """Whether it says so now."""

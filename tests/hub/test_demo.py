@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import psutil
-from patience import PATIENCE_S
+from patience import PATIENCE_S, until
 from strange_order import strange_order
 
 ROOT = Path(__file__).parents[2]
@@ -64,20 +64,24 @@ async def demo(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, 
         await draining
 
 
-async def until_journey_ends(folder: Path, order: str, last: str) -> list[dict[str, str]]:
-    async with asyncio.timeout(60):
-        while True:
-            asked = await asyncio.to_thread(mombus, "journey", order, "--json", "--folder", str(folder))
-            hops: list[dict[str, str]] = json.loads(asked.stdout)["hops"] if asked.stdout else []
-            if any(hop["object"] == last and hop["target"] == "erp" for hop in hops):
-                return hops
-            await asyncio.sleep(0.5)
+async def until_journey_ends(url: str, order: str, last: str) -> None:
+    """Asked over HTTP until it is so: a command is a process each time."""
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as http:
+
+        async def ended() -> bool:
+            answer = await http.get(f"/api/journey/{order}")
+            hops = answer.json()["hops"] if answer.is_success else []
+            return any(hop["object"] == last and hop["target"] == "erp" for hop in hops)
+
+        await until(ended, 2 * PATIENCE_S)
 
 
 async def test_a_running_demo_can_be_looked_at_and_stopped(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     async with demo(folder) as (process, url):
-        hops = await until_journey_ends(folder, "PO-4711", "inventory_movement")
+        await until_journey_ends(url, "PO-4711", "inventory_movement")
+        asked = await asyncio.to_thread(mombus, "journey", "PO-4711", "--json", "--folder", str(folder))
+        hops = json.loads(asked.stdout)["hops"]
         assert [hop["at"] for hop in hops] == sorted(hop["at"] for hop in hops)
         assert {hop["target"] for hop in hops} >= {"mes", "wms", "qms", "erp", "line1", "cmms"}
         assert all(hop["delay_s"] >= 0 for hop in hops)
@@ -134,11 +138,14 @@ async def check_waiting(folder: Path, url: str) -> None:
     async with httpx.AsyncClient(timeout=10) as http:
         answer = await http.post(f"{url}/in/erp", content=strange_order(), headers={"content-type": "application/xml"})
         assert answer.status_code == 200, answer.text
-    rows = []
-    async with asyncio.timeout(PATIENCE_S):
-        while not rows:
-            asked = await asyncio.to_thread(mombus, "waiting", "--each", "--json", "--folder", str(folder))
-            rows = [row for row in json.loads(asked.stdout) if (row["target"], row["key"]) == ("wms", "PO-9999")]
+
+        async def waits() -> bool:
+            page = (await http.get(f"{url}/api/waiting")).json()
+            return any((row["target"], row["key"]) == ("wms", "PO-9999") for row in page["rows"])
+
+        await until(waits)
+    asked = await asyncio.to_thread(mombus, "waiting", "--each", "--json", "--folder", str(folder))
+    rows = [row for row in json.loads(asked.stdout) if (row["target"], row["key"]) == ("wms", "PO-9999")]
     assert [row["kind"] for row in rows] == ["awaiting alias"]
     assert "FG-9999" in rows[0]["reason"]
     skipped = await asyncio.to_thread(
