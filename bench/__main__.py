@@ -18,7 +18,7 @@ import structlog
 from bench.figure import Figure, table
 from mombus.hub.cycles import look_rarely
 
-NAMES = ("b2mml", "handovers", "lanes", "latency", "opcua", "memory", "startup", "recovery")
+NAMES = ("b2mml", "handovers", "lanes", "latency", "opcua", "memory", "startup", "recovery", "viewers")
 """The modules of this package with a `run(quick)` that returns figures, in the order they run."""
 LONG = ("many", "large", "search")
 """Those that run only when they are named: they take many minutes."""

@@ -22,6 +22,7 @@ from mombus.web.access.sign_on import SignOn
 from mombus.web.access.visiting import Visiting, visit_of
 from mombus.web.api import add_api
 from mombus.web.doors import Doors
+from mombus.web.live import Live
 from mombus.web.pages import add_pages
 from mombus.web.probes import add_probes
 from mombus.web.refusals import add_refusals
@@ -69,6 +70,7 @@ def make_app(
     app.add_middleware(Visiting)
     app.add_middleware(Secured, hsts=hsts)
     add_probes(app, desk.ready, notices, open_to=lambda request: bool(visit_of(request).person.roles))
+    app.state.live = Live()
     app.state.desk, app.state.site, app.state.zone, app.state.sessions = desk, site, zone, sessions
     app.state.sign_on = SignOn(Provider(oidc)) if oidc else None
     add_refusals(app)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 WRONG_AT_ONCE, WRONG_EVERY_S = 10, 6.0
 """Wrong credentials that one peer may show; after that it isn't even looked at what it shows."""
-UNKNOWN_AT_ONCE, UNKNOWN_EVERY_S = 50, 0.2
-"""Sessions and tokens of one peer for which the hub is asked though nobody showed them here before: they only cost."""
+UNKNOWN_AT_ONCE, UNKNOWN_EVERY_S, ASKED_AT_ONCE = 50, 0.2, 8
+"""Sessions and tokens of one peer that nobody has, for which the hub is asked, and how many of them at a time."""
 MOST_PEERS = 1000
 """Peers whose failures are remembered."""
 
@@ -46,10 +46,6 @@ class Bucket:
         """Take one."""
         self._left -= 1
 
-    def give_back(self) -> None:
-        """One that was taken wasn't needed."""
-        self._left += 1
-
 
 class Failures:
     """How often each peer showed a wrong credential: `most` at once, then one in `every_s`. Old peers are forgotten."""
@@ -71,11 +67,6 @@ class Failures:
         self._peers.move_to_end(peer)
         if len(self._peers) > MOST_PEERS:
             self._peers.popitem(last=False)
-
-    def take_back(self, peer: str) -> None:
-        """What was counted last of this peer was no failure."""
-        if peer in self._peers:
-            self._peers[peer].give_back()
 
 
 class Body:

@@ -2,7 +2,8 @@
 
 A head that takes long to arrive (slowloris) is cut off, and so is what still comes of a request that was answered. When
 more connections are open than anybody needs, those go that were never let in. What TLS has verified of the client's
-certificate is in `scope["state"]["certificate"]`; who lets somebody in calls `scope["state"]["let_in"]`.
+certificate is in `scope["state"]["certificate"]`, in `comes_from` who connected, maybe a proxy; who lets somebody in
+calls `scope["state"]["let_in"]`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Listener(H11Protocol):
         super().connection_made(transport)
         self._head_timer: asyncio.TimerHandle | None = None
         self._since, self._known, self._served = self.loop.time(), False, False
-        self.app_state = {**self.app_state, "let_in": self._is_known}
+        self.app_state = {**self.app_state, "let_in": self._is_known, "comes_from": _host(self)}
         if not self._make_room():
             transport.abort()
             return

@@ -16,6 +16,7 @@ from mombus.desk.question import QuestionError, Role
 from mombus.desk.tap import TAP, TapAsked
 from mombus.hub.desk import passwords
 from mombus.journal import accounts
+from mombus.web import live
 from mombus.web.api import tap
 from mombus.web.pages import rendering
 
@@ -228,7 +229,7 @@ async def test_the_hub_is_not_asked_at_each_request(house):
 
 
 async def test_a_live_part_ends_with_its_session(house, monkeypatch):
-    monkeypatch.setattr(rendering, "REFRESH_S", 0)
+    monkeypatch.setattr(live, "REFRESH_S", 0)
     async with house.browser() as http:
         await sign_in(http)
         cookie = f"mombus={http.cookies['mombus']}".encode()
@@ -247,7 +248,8 @@ async def test_a_live_part_ends_with_its_session(house, monkeypatch):
 
     async with house.browser() as http:
         answer = await http.get("/ticking", headers={"cookie": cookie})
-    assert (answer.status_code, len(shown)) == (200, 2)
+    assert (answer.status_code, "data: 1\n" in answer.text) == (200, True)
+    assert house.app.state.live._parts == {}, "nobody looks any more"
 
 
 async def test_a_tap_ends_with_its_session(house, monkeypatch):

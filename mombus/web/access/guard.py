@@ -8,6 +8,7 @@ may do everything: it must be called by a name of this machine, so that no page 
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 import math
 from base64 import b64decode
@@ -17,6 +18,7 @@ from functools import partial
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote
+from weakref import WeakValueDictionary
 
 from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -28,6 +30,7 @@ from mombus.web.access.refusing import refuse, wants_page
 from mombus.web.access.sessions import TOKENS, Visitor
 from mombus.web.access.visiting import EVERYTHING
 from mombus.web.limits import (
+    ASKED_AT_ONCE,
     UNKNOWN_AT_ONCE,
     UNKNOWN_EVERY_S,
     WRONG_AT_ONCE,
@@ -79,6 +82,7 @@ class Guard:
         self._local = TrustedHostMiddleware(app, allowed_hosts=[*LOOPBACK, *house.names], www_redirect=False)
         self._failures = Failures(WRONG_AT_ONCE, WRONG_EVERY_S)
         self._unknown = Failures(UNKNOWN_AT_ONCE, UNKNOWN_EVERY_S)
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -145,14 +149,15 @@ class Guard:
         if known or not (await self._visitor(None)).needed:
             return await self._visitor(shown)
         peer = peer_of(scope)
-        wait_s = self._unknown.wait_s(peer)
-        if wait_s:
-            raise _TooManyError(wait_s)
-        self._unknown.add(peer)
-        visitor = await self._visitor(shown)
-        if visitor.person:
-            self._unknown.take_back(peer)
-        return visitor
+        turn = self._turns.setdefault(peer, asyncio.Semaphore(ASKED_AT_ONCE))
+        async with turn:
+            wait_s = self._unknown.wait_s(peer)
+            if wait_s:
+                raise _TooManyError(wait_s)
+            visitor = await self._visitor(shown)
+            if visitor.person is None:
+                self._unknown.add(peer)
+            return visitor
 
     async def _visitor(self, shown: str | None) -> Visitor:
         return await self._house.sessions.visitor(shown) if self._house.sessions else Visitor(False, None)

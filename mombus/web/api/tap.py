@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -15,11 +16,13 @@ from mombus.desk.tap import TAP, TapAsked, TapPart
 from mombus.web.access.visiting import visit_of
 from mombus.web.api.refused import REFUSED
 from mombus.web.asking import Ask
+from mombus.web.live import AGAIN_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from mombus.web.asking import Asking
+    from mombus.web.live import Live
 
 router = APIRouter(prefix="/api", tags=["messages"], responses=REFUSED)
 
@@ -36,10 +39,24 @@ async def tap(request: Request, ask: Ask, asked: Annotated[TapAsked, Query()]) -
     if EVENTS not in request.headers.get("accept", ""):
         return await ask(TAP, asked)
     first = await ask(TAP, asked)
-    return StreamingResponse(_events(request, ask, asked, first), media_type=EVENTS)
+    live: Live = request.app.state.live
+    return StreamingResponse(_placed(live, request, ask, asked, first), media_type=EVENTS)
 
 
-async def _events(request: Request, ask: Asking, asked: TapAsked, part: Any) -> AsyncIterator[str]:
+async def _placed(
+    live: Live, request: Request, ask: Asking, asked: TapAsked, first: Any
+) -> AsyncIterator[str]:  # fmt: skip
+    """As `_events`, if there is a place for one more; else an event `away` with the reason."""
+    with live.place(request) as full:
+        if full:
+            yield f"retry: {AGAIN_S * 1000}\nevent: away\ndata: {full}\n\n"
+            return
+        async with aclosing(_events(request, ask, asked, first)) as events:
+            async for event in events:
+                yield event
+
+
+async def _events(request: Request, ask: Asking, asked: TapAsked, part: Any) -> AsyncGenerator[str, None]:
     """It ends when whoever listens wouldn't be let in any more."""
     visit = visit_of(request)
     while not await request.is_disconnected():

@@ -13,8 +13,7 @@ one.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -24,9 +23,8 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
 from mombus import __version__
-from mombus.bus.commands import UnknownNameError
-from mombus.desk.question import NoAnswerError, QuestionError
 from mombus.web.access.visiting import visit_of
+from mombus.web.live import TOKEN, events
 from mombus.web.words import age, clock, day, laid_out, moment, size, span, words
 
 if TYPE_CHECKING:
@@ -35,9 +33,6 @@ if TYPE_CHECKING:
     from fastapi import Request
 
     from mombus.desk.question import Question
-    from mombus.web.access.visiting import Visit
-
-REFRESH_S = 1.0
 
 LOADER = PackageLoader("mombus.web")
 
@@ -98,39 +93,22 @@ def _around(request: Request) -> dict[str, Any]:
     return {
         "menu": entries, "here": request.url.path, "site": state.site, "zone": state.zone, "version": __version__,
         "person": visit.person, "signed_in": visit.signed_in, "may": may, "link": link,
-        "csrf_field": lambda: _csrf_field(visit), "told": visit.telling.told,
+        "csrf_field": lambda: _csrf_field(TOKEN if getattr(request.state, "shared", False) else visit.csrf),
+        "told": visit.telling.told,
     }  # fmt: skip
 
 
-def _csrf_field(visit: Visit) -> Markup:
+def _csrf_field(token: str) -> Markup:
     """The hidden field by which a form is known to be ours."""
-    return Markup('<input type="hidden" name="csrf" value="{}">').format(visit.csrf)
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(token)
 
 
 def live(request: Request, render: Callable[[], Awaitable[str]]) -> StreamingResponse:
-    """A page's live part as server-sent events, whenever it has changed."""
-    return StreamingResponse(_events(request, render), media_type="text/event-stream")
+    """A page's live part as server-sent events, whenever it has changed.
 
-
-async def _events(request: Request, render: Callable[[], Awaitable[str]]) -> AsyncIterator[str]:
-    """What is rendered, as it changes; an event `away` with the reason each time there is no answer.
-
-    It ends when whoever looks at it wouldn't be let in any more.
+    It is rendered for all who look at this address with the same roles: nothing in it may be about the person alone.
     """
-    before, visit = "", visit_of(request)
-    while not await request.is_disconnected():
-        try:
-            if not await visit.holds():
-                return
-            now = await render()
-        except (NoAnswerError, QuestionError, UnknownNameError) as error:
-            before = ""
-            yield _event(str(error), "away")
-        else:
-            yield ": still here\n\n" if now == before else _event(now)
-            before = now
-        await asyncio.sleep(REFRESH_S)
-
-
-def _event(data: str, kind: str = "message") -> str:
-    return f"event: {kind}\n" + "".join(f"data: {line}\n" for line in data.splitlines()) + "\n"
+    request.state.shared = True
+    what = (str(request.url), visit_of(request).person.roles)
+    stream = events(request.app.state.live, request, what, render)
+    return StreamingResponse(stream, media_type="text/event-stream")
