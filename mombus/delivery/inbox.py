@@ -20,6 +20,7 @@ from mombus.delivery.loading import Loading
 from mombus.delivery.locks import Locks
 from mombus.delivery.opening import waiting_entries
 from mombus.delivery.posting import Posting
+from mombus.delivery.queues import queues
 from mombus.delivery.reader import Reader
 from mombus.delivery.reading import Reading
 from mombus.delivery.replaying import Replaying
@@ -153,7 +154,8 @@ class Inbox:
         rows = await self.journal.survey(lambda connection: waiting.summary(connection, self.target.system))
         return Status(
             target=self.target.system, condition=self.standing.condition, reason=self.standing.reason,
-            since=self.standing.since, lag=self._reading.lag, in_hand=self.hand.live, late=self._late(),
+            since=self.standing.since, lag=self._reading.lag, in_hand=self.hand.live,
+            queues=queues(self.hand.entries.values()), late=self._late(),
             waiting={kind: number for kind, number, _ in rows}, last_delivery=self.settling.last_delivery,
             oldest_waiting=min((since for *_, since in rows), default=None),
         )  # fmt: skip

@@ -120,6 +120,17 @@ class Reader:
         complete = consumer.num_pending == 0 and consumer.delivered.consumer_seq == self._number
         return last if complete else None
 
+    async def left(self) -> int | None:
+        """How many messages it has still to read; None if nobody says."""
+        from nats.errors import Error  # noqa: PLC0415 - heavy
+
+        try:
+            consumer = await self._js.consumer_info(self._stream, self._name)
+        except (Error, OSError):
+            return None
+        on_its_way: int = consumer.delivered.consumer_seq - self._number
+        return (consumer.num_pending or 0) + on_its_way
+
     async def facts(self) -> tuple[int, datetime]:
         """The stream's last sequence and creation time."""
         info = await self._js.stream_info(self._stream)

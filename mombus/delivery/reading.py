@@ -116,6 +116,7 @@ class Reading:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._patience.idle_s):
                     await self._room.wait()
+            await self._count()
             return
         fetched = await self._reader.fetch(room)
         if fetched:
@@ -133,6 +134,11 @@ class Reading:
         await self._settling.note_position(STEP if self.lag else 1)
         self._standing.failing(None)
         self._waking.nudge()
+
+    async def _count(self) -> None:
+        """Nothing is read while the target is away or has enough in hand: what comes meanwhile is counted."""
+        left = await self._reader.left()
+        self.lag = self.lag if left is None else left
 
     async def _pass_by(self) -> None:
         """What went by and was none of the target's is settled."""

@@ -13,6 +13,7 @@ from canonical.subjects import PARTITIONS
 from connectors.connector import Level, Sink
 from connectors.exchange import Noted
 from mombus.config.closing import Closing
+from mombus.delivery.queues import Queue
 from mombus.journal.inboxes import inbox_of, inboxes_of, shard_of
 
 WRITE_TIMEOUT_S = 60.0
@@ -196,7 +197,8 @@ class Condition(StrEnum):
 class Status:
     """How a target's inbox is: why, since when, how much is before it, in hand and waiting, and the last delivery.
 
-    `late` is how much of what is in hand is over its deadline; what waits tells that of itself.
+    `queues` are what is in hand by object, of shards each its own. `late` is how much of what is in hand is over its
+    deadline; what waits tells that of itself.
     """
 
     target: str
@@ -205,6 +207,7 @@ class Status:
     since: datetime
     lag: int
     in_hand: int
+    queues: tuple[Queue, ...] = ()
     late: int = 0
     waiting: Mapping[str, int] = field(default_factory=dict)
     last_delivery: datetime | None = None

@@ -41,6 +41,15 @@ class Examined(BaseModel):
     checks: list[Looked]
 
 
+class Queue(BaseModel):
+    """Messages of one object that a system hasn't got yet and that don't wait for anything else."""
+
+    object: str
+    count: int
+    since: datetime = Field(description="When the oldest was recorded.")
+    orders: list[str] = Field(description="The first orders, or other lanes, that they are about.")
+
+
 class SystemState(BaseModel):
     """How a system is. With several hubs `hub` is where another has it, `shards` how many of its shards are here."""
 
@@ -56,6 +65,7 @@ class SystemState(BaseModel):
     in_per_minute: int
     out_per_minute: int
     lag: int = Field(description="Stored messages for it that it hasn't got yet and that don't wait.")
+    queues: list[Queue] = Field(description="The oldest of those, in hand, by object; of shards each its own.")
     late: int = Field(description="How many of those in hand are late.")
     waiting: dict[str, int] = Field(description="How many wait for it, by why.")
     last_delivery: datetime | None

@@ -11,6 +11,7 @@ from mombus.delivery.commands import Command
 from mombus.desk.night import NIGHT
 from mombus.desk.notes import Notes
 from mombus.hub.desk import waits
+from mombus.hub.desk.reporting import AWAY
 from mombus.journal import selection
 from mombus.journal.selection import Selection
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 WORST = ("bad", "warn", "good", "calm")
 ORDERS = 3
 SAFE = (Command.RETRY, Command.RELEASE, Command.HOLD)
-_AWAY = {"down": "is down", "halted": "is halted"}
 
 
 class NightShift:
@@ -82,12 +82,23 @@ def lines(status: Told, groups: Iterable[Group], owners: Mapping[str, str | None
 
 def _way(flow: Told, groups: Sequence[Group], health: Mapping[str, Told], orders: list[str]) -> dict[str, Any]:
     how, word = _state(flow, groups, health)
-    oldest = min((group.oldest for group in groups), default=None)
+    queues = _held_up(flow, health)
+    since = [group.oldest.isoformat() for group in groups] + [queue["since"] for queue in queues]
+    orders = list(dict.fromkeys([*orders, *(order for queue in queues for order in queue["orders"])]))[:ORDERS]
     return {
-        "target": flow["target"], "how": how, "word": word, "waiting": sum(group.count for group in groups),
-        "since": oldest.isoformat() if oldest else None, "orders": orders, "may": _may(groups),
+        "target": flow["target"], "how": how, "word": word,
+        "waiting": sum(group.count for group in groups),
+        "since": min(since, key=datetime.fromisoformat, default=None), "orders": orders, "may": _may(groups),
         "per_minute": flow["per_minute"], "last": flow["last"],
     }  # fmt: skip
+
+
+def _held_up(flow: Told, health: Mapping[str, Told]) -> list[Told]:
+    """What is in hand for a target that is away or late: of any other it is on its way."""
+    system = health.get(flow["target"])
+    if system is None or not (system["late"] or system["health"] in AWAY):
+        return []
+    return [queue for queue in system["queues"] if queue["object"] == flow["object"]]
 
 
 def _state(flow: Told, groups: Sequence[Group], health: Mapping[str, Told]) -> tuple[str, str]:
@@ -100,7 +111,7 @@ def _state(flow: Told, groups: Sequence[Group], health: Mapping[str, Told]) -> t
     if late:
         return "bad", f"{late} late"
     for end in (flow["target"], flow["source"]):
-        away = _AWAY.get(health.get(end, {}).get("health", ""))
+        away = AWAY.get(health.get(end, {}).get("health", ""))
         if away:
             return "bad", f"{end} {away}"
     if groups:
@@ -139,7 +150,7 @@ def _overall(status: Told, rows: Sequence[Told]) -> str:
 
 
 def _is_ill(status: Told) -> bool:
-    return not status["broker"]["up"] or any(system["health"] in _AWAY for system in status["systems"])
+    return not status["broker"]["up"] or any(system["health"] in AWAY for system in status["systems"])
 
 
 def _urgency(cause: Told) -> tuple[bool, bool, str, str]:

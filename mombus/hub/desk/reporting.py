@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from connectors.connector import Probe
     from mombus.config.model import Config
+    from mombus.delivery.queues import Queue
     from mombus.delivery.target import Status
     from mombus.hub.session import Session
     from mombus.index.flows import Flow, Flows
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from mombus.journal.selection import Group
 
 SHOWN = 20
+AWAY = {"down": "is down", "halted": "is halted"}
+"""Health in which nothing gets through."""
 
 _NOTHING = {"per_minute": 0, "total": 0, "last": None, "state": "", "reason": None}
 
@@ -41,11 +44,19 @@ def system_row(session: Session, probe: Probe, status: Status | None, flows: Flo
         "in_per_minute": _sum(flows.incoming, session.system, now),
         "out_per_minute": _sum(flows.outgoing, session.system, now),
         "lag": status.lag + status.in_hand if status else 0, "late": status.late if status else 0,
+        "queues": [_queue(queue) for queue in status.queues] if status else [],
         "waiting": dict(status.waiting) if status else {},
         "last_delivery": _iso(status.last_delivery) if status else None,
         "oldest_waiting": _iso(status.oldest_waiting) if status else None,
         "door": session.door(), "longest_pause_in_s": said.longest_s(now), "longest_pause_out_s": got.longest_s(now),
         "silent_s": said.silent_s(now) if health == "ok" else None, "examined": session.examined,
+    }  # fmt: skip
+
+
+def _queue(queue: Queue) -> dict[str, Any]:
+    return {
+        "object": queue.object, "count": queue.count, "since": queue.since.isoformat(),
+        "orders": [lane.removeprefix(waits.ORDER) for lane in queue.lanes],
     }  # fmt: skip
 
 
@@ -142,9 +153,7 @@ def trouble(
     lines += [line for row in systems for line in notices(row.get("examined"))]
     lines += [row["door"]["trouble"] for row in systems if row["door"] and row["door"]["trouble"]]
     lines += [line for cause in waiting if (line := waits.trouble(cause, answers))]
-    for row in systems:
-        if row["late"]:
-            lines.append(f"{row['late']} in hand for {row['name']} {'is' if row['late'] == 1 else 'are'} late")
+    lines += [_in_hand(row) for row in systems if row["late"] or (row["queues"] and row["health"] in AWAY)]
     if disagreements:
         lines.append(f"{disagreements} open disagreement{'' if disagreements == 1 else 's'}: `mombus disagreements`")
     if kept:
@@ -162,6 +171,16 @@ def _ill(systems: Iterable[Mapping[str, Any]]) -> list[str]:
         f"{listed(names)} {'is' if len(names) == 1 else 'are'} {health}: {reason}"
         for (health, reason), names in found.items()
     ]
+
+
+def _in_hand(row: Mapping[str, Any]) -> str:
+    """How much a system that is away, or late, hasn't got yet, and what it is about."""
+    orders = list(dict.fromkeys(order for queue in row["queues"] for order in queue["orders"]))[: waits.LANES]
+    number = max(row["lag"], row["late"])
+    about = f" ({', '.join(orders)}{' …' if number > len(orders) else ''})" if orders else ""
+    said = [f"{row['late']} late"] if row["late"] else []
+    said += [f"sent when {row['name']} is back"] if row["health"] in AWAY else []
+    return f"{number} not at {row['name']} yet{about}: {', '.join(said)}"
 
 
 def listed(names: Sequence[str]) -> str:
