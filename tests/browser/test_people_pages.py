@@ -181,8 +181,22 @@ async def test_a_browser_goes_to_the_identity_provider_and_comes_back(browser: B
     async with identity_provider() as provider, housed(tmp_path, oidc=provider.oidc()) as house, street(house) as url:
         context = await browser.new_context()
         page = await context.new_page()
-        await page.goto(f"{url.replace('127.0.0.1', 'localhost')}/audit")
+        here = url.replace("127.0.0.1", "localhost")
+        await page.goto(f"{here}/audit")
         await page.get_by_role("link", name="Sign in with").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Audit trail")
         await expect(page.get_by_text("ann.b engineer")).to_be_visible()
+        await page.get_by_role("link", name="ann.b").click()
+        await expect(page.get_by_text("It is with your identity provider, not here.")).to_be_visible()
+        await page.get_by_role("button", name="Sign out").click()
+        for groups, told in (
+            (["football"], "Nobody was signed in"),
+            (["shift-leads"], "ann.b operator, process owner"),
+        ):
+            provider.person["groups"] = groups
+            await page.goto(f"{here}/sign-in?next=/audit")
+            await page.get_by_role("link", name="Sign in with").click()
+            await expect(page.get_by_text(told)).to_be_visible()
+        (refused,) = [row for row in await house.deeds() if row.result.startswith("not done")]
+        assert (refused.action, refused.why) == ("sign_in", f"by {provider.issuer}")
         await context.close()
