@@ -21,7 +21,29 @@ class Span(Asked):
     shift: str | None = Field(
         default=None, max_length=140, description="A shift of the plant's calendar by its id, in place of both."
     )
-    equipment: str | None = Field(default=None, max_length=250, description="Only this piece of equipment.")
+    equipment: str | None = Field(
+        default=None, max_length=250, description="Only this piece of equipment, and what is below it."
+    )
+
+
+class Stops(Span):
+    """Which stops are looked at."""
+
+    reason: str | None = Field(default=None, max_length=250, description="Only of this reason, as the bars name it.")
+    category: str | None = Field(default=None, max_length=250, description="Only of this category of reasons.")
+    kind: Literal["planned", "unplanned", "outside shifts", "not said"] | None = Field(
+        default=None, description="Only those that were planned, or weren't, or of which that isn't known."
+    )
+    short: str = Field(
+        default="5m", max_length=20, description="What lasted less is a short stop. No standard says how long that is."
+    )
+    size: Literal["short", "long"] | None = Field(default=None, description="Only short stops, or only the others.")
+
+
+class KpiAsked(Asked):
+    """Which KPI is opened."""
+
+    id: str = Field(min_length=1, max_length=200, description="The id of a message that states it.")
 
 
 class Lot(Asked):
@@ -65,6 +87,18 @@ class Stop(BaseModel):
     reason: str | None
     category: str | None
     order: str | None
+    kind: str = Field(description="planned, unplanned, outside shifts, or not said.")
+    short: bool = Field(description="It lasted less than what counts as a short stop.")
+
+
+class ShortStops(BaseModel):
+    """Short stops of one piece of equipment for one reason."""
+
+    equipment: str
+    reason: str
+    count: int
+    seconds: float
+    longest_s: float
 
 
 class Bar(BaseModel):
@@ -88,6 +122,9 @@ class Downtimes(BaseModel):
     by_reason: list[Bar]
     by_category: list[Bar]
     by_equipment: list[Bar]
+    by_kind: list[Bar] = Field(description="Whether they were planned, as far as somebody said so.")
+    short_s: float = Field(description="What lasted less is a short stop, in seconds.")
+    short_stops: list[ShortStops] = Field(description="They are in all sums as well.")
     stops: list[Stop] = Field(description="The longest first.")
     reversed: int = Field(description="Stops that were taken back: they aren't counted.")
 
@@ -102,6 +139,7 @@ class Stretch(BaseModel):
     open: bool
     message_id: str
     seq: int
+    kind: str | None = Field(description="Of a stop: planned, unplanned, outside shifts, or not said.")
 
 
 class Lane(BaseModel):
@@ -144,6 +182,34 @@ class Kpis(BaseModel):
     rows: list[KpiRow] = Field(description="The newest revision of each, the newest period first.")
 
 
+class Events(BaseModel):
+    """Messages of a KPI's period and equipment: what somebody said of it."""
+
+    object: str
+    count: int
+    seconds: float | None = Field(description="Of stops: how long they lasted in the period.")
+    late: int = Field(description="Noted after the value was stated: it can't know of them.")
+
+
+class Doubt(BaseModel):
+    """Something that the value may not know."""
+
+    count: int
+    text: str
+
+
+class KpiDetail(BaseModel):
+    """A KPI with what it stands on, as far as that is on the bus."""
+
+    row: KpiRow
+    earlier: list[KpiRow] = Field(description="What was said of it before, the newest first.")
+    equipment: list[str] = Field(description="It and what is below it: their events are counted.")
+    events: list[Events]
+    stops: list[Bar] = Field(description="Stops by whether they were planned.")
+    doubts: list[Doubt] = Field(description="What may make it untrue; empty: nothing is known.")
+    partial: bool = Field(description="There is more than is counted here.")
+
+
 class LotNode(BaseModel):
     """A lot."""
 
@@ -183,7 +249,8 @@ class Genealogy(BaseModel):
     partial: bool = Field(description="The graph is larger than what is shown.")
 
 
-DOWNTIMES = Question("floor_downtimes", Span)
+DOWNTIMES = Question("floor_downtimes", Stops)
+KPI = Question("floor_kpi", KpiAsked)
 SHIFT = Question("floor_shift", Span)
 KPIS = Question("floor_kpis", Span)
 GENEALOGY = Question("floor_genealogy", Lot)

@@ -30,6 +30,23 @@ def occurred(connection: Connection, objects: Sequence[str], since: datetime, un
     return _newest(connection.execute(statement.limit(limit + 1)), limit)
 
 
+def stated(connection: Connection, objects: Sequence[str], limit: int) -> Found:
+    """What was said of these objects last, of the newest `limit` messages."""
+    statement = _statements(objects).order_by(messages.c.seq.desc())
+    return _newest(connection.execute(statement.limit(limit + 1)), limit)
+
+
+def revisions(connection: Connection, object: str, id: str, limit: int) -> list[int]:
+    """The sequences of all that was said about what a message of an object is about, the newest first."""
+    m = messages.c
+    about = select(m.source, m.key).where(m.id == id, m.object == object).limit(1).subquery()
+    found = (
+        select(m.seq).where(m.object == object, m.source == about.c.source, m.key == about.c.key)
+        .order_by(m.seq.desc()).limit(limit)
+    )  # fmt: skip
+    return list(connection.execute(found).scalars())
+
+
 def naming(connection: Connection, objects: Sequence[str], named: str, value: str, limit: int) -> Found:
     """Facts that name a thing, of the newest `limit` messages."""
     r = refs.c

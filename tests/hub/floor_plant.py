@@ -21,7 +21,7 @@ from canonical.isa95.operations import (
     MaterialConsumption,
     SegmentResponse,
 )
-from canonical.isa95.work import JobResponse
+from canonical.isa95.work import JobResponse, WorkCapability
 from canonical.message import Message
 from canonical.quantity import Quantity
 from mombus.config.calendar import Shift, Shifts
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from mombus.hub.hub import Hub
 
 OBJECTS = (
-    "downtime", "production_response", "material_consumption", "lot_transformation", "job_response", "kpi"
+    "downtime", "production_response", "material_consumption", "lot_transformation", "job_response", "kpi",
+    "reason_code", "capability",
 )  # fmt: skip
 SIX = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 SHIFTS = Shifts(
@@ -50,12 +51,22 @@ def at(hours: float) -> datetime:
     return SIX + timedelta(hours=hours)
 
 
-def stop(id: str, start: float, end: float | None, why: str | None = None, *, equipment: str = "CAPPER1") -> Downtime:
-    reason = Reason(id=why, category="mechanical") if why else None
+def stop(
+    id: str, start: float, end: float | None, why: str | None = None, *, equipment: str = "CAPPER1",
+    category: str = "mechanical",
+) -> Downtime:  # fmt: skip
+    reason = Reason(id=why, category=category) if why else None
     return Downtime(
         id=id, equipment_id=equipment, start_time=at(start), end_time=at(end) if end is not None else None,
         state="open" if end is None else "reasoned" if why else "closed", reason=reason,
     )  # fmt: skip
+
+
+def window(id: str, start: float, end: float) -> WorkCapability:
+    """The capper can't work then."""
+    return WorkCapability(
+        id=id, equipment_id="CAPPER1", capability_type="Unattainable", start_time=at(start), end_time=at(end)
+    )
 
 
 def actual(lot: str | None, use: str, amount: str = "10", material: str = "FG-1000") -> MaterialActual:

@@ -9,14 +9,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
-from floor_plant import SHIFTS, FloorPlant, at, floor_plant, job, kpi, made, repacked, stop, used
+from floor_plant import SHIFTS, FloorPlant, at, floor_plant, job, kpi, made, repacked, stop, used, window
 
+from canonical.isa95.events import ReasonCode
 from canonical.message import message_id
 from mombus.config.model import Plant
 from mombus.desk.floor import Span
 from mombus.hub.floor.downtimes import inside
 from mombus.hub.floor.genealogy import MOST_LOOKED_AT, Use, grow
 from mombus.hub.floor.period import in_shift
+from mombus.hub.floor.planned import Kind, Plans
 from mombus.web.tables import csv_of
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ async def one(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FloorPl
         await plant.say("downtime", stop("D-4", 3, 4, "jam"), stop("D-OLD", -3, -1), stop("D-5", 4, None))
         undone = message_id("mes", "downtime", "sync", "D-4", "0")
         await plant.say("downtime", stop("D-4R", 3, 4, "jam"), reverses=undone)
+        await plant.say("reason_code", ReasonCode(id="label"), ReasonCode(id="clean", planned=True))
+        await plant.say("capability", window("W-1", 20, 30))
         await plant.say("job_response", job("JR-1", 0, 7))
         await plant.say("kpi", kpi("0.875"))
         await plant.say("kpi", kpi(None, "no planned busy time"), revision=1)
@@ -126,6 +130,69 @@ async def test_the_pages_show_the_same(one):
     for path, words in (("genealogy", "Name a lot"), ("genealogy/BULK", "15 H87"), ("genealogy/NONE", "Nothing on")):
         answer = await one.http.get(f"/{path}", headers={"accept": "text/html"})
         assert (answer.status_code, words in answer.text) == (200, True), answer.text
+
+
+@beside_the_plant
+async def test_planned_and_unplanned_stops_are_told_apart_as_far_as_somebody_said(one):
+    """By the reason list, the category, a window in which the equipment can't work, the shifts; in this order."""
+    said = [
+        stop("P-LIST", 24.5, 24.6, "clean"), stop("P-CATEGORY", 24.7, 24.75, "tea", category="Planned break"),
+        stop("P-WINDOW", 25, 25.05), stop("P-UNSAID", 24.3, 24.34, equipment="FILLER1"),
+        stop("P-NIGHT", 40.5, 41, equipment="FILLER1"), stop("P-JAM", 31, 31.01, "label"),
+    ]  # fmt: skip
+    await one.say("downtime", *said)
+    await one.indexed()
+    asked = {"since": "2026-03-03T06:00:00+00:00", "until": "2026-03-04T02:00:00+00:00"}
+    found = await one.get("downtime", **asked)
+    assert {row["id"]: (row["kind"], row["short"]) for row in found["stops"]} == {
+        "P-LIST": ("planned", False), "P-CATEGORY": ("planned", True), "P-WINDOW": ("planned", True),
+        "P-UNSAID": ("not said", True), "P-NIGHT": ("not said", False), "P-JAM": ("unplanned", True),
+        "D-5": ("not said", False),
+    }  # fmt: skip
+    bars = [(bar["name"], bar["count"]) for bar in found["by_kind"]]
+    assert sorted(bars) == [("not said", 3), ("planned", 3), ("unplanned", 1)]
+    assert {(row["equipment"], row["reason"], row["count"]) for row in found["short_stops"]} == {
+        ("CAPPER1", "tea", 1), ("CAPPER1", "no reason given", 1), ("CAPPER1", "label", 1),
+        ("FILLER1", "no reason given", 1),
+    }  # fmt: skip
+    for narrow, ids in (
+        ({"kind": "unplanned"}, {"P-JAM"}), ({"reason": "clean"}, {"P-LIST"}),
+        ({"category": "Planned break"}, {"P-CATEGORY"}), ({"size": "long"}, {"P-LIST", "P-NIGHT", "D-5"}),
+        ({"size": "short", "short": "1m"}, {"P-JAM"}),
+    ):  # fmt: skip
+        assert {row["id"] for row in (await one.get("downtime", **asked, **narrow))["stops"]} == ids
+    assert "no span of time" in (await one.get("downtime", 422, short="soon"))["detail"]
+    lanes = {lane["equipment"]: lane for lane in (await one.get("shift", **asked))["lanes"]}
+    assert [s["kind"] for s in lanes["CAPPER1"]["stretches"]][1:] == ["planned", "planned", "planned", "unplanned"]
+
+
+def test_a_stop_while_no_shift_runs_is_told():
+    calendar = SHIFTS.calendar(ZoneInfo("Europe/Paris")).work_calendar_entry
+    plans = Plans((), calendar)
+    assert plans.kind(stop("D", 16.5, 17), at(20)) is Kind.OUTSIDE
+    assert plans.kind(stop("D", 14, 17), at(20)) is Kind.UNSAID, "some of it was in the shift"
+    assert plans.kind(stop("D", -24, -23), at(20)) is Kind.UNSAID, "before the calendar begins"
+    assert Plans((), ()).kind(stop("D", 16.5, 17), at(20)) is Kind.UNSAID
+
+
+@beside_the_plant
+async def test_a_kpi_says_what_it_stands_on_and_what_it_may_not_know(one):
+    (row,) = (await one.get("kpi", **EARLY))["rows"]
+    await one.say("downtime", stop("D-LATE", 5, 6, "jam", equipment="LINE1"))
+    await one.indexed()
+    found = await one.get(f"kpi/{row['message_id']}")
+    assert (found["row"], found["equipment"]) == (row, ["LINE1"])
+    assert [earlier["value"] for earlier in found["earlier"]] == ["0.875"]
+    events = {event["object"]: (event["count"], event["late"]) for event in found["events"]}
+    assert events["downtime"] == (1, 1)
+    assert events["production_response"] == (2, 2), "they were said after it"
+    assert {doubt["text"]: doubt["count"] for doubt in found["doubts"]} == {
+        "stated with a finding": 1, "noted after it was stated": 3,
+        "stops of which nobody said whether they were planned": 1,
+    }  # fmt: skip
+    assert "no KPI" in (await one.get("kpi/unknown", 404))["detail"]
+    page = await one.http.get(f"/kpi/value/{row['message_id']}")
+    assert (page.status_code, "noted after it was stated" in page.text) == (200, True)
 
 
 def test_a_running_shift_is_looked_at_if_no_time_is_said():

@@ -6,16 +6,24 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from canonical.isa95.kpi import Kpi
+from mombus.bus.commands import UnknownNameError
+from mombus.config.duration import duration
 from mombus.desk import floor
-from mombus.hub.floor import downtimes, genealogy, lanes
+from mombus.desk.question import QuestionError
+from mombus.hub.floor import downtimes, genealogy, lanes, planned
+from mombus.hub.floor.downtimes import by_category, by_kind, by_reason
 from mombus.hub.floor.period import in_shift, period_of
+from mombus.hub.floor.planned import Plans
+from mombus.hub.floor.standing_on import Ground, standing_on
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from canonical.isa95.resources import Equipment
     from mombus.config.model import Plant
     from mombus.desk.question import Question
     from mombus.hub.desk.topic import Answer
+    from mombus.hub.floor.downtimes import Stop
     from mombus.hub.floor.genealogy import Use
     from mombus.hub.floor.reading import Fact, Reading
 
@@ -24,6 +32,7 @@ LONG_STOP = timedelta(days=7)
 LONG_JOB = timedelta(days=3)
 LISTED = 500
 """Stops and KPIs in a list."""
+REVISIONS = 50
 STRETCHES = 1500
 NAMING = 300
 """Messages that are looked at for one lot, or for one piece of work."""
@@ -40,22 +49,28 @@ class Floor:
         """As `mombus.hub.desk.topic.Topic`."""
         return {
             floor.DOWNTIMES: self.downtimes, floor.SHIFT: self.shift, floor.KPIS: self.kpis,
-            floor.GENEALOGY: self.genealogy,
+            floor.KPI: self.kpi, floor.GENEALOGY: self.genealogy,
         }  # fmt: skip
 
-    async def downtimes(self, asked: floor.Span) -> dict[str, Any]:
+    async def downtimes(self, asked: floor.Stops) -> dict[str, Any]:
         """What stood still, why and for how long. Raises QuestionError, UnknownNameError."""
-        now = datetime.now(UTC)
+        now, short = datetime.now(UTC), _short(asked.short)
         period = period_of(asked, self._plant, now)
         facts = await self._reading.occurred(["downtime"], period.since - LONG_STOP, period.until)
-        found = downtimes.stops(facts.counting, period.since, period.until, now, asked.equipment)
+        found = [
+            stop for stop in downtimes.stops(
+                facts.counting, period.since, period.until, now, self._equipment(asked.equipment), await self._plans()
+            ) if _wanted(stop, asked, short)
+        ]  # fmt: skip
         return {
             "period": period.row(now, partial=facts.partial), "count": len(found),
             "open": sum(stop.open for stop in found), "seconds": sum(stop.seconds for stop in found),
             "by_reason": downtimes.pareto(found, downtimes.by_reason),
             "by_category": downtimes.pareto(found, downtimes.by_category),
             "by_equipment": downtimes.pareto(found, downtimes.by_equipment),
-            "stops": [stop.row() for stop in found[:LISTED]], "reversed": facts.reversed,
+            "by_kind": downtimes.pareto(found, downtimes.by_kind), "short_s": short.total_seconds(),
+            "short_stops": downtimes.short_ones(found, short)[:LISTED],
+            "stops": [stop.row(short) for stop in found[:LISTED]], "reversed": facts.reversed,
         }  # fmt: skip
 
     async def shift(self, asked: floor.Span) -> dict[str, Any]:
@@ -67,9 +82,12 @@ class Floor:
         period = period_of(in_shift(asked, self._plant, now), self._plant, now)
         stopped = await self._reading.occurred(["downtime"], period.since - LONG_STOP, period.until)
         worked = await self._reading.occurred(lanes.WORK, period.since - LONG_JOB, period.until + LONG_JOB)
-        found = downtimes.stops(stopped.counting, period.since, period.until, now, asked.equipment)
+        equipment = self._equipment(asked.equipment)
+        found = downtimes.stops(
+            stopped.counting, period.since, period.until, now, equipment, await self._plans()
+        )  # fmt: skip
         drawn = lanes.lanes(
-            found, worked.counting, since=period.since, until=period.until, now=now, equipment=asked.equipment
+            found, worked.counting, since=period.since, until=period.until, now=now, equipment=equipment
         )
         many = sum(len(lane["stretches"]) for lane in drawn) > STRETCHES
         partial = stopped.partial or worked.partial or many
@@ -90,6 +108,38 @@ class Floor:
             "period": period.row(now, partial=facts.partial or len(rows) > LISTED), "rows": rows[:LISTED]
         }  # fmt: skip
 
+    async def kpi(self, asked: floor.KpiAsked) -> dict[str, Any]:
+        """One KPI with what it stands on. Raises UnknownNameError."""
+        said = await self._reading.revisions("kpi", asked.id, REVISIONS)
+        rows = [row for fact in said if (row := _kpi(fact)) is not None]
+        stated = next((fact for fact in said if fact.message.id == asked.id), None)
+        if stated is None or not isinstance(stated.message.body, Kpi):
+            raise UnknownNameError("KPI", asked.id, hint="`GET /api/kpi` lists those of a time")
+        body = stated.message.body
+        equipment = self._equipment(body.equipment_id)
+        ground = Ground(
+            await self._reading.occurred(["downtime"], body.start_time - LONG_STOP, body.end_time),
+            await self._reading.occurred(lanes.WORK, body.start_time - LONG_JOB, body.end_time + LONG_JOB),
+            await self._reading.occurred(["gap"], body.start_time - LONG_STOP, body.end_time + LONG_STOP),
+            await self._plans(),
+        )  # fmt: skip
+        mine = next(row for row in rows if row["message_id"] == asked.id)
+        return {
+            "row": mine, "earlier": [row for row in rows if row["seq"] < mine["seq"]], "equipment": sorted(equipment),
+            **standing_on(body, stated.message.recorded, equipment, ground, datetime.now(UTC)),
+        }  # fmt: skip
+
+    async def _plans(self) -> Plans:
+        stated = await self._reading.stated(planned.OBJECTS)
+        calendar = self._plant.calendar.work_calendar_entry if self._plant.calendar else ()
+        return Plans(stated.counting, calendar)
+
+    def _equipment(self, named: str | None) -> frozenset[str]:
+        """A piece of equipment and what is below it; nothing if none is named."""
+        if named is None:
+            return frozenset()
+        return frozenset({named, *_below(self._plant.equipment, named)})
+
     async def genealogy(self, asked: floor.Lot) -> dict[str, Any]:
         """Where a lot comes from and where it went."""
         return genealogy.answered(asked.lot, await genealogy.grow(asked.lot, asked.depth, self._uses))
@@ -106,6 +156,33 @@ class Floor:
             found += [use for use in genealogy.uses_of(facts.counting) if use.work == id]
             partial |= facts.partial
         return found, partial
+
+
+def _short(text: str) -> timedelta:
+    try:
+        found: timedelta = duration(text)
+    except (ValueError, OverflowError) as error:
+        raise QuestionError(f"short: {error}") from error
+    return found
+
+
+def _wanted(stop: Stop, asked: floor.Stops, short: timedelta) -> bool:
+    named = ((asked.reason, by_reason), (asked.category, by_category), (asked.kind, by_kind))
+    return all(value is None or of(stop) == value for value, of in named) and asked.size in {
+        None, "short" if stop.short(short) else "long"
+    }  # fmt: skip
+
+
+def _below(tree: Iterable[Equipment], named: str) -> Iterator[str]:
+    """The ids below a piece of equipment, at any depth."""
+    for one in tree:
+        yield from _ids(one.equipment_child) if one.id == named else _below(one.equipment_child, named)
+
+
+def _ids(tree: Iterable[Equipment]) -> Iterator[str]:
+    for one in tree:
+        yield one.id
+        yield from _ids(one.equipment_child)
 
 
 def _kpi(fact: Fact) -> dict[str, Any] | None:

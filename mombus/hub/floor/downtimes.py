@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from canonical.isa95.events import Downtime
+from mombus.hub.floor.planned import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from datetime import datetime, timedelta
 
+    from mombus.hub.floor.planned import Plans
     from mombus.hub.floor.reading import Fact
 
 NO_REASON = "no reason given"
@@ -19,40 +21,48 @@ NO_CATEGORY = "no category given"
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A downtime in a period: `seconds` of it, an open one until now."""
+    """A downtime in a period: `seconds` of it, an open one until now; `kind` says whether it was planned."""
 
     body: Downtime
     seq: int
     message_id: str
     seconds: float
+    kind: Kind = Kind.UNSAID
 
     @property
     def open(self) -> bool:
         """True while nobody said that it is over."""
         return self.body.end_time is None
 
-    def row(self) -> dict[str, Any]:
-        """As it is answered."""
+    def short(self, limit: timedelta) -> bool:
+        """True if it lasted less, all of it; of an open one nobody knows."""
+        return self.body.end_time is not None and self.body.end_time - self.body.start_time < limit
+
+    def row(self, short: timedelta) -> dict[str, Any]:
+        """As it is answered; what lasted less than `short` is a short stop."""
         body = self.body
         return {
             "id": body.id, "message_id": self.message_id, "seq": self.seq, "equipment": body.equipment_id,
             "start": body.start_time.isoformat(), "end": body.end_time.isoformat() if body.end_time else None,
             "seconds": self.seconds, "open": self.open, "reason": body.reason.id if body.reason else None,
             "category": body.reason.category if body.reason else None, "order": body.production_order_id,
+            "kind": self.kind.value, "short": self.short(short),
         }  # fmt: skip
 
 
-def stops(
-    facts: Iterable[Fact], since: datetime, until: datetime, now: datetime, equipment: str | None = None
-) -> list[Stop]:
-    """The downtimes that lie in the period, the longest first."""
+def stops(  # noqa: PLR0917 - a period, and what is looked at in it
+    facts: Iterable[Fact], since: datetime, until: datetime, now: datetime, equipment: Collection[str] = (),
+    plans: Plans | None = None,
+) -> list[Stop]:  # fmt: skip
+    """The downtimes that lie in the period, the longest first; at all equipment if none is named."""
     found = []
     for fact in facts:
         body = fact.message.body
-        if isinstance(body, Downtime) and equipment in {None, body.equipment_id}:
+        if isinstance(body, Downtime) and (not equipment or body.equipment_id in equipment):
             seconds = inside(body.start_time, body.end_time, since, until, now)
             if seconds > 0:
-                found.append(Stop(body, fact.seq, fact.message.id, seconds))
+                kind = plans.kind(body, now) if plans else Kind.UNSAID
+                found.append(Stop(body, fact.seq, fact.message.id, seconds, kind))
     return sorted(found, key=lambda stop: (-stop.seconds, stop.seq))
 
 
@@ -87,6 +97,27 @@ def by_category(stop: Stop) -> str:
     """What kind of reason it was."""
     reason = stop.body.reason
     return (reason.category if reason else None) or NO_CATEGORY
+
+
+def by_kind(stop: Stop) -> str:
+    """Whether it was planned."""
+    return stop.kind.value
+
+
+def short_ones(found: Iterable[Stop], limit: timedelta) -> list[dict[str, Any]]:
+    """Short stops by equipment and reason, those that come to most together first."""
+    groups: dict[tuple[str, str], list[Stop]] = {}
+    for stop in found:
+        if stop.short(limit):
+            groups.setdefault((stop.body.equipment_id, by_reason(stop)), []).append(stop)
+    rows = [
+        {
+            "equipment": equipment, "reason": reason, "count": len(group),
+            "seconds": sum(stop.seconds for stop in group), "longest_s": max(stop.seconds for stop in group),
+        }
+        for (equipment, reason), group in groups.items()
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: (-row["seconds"], row["equipment"], row["reason"]))
 
 
 def by_equipment(stop: Stop) -> str:

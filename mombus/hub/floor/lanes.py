@@ -9,7 +9,7 @@ from canonical.isa95.work import JobResponse
 from mombus.hub.floor.downtimes import by_reason, inside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from canonical.element import Element
@@ -22,19 +22,19 @@ NOWHERE = "no equipment named"
 
 def lanes(
     found: Sequence[Stop], work: Iterable[Fact], *, since: datetime, until: datetime, now: datetime,
-    equipment: str | None = None,
+    equipment: Collection[str] = (),
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """One lane for each piece of equipment, by name."""
+    """One lane for each piece of equipment, by name; for all if none is named."""
     by: dict[str, list[dict[str, Any]]] = {}
     stopped: dict[str, float] = {}
     for stop in found:
         by.setdefault(stop.body.equipment_id, []).append(_stop(stop))
         stopped[stop.body.equipment_id] = stopped.get(stop.body.equipment_id, 0.0) + stop.seconds
     for fact in work:
-        start, end = _times(fact.message.body)
+        start, end = times(fact.message.body)
         if start is not None and inside(start, end, since, until, now):
-            for one in _where(fact.message.body):
-                if equipment in {None, one}:
+            for one in where(fact.message.body):
+                if not equipment or one in equipment:
                     by.setdefault(one, []).append(_work(fact, start, end))
     return [
         {
@@ -50,6 +50,7 @@ def _stop(stop: Stop) -> dict[str, Any]:
     return {
         "what": "stop", "name": by_reason(stop), "start": body.start_time.isoformat(), "open": stop.open,
         "end": body.end_time.isoformat() if body.end_time else None, "message_id": stop.message_id, "seq": stop.seq,
+        "kind": stop.kind.value,
     }  # fmt: skip
 
 
@@ -57,10 +58,12 @@ def _work(fact: Fact, start: datetime, end: datetime | None) -> dict[str, Any]:
     return {
         "what": "work", "name": _name(fact.message.body), "start": start.isoformat(), "open": end is None,
         "end": end.isoformat() if end else None, "message_id": fact.message.id, "seq": fact.seq,
+        "kind": None,
     }  # fmt: skip
 
 
-def _times(body: Element) -> tuple[datetime | None, datetime | None]:
+def times(body: Element) -> tuple[datetime | None, datetime | None]:
+    """When work began and ended, as far as it was said."""
     if isinstance(body, JobResponse):
         return body.start_time, body.end_time
     if isinstance(body, SegmentResponse):
@@ -74,7 +77,7 @@ def _name(body: Element) -> str:
     return str(getattr(body, "operations_request_id", None) or getattr(body, "id", ""))
 
 
-def _where(body: Element) -> Iterator[str]:
+def where(body: Element) -> Iterator[str]:
     """The equipment that did it; where none is named, the place it is said of."""
     named = [one.equipment_id for one in getattr(body, "equipment_actual", ()) if one.equipment_id]
     scope = getattr(body, "hierarchy_scope", None)

@@ -52,6 +52,16 @@ class Reading:
         look = partial(facts.occurred, objects=objects, since=since, until=until, limit=MOST)
         return await self._read(await self._index.survey(look))
 
+    async def stated(self, objects: Sequence[str]) -> Facts:
+        """What was said of these objects last."""
+        return await self._read(await self._index.survey(partial(facts.stated, objects=objects, limit=MOST)))
+
+    async def revisions(self, object: str, id: str, limit: int) -> list[Fact]:
+        """All that was said about what a message of an object is about, the newest first; empty: there is none."""
+        look = partial(facts.revisions, object=object, id=id, limit=limit)
+        found = await read(self._bus, await self._index.survey(look))
+        return [Fact(seq, await self._bus.whole(message)) for seq, message in sorted(found, reverse=True)]
+
     async def naming(self, objects: Sequence[str], named: str, value: str, limit: int) -> Facts:
         """Facts that name a thing."""
         look = partial(facts.naming, objects=objects, named=named, value=value, limit=limit)

@@ -13,18 +13,20 @@ from mombus.web.tables import CSV, csv_of
 
 router = APIRouter(prefix="/api", tags=["floor"], responses=REFUSED)
 Span = Annotated[floor.Span, Query()]
+Stops = Annotated[floor.Stops, Query()]
+KpiId = Annotated[str, Path(min_length=1, max_length=200, description="The id of a message that states it.")]
 LotId = Annotated[str, Path(min_length=1, max_length=250, description="The lot's id.")]
 Depth = Annotated[int, Query(ge=1, le=10, description="So many steps of work in each direction.")]
 
 
 @router.get("/downtime")
-async def downtime(ask: Ask, span: Span) -> floor.Downtimes:
+async def downtime(ask: Ask, span: Stops) -> floor.Downtimes:
     """What stood still, why and for how long."""
     return floor.Downtimes.model_validate(await ask(floor.DOWNTIMES, span))
 
 
 @router.get("/downtime.csv", response_class=Response, responses=CSV)
-async def downtime_csv(ask: Ask, span: Span) -> Response:
+async def downtime_csv(ask: Ask, span: Stops) -> Response:
     """The stops as a table."""
     return csv_of("downtime", (await ask(floor.DOWNTIMES, span))["stops"])
 
@@ -53,6 +55,12 @@ async def kpis_csv(ask: Ask, span: Span) -> Response:
     """The same as a table."""
     rows = (await ask(floor.KPIS, span))["rows"]
     return csv_of("kpi", [{**row, "findings": "; ".join(row["findings"])} for row in rows])
+
+
+@router.get("/kpi/{id}")
+async def kpi(ask: Ask, id: KpiId) -> floor.KpiDetail:
+    """One KPI with the events that it stands on, and what it may not know."""
+    return floor.KpiDetail.model_validate(await ask(floor.KPI, floor.KpiAsked(id=id)))
 
 
 @router.get("/genealogy/{lot:path}")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 router = APIRouter()
+NARROWING = ("equipment", "reason", "category", "kind", "size")
+"""What of the stops is looked at."""
 ENTRY = Entry("KPIs", "/kpi", icon="kpi", order=80)
 
 
@@ -32,9 +34,17 @@ async def kpis(request: Request, ask: Ask) -> Response:
 @router.get("/kpi/downtime")
 async def downtime(request: Request, ask: Ask) -> Response:
     """Stops by reason, category and equipment."""
-    found = await ask(floor.DOWNTIMES, asked_for(floor.Span, request.query_params))
-    bars = {name: found[f"by_{name}"] for name in ("reason", "equipment", "category")}
-    return _page(request, "downtime.html", found, found=found, bars=bars, tab="/kpi/downtime")
+    found = await ask(floor.DOWNTIMES, asked_for(floor.Stops, request.query_params))
+    bars = {name: found[f"by_{name}"] for name in ("reason", "equipment", "category", "kind")}
+    narrowed = [name for name in NARROWING if request.query_params.get(name)]
+    return _page(request, "downtime.html", found, found=found, bars=bars, narrowed=narrowed, tab="/kpi/downtime")
+
+
+@router.get("/kpi/value/{id}")
+async def kpi(request: Request, ask: Ask, id: str) -> Response:
+    """One KPI with what it stands on."""
+    found = await ask(floor.KPI, asked_for(floor.KpiAsked, {"id": id}))
+    return rendering.page(request, "kpi_value.html", found=found, row=found["row"], tab="", query="")
 
 
 @router.get("/kpi/shift")
@@ -65,7 +75,14 @@ async def genealogy(request: Request, ask: Ask, lot: str) -> Response:
 
 def _page(request: Request, template: str, answer: Mapping[str, Any], **shown: Any) -> Response:
     period, params = answer["period"], request.query_params
-    query = urlencode({name: value for name, value in params.items() if value})
+    said = {name: value for name, value in params.items() if value}
+    query = urlencode(said)
+
+    def but(**other: str | None) -> str:
+        """The query with something else in it, or without it."""
+        return urlencode({name: value for name, value in {**said, **other}.items() if value})
+
     return rendering.page(
-        request, template, period=period, query=query, asked=params, now=datetime.fromisoformat(period["at"]), **shown
+        request, template, period=period, query=query, but=but, asked=params,
+        now=datetime.fromisoformat(period["at"]), **shown,
     )  # fmt: skip

@@ -1,0 +1,83 @@
+"""What a stated KPI stands on: the events of its period and equipment, and what it may not know of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from canonical.isa95.gap import Gap
+from mombus.hub.floor.downtimes import NO_REASON, by_kind, by_reason, pareto, stops
+from mombus.hub.floor.lanes import WORK, times, where
+from mombus.hub.floor.planned import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from canonical.isa95.kpi import Kpi
+    from mombus.hub.floor.downtimes import Stop
+    from mombus.hub.floor.planned import Plans
+    from mombus.hub.floor.reading import Fact, Facts
+
+
+class Ground(NamedTuple):
+    """What was read for it: stops, work, what wires lost, and plans."""
+
+    stopped: Facts
+    worked: Facts
+    lost: Facts
+    plans: Plans
+
+
+def standing_on(
+    body: Kpi, stated: datetime, equipment: Collection[str], ground: Ground, now: datetime
+) -> dict[str, Any]:
+    """Events and doubts of a KPI that was noted at `stated`; `equipment` is what it is about, with what is below."""
+    found = stops(ground.stopped.counting, body.start_time, body.end_time, now, equipment, ground.plans)
+    noted = {fact.seq: fact.message.recorded for fact in ground.stopped.counting}
+    late_stops = sum(noted[stop.seq] > stated for stop in found)
+    events: list[dict[str, Any]] = [{
+        "object": "downtime", "count": len(found), "seconds": sum(stop.seconds for stop in found), "late": late_stops,
+    }]  # fmt: skip
+    for name in WORK:
+        work = [
+            fact for fact in ground.worked.counting if fact.message.object == name and _about(fact, body, equipment)
+        ]
+        events.append({
+            "object": name, "count": len(work), "seconds": None,
+            "late": sum(fact.message.recorded > stated for fact in work),
+        })  # fmt: skip
+    late, gaps = sum(one["late"] for one in events), _gaps(body, ground.lost.counting, equipment)
+    return {
+        "events": events, "stops": pareto(found, by_kind), "doubts": _doubts(body, found, gaps, late),
+        "partial": ground.stopped.partial or ground.worked.partial or ground.lost.partial,
+    }  # fmt: skip
+
+
+def _doubts(body: Kpi, found: Sequence[Stop], gaps: int, late: int) -> list[dict[str, Any]]:
+    told = {
+        "stated with a finding": len(body.finding),
+        "noted after it was stated": late,
+        "stretches in which a wire lost something": gaps,
+        "stops still open, counted until now": sum(stop.open for stop in found),
+        "stops without a reason": sum(by_reason(stop) == NO_REASON for stop in found),
+        "stops of which nobody said whether they were planned": sum(stop.kind is Kind.UNSAID for stop in found),
+    }
+    return [{"text": text, "count": count} for text, count in told.items() if count]
+
+
+def _gaps(body: Kpi, lost: Sequence[Fact], equipment: Collection[str]) -> int:
+    """Those of this equipment, and those that might be of any."""
+    return sum(
+        isinstance(gap := fact.message.body, Gap) and gap.equipment_id in {None, *equipment}
+        and gap.since < body.end_time and (gap.until is None or gap.until > body.start_time)
+        for fact in lost
+    )  # fmt: skip
+
+
+def _about(fact: Fact, body: Kpi, equipment: Collection[str]) -> bool:
+    """Whether work was done at the equipment in the period."""
+    start, end = times(fact.message.body)
+    return (
+        start is not None and start < body.end_time and (end is None or end > body.start_time)
+        and any(one in equipment for one in where(fact.message.body))
+    )  # fmt: skip
