@@ -78,7 +78,7 @@ def tables(found: Mapping[str, Any]) -> list[Table]:
     now = datetime.fromisoformat(found["at"])
     systems = [
         (s["name"], s["kind"], s["health"], s["in_per_minute"], s["out_per_minute"], s["lag"],
-         sum(s["waiting"].values()) or "", _ago(s["last_data"], now), s["reason"])
+         sum(s["waiting"].values()) or "", _ago(s["last_data"], now), s["reason"] or _silent(s))
         for s in found["systems"]
     ]  # fmt: skip
     flows = [
@@ -109,6 +109,12 @@ def _hub(hub: Mapping[str, Any], now: datetime) -> tuple[Any, ...]:
     kept = sum(spool["items"] for spool in hub["spools"] if not spool["apart"])
     has = ", ".join(hub["leases"]) or "nothing"
     return hub["address"], since, hub["version"], has, kept or "", hub["disk"]["reason"] or ""
+
+
+def _silent(system: Mapping[str, Any]) -> str:
+    from mombus.web.words import span  # noqa: PLC0415
+
+    return f"connected, but silent for {span(system['silent_s'])}" if system.get("silent_s") else ""
 
 
 def _ago(at: str | None, now: datetime) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from canonical.objects import Kind
 from connectors.connector import Level
-from mombus.desk.question import Nothing, Question
+from mombus.desk.question import Asked, Nothing, Question
 
 
 class Owner(BaseModel):
@@ -93,4 +93,31 @@ class Matrix(BaseModel):
     rows: list[Row]
 
 
+class LateAsked(Asked):
+    """Whose late handovers are listed."""
+
+    object: str = Field(min_length=1, max_length=64, description="Of this object.")
+    system: str = Field(min_length=1, max_length=32, description="To this system.")
+
+
+class Late(BaseModel):
+    """A handover that was done after its promise."""
+
+    message_id: str
+    key: str | None = Field(description="What it is about; null: the index knows it no more.")
+    stored: datetime | None
+    done: datetime
+    took_s: float | None = Field(description="From its storing until it was done.")
+
+
+class LateOnes(BaseModel):
+    """Late handovers of the last day."""
+
+    at: datetime
+    object: str
+    system: str
+    rows: list[Late] = Field(description="The newest first, 500 at most.")
+
+
 OWNERSHIP = Question("ownership", Nothing)
+LATE = Question("ownership_late", LateAsked)

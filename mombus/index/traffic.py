@@ -46,7 +46,15 @@ def last_times(connection: Connection, source: str, most: int) -> list[datetime]
     return [row[0] for row in connection.execute(found)][::-1]
 
 
-def stored_at(connection: Connection, ids: Sequence[str]) -> dict[str, datetime]:
-    """When messages were stored, by id."""
+class Known(NamedTuple):
+    """A message: when it was stored, and what it is about."""
+
+    stored: datetime
+    key: str
+
+
+def known(connection: Connection, ids: Sequence[str]) -> dict[str, Known]:
+    """Messages by id."""
     m = messages.c
-    return {row[0]: row[1] for row in connection.execute(select(m.id, m.stored).where(m.id.in_(ids)))}
+    found = connection.execute(select(m.id, m.stored, m.key).where(m.id.in_(ids)))
+    return {row[0]: Known(row[1], row[2]) for row in found}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from hub_plant import order
 from patience import until
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+LINE = re.compile(r'<a class="line" href="([^"]+)">(.*?)</a>')
 AT = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 
 
@@ -47,12 +51,36 @@ async def test_the_matrix_shows_what_happens_about_each_object(tmp_path: Path, m
         assert found["mes"]["violations"] == {"disagreements": 1, "refused": 0, "tried": 0}
         assert found["wms"]["violations"] == {"disagreements": 1, "refused": 0, "tried": 0}
 
+        told = await one.http.get("/api/ownership/late", params={"object": "production_order", "system": "mes"})
+        (row,) = told.json()["rows"]
+        assert (row["key"], row["took_s"]) == ("PO-1", promise["worst_late_s"])
+        late = await one.http.get("/ownership/late?object=production_order&system=mes")
+        assert (late.status_code, f"/messages/{row['message_id']}" in late.text) == (200, True)
+        unknown = await one.http.get("/api/ownership/late", params={"object": "production_order", "system": "mess"})
+        assert (unknown.status_code, "did you mean 'mes'" in unknown.json()["detail"]) == (404, True)
         page = await one.http.get("/ownership?broken", headers={"accept": "text/html"})
+        await every_number_leads_to_as_many(one, page.text)
         assert (page.status_code, "1 of 1 late" in page.text, "says otherwise: 1" in page.text) == (200, True, True)
         file = await one.http.get("/api/ownership.csv")
         lines = list(csv.DictReader(file.text.splitlines()))
         said = [(line["system"], line["owns"], line["late"]) for line in lines]
         assert said[:2] == [("erp", "yes", ""), ("mes", "", "1")]
+
+
+async def every_number_leads_to_as_many(one: Plant, page: str) -> None:
+    """What a cell counts is what the page behind it lists."""
+    lines = {unescape(link): words for link, words in LINE.findall(page)}
+    for link, words in lines.items():
+        answer = await one.http.get(link)
+        assert answer.status_code == 200, (link, answer.text)
+        path, _, query = link.partition("?")
+        if path == "/disagreements":
+            assert len(await one.rows(**dict(parse_qsl(query)))) == 1, (link, words)
+        if path == "/messages":
+            listed = await one.http.get("/api/messages", params=dict(parse_qsl(query)))
+            assert len(listed.json()["messages"]) == 1, (link, words)
+    said = {link.partition("?")[0] for link in lines}
+    assert {"/messages", "/disagreements", "/ownership/late"} <= said
 
 
 def _all_counted(found: dict[str, dict[str, Any]]) -> bool:

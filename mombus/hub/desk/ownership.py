@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from canonical.objects import Kind, data_object
-from mombus.desk.ownership import OWNERSHIP
+from mombus.bus.commands import UnknownNameError
+from mombus.desk.ownership import LATE, OWNERSHIP
 from mombus.index import traffic
 from mombus.journal import audit, disagreements, parked, promises, requests
 from mombus.journal.requests import Asked
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from mombus.config.model import Config, Ownership, Route
+    from mombus.desk.ownership import LateAsked
     from mombus.desk.question import Nothing, Question
     from mombus.hub.desk.topic import Answer
     from mombus.index.flows import Flows
-    from mombus.index.traffic import Said
+    from mombus.index.traffic import Known, Said
     from mombus.journal.audit import Noted
     from mombus.journal.journal import Journal
     from mombus.journal.promises import Done, Owed
@@ -67,7 +69,7 @@ class OwnershipMatrix:
 
     def answers(self) -> Mapping[Question, Answer]:
         """As `mombus.hub.desk.topic.Topic`."""
-        return {OWNERSHIP: self.matrix}
+        return {OWNERSHIP: self.matrix, LATE: self.late}
 
     async def matrix(self, _asked: Nothing) -> dict[str, Any]:
         """Every declared object, by system."""
@@ -81,6 +83,20 @@ class OwnershipMatrix:
         return {
             "at": now.isoformat(), "counted": counted.at.isoformat(), "rows": rows,
             "systems": [self._column(name, rows) for name in self._config.systems],
+        }  # fmt: skip
+
+    async def late(self, asked: LateAsked) -> dict[str, Any]:
+        """What the matrix counts as late. Raises UnknownNameError."""
+        for what, name, names in (
+            ("object", asked.object, [row.object for row in self._config.objects]),
+            ("system", asked.system, self._config.systems),
+        ):
+            if name not in names:
+                raise UnknownNameError(what, name, names)
+        now = datetime.now(UTC)
+        return {
+            "at": now.isoformat(), "object": asked.object, "system": asked.system,
+            "rows": await self._late((asked.object, asked.system), now),
         }  # fmt: skip
 
     async def _count(self, now: datetime) -> Counted:
@@ -104,13 +120,15 @@ class OwnershipMatrix:
         return await self._index.survey(look)
 
     async def _worst(self, pair: Pair, now: datetime) -> float | None:
+        return max((row["took_s"] for row in await self._late(pair, now) if row["took_s"] is not None), default=None)
+
+    async def _late(self, pair: Pair, now: datetime) -> list[dict[str, Any]]:
         late = await self._journal.survey(partial(
             promises.newest_late, object=pair[0], target=pair[1], since=now - DAY, limit=NEWEST
         ))  # fmt: skip
         ids = [one.message_id.partition(":replay-")[0] for one in late]
-        stored = await self._index.survey(partial(traffic.stored_at, ids=ids))
-        took = [(one.at - stored[id]).total_seconds() for id, one in zip(ids, late, strict=True) if id in stored]
-        return max(took, default=None)
+        known = await self._index.survey(partial(traffic.known, ids=ids))
+        return [_late_row(id, one.at, known.get(id)) for id, one in zip(ids, late, strict=True)]
 
     def _row(self, name: str, counted: Counted, now: datetime) -> dict[str, Any]:
         row = data_object(name)
@@ -159,6 +177,13 @@ class OwnershipMatrix:
             "name": name, "kind": system.kind, "decides": list(system.decides), "contact": system.contact,
             "owns": sum(cell["owns"] for cell in mine), "consumes": sum(bool(cell["promises"]) for cell in mine),
         }  # fmt: skip
+
+
+def _late_row(id: str, done: datetime, known: Known | None) -> dict[str, Any]:
+    return {
+        "message_id": id, "key": known.key if known else None, "stored": known.stored.isoformat() if known else None,
+        "done": done.isoformat(), "took_s": (done - known.stored).total_seconds() if known else None,
+    }  # fmt: skip
 
 
 def _has_to_do(cell: Mapping[str, Any]) -> bool:

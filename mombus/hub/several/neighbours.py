@@ -25,7 +25,7 @@ STATUS_S = 2.0
 """How long another hub may take to say how its systems are, or what else only it knows."""
 ANYWHERE = frozenset({
     "waiting", "causes", "kept", "audit", "notes_add", "messages_search", "messages_show", "messages_export",
-    "messages_stages", "messages_diff", "messages_case",
+    "ownership_late", "messages_stages", "messages_diff", "messages_case",
 })  # fmt: skip
 """Commands about a system that any hub answers from journal and index."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
 
-from mombus.desk.ownership import OWNERSHIP, Matrix
+from fastapi import APIRouter, Query, Response
+
+from mombus.desk.ownership import LATE, OWNERSHIP, LateAsked, LateOnes, Matrix
 from mombus.desk.question import Nothing
 from mombus.web.api.refused import REFUSED
 from mombus.web.asking import Ask
@@ -17,6 +19,12 @@ router = APIRouter(prefix="/api", tags=["ownership"], responses=REFUSED)
 async def ownership(ask: Ask) -> Matrix:
     """Every declared object by system: owner, consumers, promises kept or late, traffic, violations."""
     return Matrix.model_validate(await ask(OWNERSHIP, Nothing()))
+
+
+@router.get("/ownership/late")
+async def late(ask: Ask, asked: Annotated[LateAsked, Query()]) -> LateOnes:
+    """The handovers of an object to a system that were late in the last day."""
+    return LateOnes.model_validate(await ask(LATE, asked))
 
 
 @router.get("/ownership.csv", response_class=Response, responses=CSV)

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
 
-from mombus.desk.ownership import OWNERSHIP
+from mombus.desk.ownership import LATE, OWNERSHIP, LateAsked
 from mombus.desk.question import Nothing
 from mombus.web.asking import Ask
 from mombus.web.pages import rendering
+from mombus.web.pages.deeds import asked_for
 from mombus.web.pages.menu import Entry
 
 router = APIRouter()
@@ -27,6 +28,13 @@ async def page(request: Request, ask: Ask) -> Response:
         now=datetime.fromisoformat(matrix["at"]), unused=[row["object"] for row in matrix["rows"] if row["unused"]],
         cells={row["object"]: {cell["system"]: cell for cell in row["cells"]} for row in rows},
     )  # fmt: skip
+
+
+@router.get("/ownership/late")
+async def late(request: Request, ask: Ask) -> Response:
+    """What was late of an object at a system."""
+    found = await ask(LATE, asked_for(LateAsked, request.query_params))
+    return rendering.page(request, "ownership_late.html", found=found)
 
 
 def _is_broken(row: dict[str, object]) -> bool:
