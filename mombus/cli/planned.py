@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MARKS = {"added": "+", "changed": "~", "removed": "-"}
 HEADINGS = {"system": "systems", "object": "objects", "route": "routes", "alias": "aliases"}
 AT = {"has it": "= runs it", "changes": "~ changes too", "refuses": "! can't take it"}
+PARTS = {"has it": "=", "first": "!", "start": "?", "afterwards": "~"}
 LONGEST = 200
 SHARDS_SHOWN = 2
 
@@ -45,6 +46,10 @@ def lines(plan: Plan) -> Iterator[str]:
         yield ""
         yield "At the other hubs:"
         yield from (line for hub in plan.hubs for line in _at(hub))
+    if plan.apart:
+        yield ""
+        yield "In processes of their own:"
+        yield from (f"  {PARTS[one.how]} {one.part}: {one.text}" for one in plan.apart)
     yield from _ending(plan)
 
 

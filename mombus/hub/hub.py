@@ -51,6 +51,7 @@ from mombus.hub.store.mending import Mending
 from mombus.hub.store.storage import Storage
 from mombus.hub.store.stores import Stores
 from mombus.ownership.owners import Owners
+from mombus.plan.apart import settings
 from mombus.plan.files import contents
 from mombus.tracing.tracing import Exporting, Tracing
 from mombus.web.front import Front
@@ -169,14 +170,14 @@ async def _open_work(config: Config, hull: _Hull, first: Collection[str]) -> Asy
         if parts.delivery:
             opened = await _open_delivery(config, hull, bus, stack, tasks, first)
         else:
-            opened = await _open_apart(config, parts, bus, stack, tasks)
+            opened = await _open_apart(config, parts, bus, stack, tasks, first)
         notices = [server.notices, hull.applying.notices, opened.heard]
         app = _app(config, hull, opened, lambda: [line for told in notices for line in told()])
         if parts.delivery:
             broker_url = hull.broker.url if hull.broker else config.bus.broker
             neighbours = opened.core.neighbours if opened.core else None
             note.leave(folder_of(config), _note(config, broker_url, server.url, neighbours.hub if neighbours else None))
-        yield Work(config=config, desk=opened.desk, app=app, tasks=tasks, core=opened.core)
+        yield Work(config=config, desk=opened.desk, app=app, tasks=tasks, sessions=opened.sessions, core=opened.core)
 
 
 class _Opened(NamedTuple):
@@ -186,6 +187,7 @@ class _Opened(NamedTuple):
     """
 
     connecting: Connecting
+    sessions: Mapping[str, Session]
     desk: FrontDesk | FarDesk
     ready: Callable[[], Awaitable[Mapping[str, str]]]
     heard: Callable[[], Sequence[str]]
@@ -229,7 +231,7 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     handovers.desk.take(planning)
     connecting = Connecting(here, spooling)
     stack.push_async_callback(lambda: connecting.close(CLOSE_S))
-    await connect_first(here[name] for name in first)
+    await connect_first(here[name] for name in first if name in here)
     examining = Examining(config, here)
     sharing = None
     if config.bus.shared:
@@ -258,10 +260,10 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     _tell(desk, hull, examining)
     await desk.listen(bus)
     core = Core(
-        bus=bus, journal=journal, delivery=handovers.delivery, planning=planning, spooling=spooling, sessions=here,
-        neighbours=desk.neighbours,
+        bus=bus, journal=journal, delivery=handovers.delivery, planning=planning, spooling=spooling,
+        far=far, neighbours=desk.neighbours,
     )  # fmt: skip
-    return _Opened(connecting, desk, desk.ready, desk.heard, core)
+    return _Opened(connecting, here, desk, desk.ready, desk.heard, core)
 
 
 def _tell(desk: FrontDesk, hull: _Hull, examining: Examining) -> None:
@@ -273,9 +275,10 @@ def _tell(desk: FrontDesk, hull: _Hull, examining: Examining) -> None:
     desk.systems.look = examining.look
 
 
-async def _open_apart(
-    config: Config, parts: Parts, bus: Bus, stack: AsyncExitStack, tasks: list[asyncio.Task[None]]
-) -> _Opened:
+async def _open_apart(  # noqa: PLR0917 - wired in one place
+    config: Config, parts: Parts, bus: Bus, stack: AsyncExitStack, tasks: list[asyncio.Task[None]],
+    first: Collection[str],
+) -> _Opened:  # fmt: skip
     """Connectors, pages, or both, of a hub that is another process."""
     site, zone = config.plant.site, config.plant.timezone
     sessions = make_sessions(config, Owners(config.objects, config.plant.equipment), parts)
@@ -285,7 +288,10 @@ async def _open_apart(
     connecting = Connecting(sessions, spooling)
     stack.push_async_callback(lambda: connecting.close(CLOSE_S))
     stack.push_async_callback(_stop, tasks)
-    serving = Serving(bus.client, site, sessions, lambda: disk.stopped() or disk.warning())
+    await connect_first(sessions[name] for name in first if name in sessions)
+    serving = Serving(
+        bus.client, site, sessions, settings(config), disk=lambda: disk.stopped() or disk.warning()
+    )  # fmt: skip
     await serving.start()
     stack.push_async_callback(serving.stop, DRAIN_S)
     examining = Examining(config, sessions).run(hub=False)
@@ -299,7 +305,7 @@ async def _open_apart(
             what: reason or "" for what, reason in (*wrong.items(), ("spool", "; ".join(lost)), ("disk", disk.full()))
         }
 
-    return _Opened(connecting, FarDesk(bus.client, site), ready, tuple)
+    return _Opened(connecting, sessions, FarDesk(bus.client, site), ready, tuple)
 
 
 async def _open_spooling(

@@ -63,6 +63,17 @@ class AtHub(Told):
     says: tuple[str, ...] = Field(default=(), description="Why it can't be taken there.")
 
 
+class Apart(Told):
+    """A part of the hub that runs in a process of its own, and what the change is for it."""
+
+    part: str = Field(description="As `--part` names it: `connectors:mes`, `web`.")
+    how: Literal["has it", "first", "start", "afterwards"] = Field(
+        description="has it: it runs it already; first: it must take it before; start: it is to be started; "
+        "afterwards: it is to be told, or stopped, when the hub runs it."
+    )
+    text: str = Field(description="What to do, in a sentence.")
+
+
 class Plan(Told):
     """All that a new configuration changes. `base` and `to` are fingerprints of the two, under one salt."""
 
@@ -76,6 +87,7 @@ class Plan(Told):
     )
     hints: tuple[str, ...] = ()
     hubs: tuple[AtHub, ...] = Field(default=(), description="The other hubs that share the journal.")
+    apart: tuple[Apart, ...] = Field(default=(), description="The parts in processes of their own that it is for.")
 
     @property
     def open(self) -> bool:
@@ -85,7 +97,8 @@ class Plan(Told):
     @property
     def blocked(self) -> list[str]:
         """Why it can't be taken, whatever a person decides."""
-        return self.restart + [f"the hub at {hub.address}: {said}" for hub in self.hubs for said in hub.says]
+        hubs = [f"the hub at {hub.address}: {said}" for hub in self.hubs for said in hub.says]
+        return [*self.restart, *hubs, *(f"{one.part}: {one.text}" for one in self.apart if one.how == "first")]
 
     @property
     def restart(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Hubs that share a journal take over a changed configuration together, in turn, or go back together."""
+"""A changed configuration is taken over by all hubs of a journal, in turn, and by parts in processes of their own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mombus.config.loader import Loaded
 from mombus.config.model import Bus, Config, Route
 from mombus.hub.changing.here import Origin
 from mombus.hub.hub import Hub, open_hub
+from mombus.hub.parts import Parts, parse_parts
 from mombus.journal import clearing, leaseholder
 
 if TYPE_CHECKING:
@@ -158,3 +159,45 @@ async def test_a_hub_that_was_left_behind_is_brought_along(
         assert (await plant.apply())["state"] == "applied"
         assert plant.run() == [{"erp", "mes", "wms"}] * 2
         await until(plant.trouble, good=lambda found: not found)
+
+
+async def test_parts_in_processes_of_their_own_take_it_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with AsyncExitStack() as stack:
+        plant = ChangingPlant(tmp_path, {"erp": Asker(), "mes": Asker(), "wms": Asker()})
+        wire(monkeypatch, plant.systems)
+        url = await stack.enter_async_context(broker(tmp_path / "nats"))
+
+        async def opened(name: str, parts: Parts) -> Hub:
+            bus = Bus(broker=url, folder=tmp_path / name)
+
+            def read() -> Loaded:
+                assert plant.file.config is not None
+                return Loaded(plant.file.config.model_copy(update={"bus": bus}), (), ())
+
+            origin = Origin((tmp_path / name,), (), read)
+            config = read().config
+            assert config is not None
+            return await stack.enter_async_context(open_hub(config, parts=parts, origin=origin))
+
+        plant.write(to("mes"), systems=("erp", "mes"))
+        plant.hub = await opened("hub", parse_parts(["delivery", "connectors:erp"]))
+        part = await opened("mes", parse_parts(["connectors:mes"]))
+        async with plant.saying():
+            changed = plant.write(to("mes"), systems=("erp", "mes"))
+            changed.systems["mes"].__dict__["contact"] = "mes@acme.example"
+            await until(lambda: len(plant.got("mes")) > 5)
+            assert [(one["part"], one["how"]) for one in (await plant.plan())["apart"]] == [("connectors:mes", "first")]
+            told = await plant.apply()
+            assert told["state"] == "kept"
+            assert "have it read them again (`systemctl reload`, SIGHUP), then apply" in told["reason"]
+            assert part.reload("ann", "edited")
+            await until(lambda: part.config.systems["mes"].contact)
+            assert [one["how"] for one in (await plant.plan())["apart"]] == ["has it"]
+            assert (await plant.apply())["state"] == "applied"
+            changed = plant.write(to("mes"), to("wms", start="now"))
+            changed.systems["mes"].__dict__["contact"] = "mes@acme.example"
+            assert "nobody runs wms: start it with `mombus run --part" in (await plant.apply())["reason"]
+            assert (await plant.apply(unreached=True))["state"] == "applied"
+            await opened("wms", parse_parts(["connectors:wms"]))
+        await until(lambda: plant.got("mes") == plant.said)
+        await until(lambda: plant.got("wms") == plant.said[-len(plant.got("wms")) :] and plant.got("wms"))

@@ -9,23 +9,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import pytest
 from housed import csrf
-from own_broker import broker
 from patience import PATIENCE_S, until
 
 from mombus.config.loader import load
-from mombus.desk.planning import APPLY, Apply
-from mombus.desk.question import QuestionError
 from mombus.hub.changing import changing
 from mombus.hub.changing.here import Origin
 from mombus.hub.hub import Hub, open_hub
-from mombus.hub.parts import parse_parts
 from mombus.web import front
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    import pytest
 
 CONFIG: dict[str, Any] = {
     "version": 1,
@@ -152,19 +149,3 @@ async def test_a_broken_file_is_told_until_a_good_one_is_read(tmp_path: Path) ->
         await until(lambda: hub.desk is not desk)
         await until(lambda: told("was not taken"), good=lambda found: not found)
         assert "mombus_config_reload_failed 0.0" in (await http.get("/metrics")).text
-
-
-async def test_a_part_of_a_hub_does_not_change_alone(tmp_path: Path) -> None:
-    async with broker(tmp_path / "nats") as url:
-        loaded = load([write(tmp_path, bus={"folder": "hub", "broker": url})])
-        assert loaded.config, loaded.findings
-        origin = Origin((tmp_path / "routes.yaml",), loaded.files, lambda: loaded)
-        async with open_hub(loaded.config, parts=parse_parts(["delivery", "web"]), origin=origin) as hub:
-            with pytest.raises(QuestionError, match="parts of this hub run in processes of their own"):
-                await hub.desk.ask(APPLY, Apply(who="ann", why="x"))
-            assert hub.reload("ann", "edited")
-
-            async def told() -> bool:
-                return any("start it again, connectors first" in line for line in (await hub.desk.status())["trouble"])
-
-            await until(told)

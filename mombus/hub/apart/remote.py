@@ -211,6 +211,10 @@ class RemoteSession(Session):
         """As its process said last."""
         return self._told.disk if self._told else None
 
+    def settings(self) -> str | None:
+        """A digest of what its process goes by, as it said last; None if it doesn't say."""
+        return self._told.settings if self._told else None
+
     async def resume(self) -> None:
         """Tell its process. Raises NotConnected, OutcomeUnknown."""
         await self._remote.resume()

@@ -34,15 +34,17 @@ class Serving:
 
     A hub that gave up waiting may ask about a message that is still being written here: then neither "it is there" nor
     "it isn't" is true, and writing it again could do it twice. So such a question is answered with OutcomeUnknown.
-    `disk` tells what people should know of the disk of this process.
+    `settings` are digests of what each system goes by here; `disk` tells what people should know of the disk of this
+    process.
     """
 
     def __init__(
-        self, client: Client, site: str, sessions: Mapping[str, Session],
-        disk: Callable[[], str | None] = lambda: None,
+        self, client: Client, site: str, sessions: Mapping[str, Session], settings: Mapping[str, str],
+        *, disk: Callable[[], str | None] = lambda: None,
     ) -> None:  # fmt: skip
         self._client = client
         self._sessions = sessions
+        self._settings = settings
         self._disk = disk
         self._connects = {name: reconnecting(session) for name, session in sessions.items()}
         self._writing: set[tuple[str, str]] = set()
@@ -65,7 +67,8 @@ class Serving:
                     await self._connects[call.system]()
                     return b""
                 case "probe":
-                    return json.dumps({**await session.said(), "disk": self._disk()}).encode()
+                    told = {"disk": self._disk(), "settings": self._settings[call.system]}
+                    return json.dumps({**await session.said(), **told}).encode()
                 case "resume":
                     await session.resume()
                     return b""

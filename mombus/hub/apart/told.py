@@ -75,6 +75,7 @@ class Told(BaseModel):
     door: ToldOfDoor | None = None
     spool: ToldOfSpool | None = None
     disk: str | None = Field(None, max_length=MOST_TEXT)
+    settings: str | None = Field(None, max_length=MOST_TEXT)
     examined: ToldOfLook | None = None
 
 

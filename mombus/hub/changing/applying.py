@@ -43,11 +43,6 @@ if TYPE_CHECKING:
 END_S = 25.0
 """How long a change that has begun may still take when the hub ends."""
 
-APART = (
-    "parts of this hub run in processes of their own: give each the new configuration and start it again, connectors "
-    "first; what isn't delivered meanwhile waits"
-)
-
 log = structlog.get_logger()
 
 
@@ -131,7 +126,8 @@ class Applying:
         if self._here.origin is None or self.busy:
             return False
         asked = Apply(who=who, why=why)
-        self._run_on(asked, partial(self._change, asked, alone=True), again=True)
+        work = partial(self._change, asked, alone=True) if self._parts.delivery else self._change_part
+        self._run_on(asked, work, again=True)
         return True
 
     async def close(self) -> None:
@@ -144,8 +140,6 @@ class Applying:
     def _start(self, asked: Apply | GoBack, work: Callable[[], Awaitable[Ended]]) -> Changed:
         if self._here.origin is None:
             raise QuestionError(NO_FILE)
-        if not self._parts.whole:
-            raise QuestionError(APART)
         if self.busy:
             raise QuestionError("another change is under way: ask again when it is done")
         self._run_on(asked, work, again=False)
@@ -175,8 +169,6 @@ class Applying:
 
     async def _change(self, asked: Apply, *, alone: bool) -> Ended:
         """How it ended, and what is to be said of that. Raises what keeps the configuration from being taken."""
-        if not self._parts.whole:
-            raise NotTakenError(APART)
         salt = asked.salt or secrets.token_hex(SALT_BYTES)
         looked = await self._here.look(salt)
         config = looked.config
@@ -196,6 +188,12 @@ class Applying:
         self._step("clearing up")
         by_and_by = alone and self._here.core.neighbours is not None
         return "applied", await self._clear_up(plan, asked, None if by_and_by else config.systems)
+
+    async def _change_part(self) -> Ended:
+        """The process of a part has neither journal nor audit trail."""
+        self._step("changing over")
+        await self._here.take_alone()
+        return "applied", None
 
     async def _share(self, asked: Share) -> Ended:
         """What another hub asks of this one: it has the rest in hand."""
@@ -234,12 +232,13 @@ class Applying:
 
     async def _planned(self, looked: Looked, salt: str, *, alone: bool = False) -> tuple[Plan | None, list[Other]]:
         """The plan, and the other hubs that are to change as well."""
-        if looked.new is None:
+        if looked.new is None or looked.loaded.config is None:
             return None, []
         others = [] if alone else await look_at_others(lambda: self._here.core, salt, looked.running, looked.new)
         flow = together([looked.flow, *(other.flow for other in others if other.flow is not None)])
         plan = compare(looked.running, looked.new, flow)
-        plan = plan.model_copy(update={"hubs": tuple(other.at for other in others)})
+        apart = await self._here.parts_apart(looked.loaded.config, plan)
+        plan = plan.model_copy(update={"hubs": tuple(other.at for other in others), "apart": apart})
         return plan, [other for other in others if other.at.how == "changes"]
 
     async def _refused(self, asked: Apply | GoBack, reason: str, *, again: bool) -> None:
@@ -247,7 +246,7 @@ class Applying:
         log.error("the configuration was not taken: the one before works on", reason=reason)
         if again:
             self._wrong = reason
-        if not isinstance(asked, Share | GoBack):
+        if self._parts.delivery and not isinstance(asked, Share | GoBack):
             try:
                 await self._note(asked, f"not done: {reason}")
             except Exception:

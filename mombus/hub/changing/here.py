@@ -12,6 +12,9 @@ from mombus.hub.changing.changing import NotTakenError
 from mombus.hub.changing.finishing import finish
 from mombus.hub.changing.trying import try_new
 from mombus.hub.session import Condition
+from mombus.plan.apart import at_connectors, at_pages, settings
+from mombus.plan.comparing import compare
+from mombus.plan.fates import Flow
 from mombus.plan.files import contents
 from mombus.plan.picture import picture, sealing
 
@@ -25,9 +28,8 @@ if TYPE_CHECKING:
     from mombus.hub.changing.changing import Changing
     from mombus.hub.changing.work import Core
     from mombus.hub.parts import Parts
-    from mombus.plan.fates import Flow
     from mombus.plan.picture import Picture
-    from mombus.plan.plan import Plan
+    from mombus.plan.plan import Apart, Plan
 
 NO_FILE = "this hub wasn't started from a file: start it with `mombus run`"
 
@@ -100,17 +102,47 @@ class Here:
         self._parts.check(config)
         if not asked.unreached:
             step("connecting what is new")
-            await try_new(config, plan.added_systems)
+            await try_new(config, plan.added_systems, self._parts, self.core.bus.client)
         step("delivering what was stored before")
         await finish(self.core, plan, within_s=asked.within_s, decided={*asked.skip, *asked.keep})
 
     async def take(self, config: Config, plan: Plan, asked: Apply) -> None:
         """Change over. Raises NotTakenError: the configuration before works again then."""
-        reached = {name for name, one in self.core.sessions.items() if one.condition is Condition.OK}
-        first = {*plan.added_systems, *(plan.changed_systems & reached)} if not asked.unreached else ()
+        first = () if asked.unreached else plan.added_systems | (plan.changed_systems & self._reached)
         before = self.config
         await self._changing.change(config, first)
         self._former = before
+
+    async def take_alone(self) -> None:
+        """Change the process of a part that isn't the hub itself. Raises NotTakenError, PartsError."""
+        assert self.origin is not None, "it has files"  # noqa: S101 - or nobody reads them again
+        loaded = await asyncio.to_thread(self.origin.load)
+        self.files = loaded.files
+        config = Looked(loaded, {}, None, Flow()).config
+        self._parts.check(config)
+        before = self.config
+        plan = compare(picture(before, {}, _unsealed), picture(config, {}, _unsealed), Flow())
+        if plan.restart:
+            raise NotTakenError("it takes a restart of this part: " + "; ".join(plan.restart))
+        old, new = settings(before), settings(config)
+        changed = {name for name in new if old.get(name) != new[name]}
+        await self._changing.change(config, changed & self._reached)
+
+    @property
+    def _reached(self) -> frozenset[str]:
+        """The systems that this process is connected with: with new settings they must be, too."""
+        sessions = self._changing.work.sessions
+        return frozenset(name for name, one in sessions.items() if one.condition is Condition.OK)
+
+    async def parts_apart(self, config: Config, plan: Plan) -> tuple[Apart, ...]:
+        """What a change is for the processes of other parts, by what they say now."""
+        far = self.core.far
+        await asyncio.gather(*(session.probe() for session in far.values()))
+        told = {name: session.settings() for name, session in far.items()}
+        names = [*far, *(name for name in config.systems if name not in far and not self._parts.runs(name))]
+        found = at_connectors(settings(self.config), settings(config), told, names)
+        pages = () if self._parts.web else at_pages([change.kind for change in plan.changes])
+        return (*found, *pages)
 
     async def go_back(self) -> None:
         """Work as before the last change. Raises NotTakenError if there was none, or if that doesn't work any more."""
@@ -118,6 +150,11 @@ class Here:
         if former is None:
             raise NotTakenError("it knows no configuration before the one it runs")
         await self._changing.change(former, ())
+
+
+def _unsealed(_secret: str) -> str:
+    """Where only what isn't secret is compared."""
+    return ""
 
 
 def _drawn(config: Config, salt: str) -> Picture:

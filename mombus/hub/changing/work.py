@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
     from mombus.hub.apart.far_desk import FarDesk
+    from mombus.hub.apart.remote import RemoteSession
     from mombus.hub.desk.frontdesk import FrontDesk
     from mombus.hub.desk.planning import Planning
     from mombus.hub.session import Session
@@ -25,25 +26,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """What the part `delivery` has; `neighbours` are the other hubs of its journal, if it is shared."""
+    """What the part `delivery` has.
+
+    `far` are the systems whose connectors run in other processes, `neighbours` the other hubs of its journal, if it is
+    shared.
+    """
 
     bus: Bus
     journal: Journal
     delivery: Delivery
     planning: Planning
     spooling: Spooling
-    sessions: Mapping[str, Session]
+    far: Mapping[str, RemoteSession]
     neighbours: Neighbours | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Everything but the broker and the HTTP server. `core` is None where the hub itself is another process."""
+    """Everything but the broker and the HTTP server. `core` is None where the hub itself is another process.
+
+    `sessions` are the systems whose connectors run in this one.
+    """
 
     config: Config
     desk: FrontDesk | FarDesk
     app: ASGIApp
     tasks: Sequence[asyncio.Task[None]]
+    sessions: Mapping[str, Session]
     core: Core | None
 
     async def finish(self, within_s: float) -> None:
