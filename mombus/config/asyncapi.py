@@ -66,6 +66,7 @@ def asyncapi(config: Config, version: str) -> dict[str, Any]:
         "operations": dict([*_statements(owned), *_deliveries(config)]),
         "components": {
             "messages": {name: _message(name) for name in names},
+            "schemas": {element: schema for name in names for element, schema in _schema(name)["$defs"].items()},
             "messageTraits": {"cloudEvent": {"headers": {"schemaFormat": SCHEMA_FORMAT, "schema": HEADERS}}},
         },
     }  # fmt: skip
@@ -89,12 +90,17 @@ def _kind(name: str) -> str:
 
 
 def _message(name: str) -> dict[str, Any]:
-    schema = {key: value for key, value in object_schema(name).items() if key != "$schema"}
+    schema = {key: value for key, value in _schema(name).items() if key not in {"$schema", "$defs"}}
     return {
         "name": name, "title": name, "contentType": "application/json",
         "traits": [{"$ref": "#/components/messageTraits/cloudEvent"}],
         "payload": {"schemaFormat": SCHEMA_FORMAT, "schema": {"$schema": DIALECT, **schema}},
     }  # fmt: skip
+
+
+def _schema(name: str) -> dict[str, Any]:
+    """Its elements are the document's: readers look for `#/…` in the whole document, not in the one schema."""
+    return {"$defs": {}, **object_schema(name, "#/components/schemas")}
 
 
 def _statements(owned: Mapping[str, list[Ownership]]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -55,10 +55,15 @@ def routes_schema(ours: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def object_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a data object's body as it travels. Raises UnknownObjectError."""
+def object_schema(name: str, elements: str = "#/$defs") -> dict[str, Any]:
+    """The JSON Schema of a data object's body as it travels; its elements are referred to below `elements`.
+
+    They are in its `$defs` in any case. Raises UnknownObjectError.
+    """
     row = data_object(name)
-    schema = row.body.model_json_schema(mode="serialization", schema_generator=_AsItTravels)
+    schema = row.body.model_json_schema(
+        mode="serialization", schema_generator=_AsItTravels, ref_template=f"{elements}/{{model}}"
+    )
     return {"$schema": DIALECT, "title": name, **{key: value for key, value in schema.items() if key != "title"}}
 
 

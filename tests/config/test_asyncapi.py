@@ -48,7 +48,7 @@ def test_every_owner_and_every_handover_is_in_it() -> None:
 def test_it_is_an_asyncapi_document_whose_references_lead_somewhere() -> None:
     found = document()
     ApplicationSchema.model_validate({**found, "asyncapi": "3.0.0"})
-    for ref in set(_refs({**found, "components": {"messages": {}}})):
+    for ref in set(_refs(found)):
         at: Any = found
         for part in ref.removeprefix("#/").split("/"):
             at = at[part]
