@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mombus.cli.asking import Folder, Json, ask, zone_of
+from mombus.cli.completing import system_names
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
 from mombus.web.words import day
@@ -32,7 +33,9 @@ def deeds(
     context: typer.Context,
     who: Annotated[str | None, typer.Option("--who", help="Only what this person did.")] = None,
     action: Annotated[str | None, typer.Option("--action", help="Only this, such as retry or sign_in.")] = None,
-    target: Annotated[str | None, typer.Option("--target", help="Only what was done about this system.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="Only what was done about this system.", autocompletion=system_names)
+    ] = None,
     message: Annotated[str | None, typer.Option("--message", help="Only what was done about this message id.")] = None,
     journal: JournalUrl = None,
     folder: Folder = None,

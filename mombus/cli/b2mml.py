@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mombus.cli.asking import Json
 from mombus.cli.exits import Exit
+from mombus.cli.showing import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,15 +103,19 @@ def check(
     source: Source = "file",
     site: Site = "site",
     timezone: Timezone = None,
+    as_json: Json = False,
 ) -> None:
     """List everything wrong with documents as `file: ISA-95 path: message`. Exit code 1 when there is anything."""
     strict = _schema(schemas) if schemas is not None else None
-    speaker, found = _Speaker(source, site, _zone(timezone)), 0
+    speaker, found = _Speaker(source, site, _zone(timezone)), []
     for name in files:
         for finding in _findings(name, speaker, strict):
-            found += 1
-            print(f"{name}: {finding}")  # noqa: T201 - stdout is for data
-    typer.echo(f"{len(files)} checked, {found or 'no'} findings.", err=True)
+            found.append({"file": name, "finding": finding})
+            if not as_json:
+                print(f"{name}: {finding}")  # noqa: T201 - stdout is for data
+    if as_json:
+        print_json(found)
+    typer.echo(f"{len(files)} checked, {len(found) or 'no'} findings.", err=True)
     raise typer.Exit(Exit.FINDINGS if found else Exit.OK)
 
 

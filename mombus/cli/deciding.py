@@ -10,7 +10,7 @@ import typer
 
 from mombus.cli.asking import Folder, Json, ask, whoami, why_of
 from mombus.cli.bulk import decide_all
-from mombus.cli.completing import system_names
+from mombus.cli.completing import object_names, system_names
 from mombus.cli.exits import Exit
 from mombus.cli.showing import printable
 
@@ -23,16 +23,22 @@ Why = Annotated[str | None, typer.Option("--why", help="Why: kept in the audit t
 Who = Annotated[str | None, typer.Option("--who", help="Who decides. Default: you, by your login name.")]
 Document = Annotated[str | None, typer.Option("--document", help="With sent: the number it got in the target.")]
 All = Annotated[bool, typer.Option("--all", help="All that is chosen by the options below.")]
-ChosenTarget = Annotated[str | None, typer.Option("--target", help="With --all: those for this system.")]
+ChosenTarget = Annotated[
+    str | None, typer.Option("--target", help="With --all: those for this system.", autocompletion=system_names)
+]
 KeptKind = Annotated[
     str | None, typer.Option("--kind", help="With --all: those of this kind, as `mombus kept` shows it.")
 ]
-ChosenSystem = Annotated[str | None, typer.Option("--system", help="With --all: those from this system.")]
+ChosenSystem = Annotated[
+    str | None, typer.Option("--system", help="With --all: those from this system.", autocompletion=system_names)
+]
 Kind = Annotated[
     str | None, typer.Option("--kind", help="With --all: those that wait for this reason, such as parked.")
 ]
 Reason = Annotated[str | None, typer.Option("--reason", help="With --all: those whose reason has this text in it.")]
-Object = Annotated[str | None, typer.Option("--object", help="With --all: those of this data object.")]
+Object = Annotated[
+    str | None, typer.Option("--object", help="With --all: those of this data object.", autocompletion=object_names)
+]
 Lane = Annotated[str | None, typer.Option("--lane", help="With --all: those of this lane, such as order:PO-4711.")]
 Older = Annotated[str | None, typer.Option("--older", help="With --all: those that have waited longer, such as 1h.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="With --all: show what would be chosen, change nothing.")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mombus.cli.asking import Folder, Json, ask, whoami, zone_of
+from mombus.cli.completing import object_names, system_names
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
 from mombus.web.words import day, span
@@ -30,9 +31,15 @@ def listed(
     standing: Annotated[
         str, typer.Option("--standing", help="open, tolerated, closed or all; by default those that are open.")
     ] = "open",
-    object: Annotated[str | None, typer.Option("--object", help="Only of this data object.")] = None,
-    system: Annotated[str | None, typer.Option("--system", help="Only what this system says otherwise.")] = None,
-    owner: Annotated[str | None, typer.Option("--owner", help="Only about what this system owns.")] = None,
+    object: Annotated[
+        str | None, typer.Option("--object", help="Only of this data object.", autocompletion=object_names)
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option("--system", help="Only what this system says otherwise.", autocompletion=system_names)
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", help="Only about what this system owns.", autocompletion=system_names)
+    ] = None,
     process_owner: Annotated[
         str | None, typer.Option("--process-owner", help="Only those that this one answers for.")
     ] = None,
@@ -111,15 +118,15 @@ def _choices(row: Mapping[str, Any], may: Mapping[str, str], zone: tzinfo) -> li
 
 
 @app.command("adopt")
-def adopt(number: Number, why: Why, who: Who = None, folder: Folder = None) -> int:
+def adopt(number: Number, why: Why, who: Who = None, folder: Folder = None, as_json: Json = False) -> int:
     """The other is right: ask the owner to say what it says."""
-    return _decide(folder, number, "adopt", why, who)
+    return _decide(folder, number, "adopt", why, who, as_json=as_json)
 
 
 @app.command("overrule")
-def overrule(number: Number, why: Why, who: Who = None, folder: Folder = None) -> int:
+def overrule(number: Number, why: Why, who: Who = None, folder: Folder = None, as_json: Json = False) -> int:
     """The owner is right: send what it says again to the one that says otherwise."""
-    return _decide(folder, number, "overrule", why, who)
+    return _decide(folder, number, "overrule", why, who, as_json=as_json)
 
 
 @app.command("tolerate")
@@ -129,9 +136,10 @@ def tolerate(
     why: Why,
     who: Who = None,
     folder: Folder = None,
+    as_json: Json = False,
 ) -> int:
     """Let both stand until a time, or until one of them says something new."""
-    return _decide(folder, number, "tolerate", why, who, until=until)
+    return _decide(folder, number, "tolerate", why, who, as_json=as_json, until=until)
 
 
 @app.command("requests")
@@ -152,9 +160,14 @@ def requests(folder: Folder = None, as_json: Json = False) -> int:
     return Exit.OK
 
 
-def _decide(folder: Path | None, number: int, decision: str, why: str, who: str | None, **more: Any) -> int:
+def _decide(
+    folder: Path | None, number: int, decision: str, why: str, who: str | None, *, as_json: bool, **more: Any
+) -> int:  # fmt: skip
     done = ask(
         folder, "disagreements_decide", number=number, decision=decision, why=why, who=who or whoami(), **more
     )  # fmt: skip
-    typer.echo(printable(done["text"]))
+    if as_json:
+        print_json(done)
+    else:
+        typer.echo(printable(done["text"]))
     return Exit.OK

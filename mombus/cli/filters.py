@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mombus.cli.asking import ask, whoami
+from mombus.cli.completing import object_names, route_names, search_names, system_names
 from mombus.cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -19,13 +20,20 @@ Equipment = Annotated[Many, typer.Option("--equipment", help="Names this piece o
 Material = Annotated[Many, typer.Option("--material", help="Names this material.")]
 Document = Annotated[Many, typer.Option("--document", help="With this number, its own or one in a target.")]
 Ref = Annotated[Many, typer.Option("--ref", help="Names this thing, such as person=P-7.")]
-Object = Annotated[Many, typer.Option("--object", help="Of this data object.")]
+Object = Annotated[Many, typer.Option("--object", help="Of this data object.", autocompletion=object_names)]
 Verb = Annotated[Many, typer.Option("--verb", help="With this verb, such as sync or process.")]
 Key = Annotated[Many, typer.Option("--key", help="About the thing with this key.")]
-Source = Annotated[Many, typer.Option("--source", help="What this system said.")]
-Target = Annotated[Many, typer.Option("--target", help="What went to this system, or waits for it.")]
-System = Annotated[Many, typer.Option("--system", help="What this system said or got, or what waits for it.")]
-Route = Annotated[str | None, typer.Option("--route", help="By this route, as OBJECT>TARGET.")]
+Source = Annotated[Many, typer.Option("--source", help="What this system said.", autocompletion=system_names)]
+Target = Annotated[
+    Many, typer.Option("--target", help="What went to this system, or waits for it.", autocompletion=system_names)
+]
+System = Annotated[
+    Many,
+    typer.Option("--system", help="What this system said or got, or what waits for it.", autocompletion=system_names),
+]
+Route = Annotated[
+    str | None, typer.Option("--route", help="By this route, as OBJECT>TARGET.", autocompletion=route_names)
+]
 State = Annotated[
     Many, typer.Option("--state", help="What it has come to: delivered, rejected, waiting, parked, 'in doubt' …")
 ]
@@ -36,7 +44,12 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option("--until", help="Stored before then.")]
 Saved = Annotated[
-    str | None, typer.Option("--saved", help="The filters of this saved search; what else is given replaces its own.")
+    str | None,
+    typer.Option(
+        "--saved",
+        help="The filters of this saved search; what else is given replaces its own.",
+        autocompletion=search_names,
+    ),
 ]
 
 

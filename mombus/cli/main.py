@@ -19,52 +19,81 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """One command: its module in `mombus.cli`, the name in it (a Typer app or a function), its line in the help."""
+    """One command: its module in `mombus.cli`, the name in it (a Typer app or a function), its line in the help.
+
+    `example` is what is typed after its name, as its own help shows it.
+    """
 
     module: str
     name: str
     help: str
+    example: str
 
 
 COMMANDS: dict[str, Row] = {
-    "demo": Row("demo", "demo", "Run the hub with a simulated packaging line around it."),
-    "run": Row("run", "run", "Run the hub until Ctrl-C."),
-    "broker-config": Row("broker_config", "broker_config", "Write the configuration of a broker with accounts."),
-    "check": Row("check", "check", "Check routes.yaml and every file it names."),
-    "doctor": Row("doctor", "doctor", "Look at everything a hub needs: ports, certificates, clocks, disk, broker."),
-    "plan": Row("plan", "plan", "Show what a configuration would change at the running hub."),
-    "new": Row("new", "app", "Begin a plant's folder, a route, or a connector's package."),
-    "test": Row("test", "test", "Play route tests: what becomes of what systems say."),
-    "apply": Row("apply", "apply", "Have the running hub take over a configuration."),
-    "status": Row("status", "status", "Show the systems, the flows and what needs a person."),
-    "flows": Row("flows", "flows", "Show what is declared to go where, also for Mermaid and Graphviz."),
-    "tap": Row("tap", "tap", "Watch what is said on the bus, as it is said."),
-    "journey": Row("journey", "journey", "Show every hop of an order or lot, with delays."),
-    "messages": Row("messages", "messages", "Find messages by what they are about."),
-    "export": Row("export", "export", "Write messages as CSV or Parquet."),
-    "searches": Row("messages", "searches", "List saved searches of messages."),
-    "waiting": Row("waiting", "waiting", "List what waits, why, and what may be done."),
-    "release": Row("deciding", "release", "Let a waiting message go."),
-    "retry": Row("deciding", "retry", "Try a waiting message now."),
-    "hold": Row("deciding", "hold", "Keep a waiting message until released."),
-    "skip": Row("deciding", "skip", "Never send a waiting message."),
-    "sent": Row("deciding", "sent", "Say that a message in doubt did take effect."),
-    "not-sent": Row("deciding", "not_sent", "Say that a message in doubt did not take effect."),
-    "resume": Row("waiting", "resume", "Let a halted system work again."),
-    "disagreements": Row("disagreements", "app", "List who states something else than the owner; decide it."),
-    "kept": Row("waiting", "kept", "List what came in and could not be taken."),
-    "take": Row("deciding", "take", "Try a kept message again."),
-    "dismiss": Row("deciding", "dismiss", "Say that a kept item is dealt with."),
-    "journal": Row("journal", "app", "Adopt the broker's streams after a wipe or restore."),
-    "audit": Row("audit", "app", "Show what people did; verify the trail."),
-    "user": Row("user", "app", "Say who may come in, and as what."),
-    "secret": Row("secret", "app", "Make a token or webhook secret."),
-    "replay": Row("replay", "app", "Send history to a target again, or see what would become of it."),
-    "bulk": Row("bulk", "bulk", "Show what was done to many at once."),
-    "connectors": Row("connectors", "connectors", "List the kinds of connectors and their fields."),
-    "schema": Row("schema", "schema", "Print the JSON Schema of routes.yaml or of a data object."),
-    "docs": Row("docs", "docs", "Write the reference pages in docs/, or check them."),
-    "b2mml": Row("b2mml", "app", "Read, write and check B2MML documents."),
+    "demo": Row("demo", "demo", "Run the hub with a simulated packaging line around it.", "--pace 10"),
+    "run": Row("run", "run", "Run the hub until Ctrl-C.", "routes.yaml prod.yaml"),
+    "broker-config": Row(
+        "broker_config", "broker_config", "Write the configuration of a broker with accounts.", "--tls --out broker"
+    ),
+    "check": Row("check", "check", "Check routes.yaml and every file it names.", "routes.yaml prod.yaml --strict"),
+    "doctor": Row(
+        "doctor", "doctor", "Look at everything a hub needs: ports, certificates, clocks, disk, broker.", "--json"
+    ),
+    "plan": Row(
+        "plan", "plan", "Show what a configuration would change at the running hub.", "routes.yaml --out plan.json"
+    ),
+    "new": Row("new", "app", "Begin a plant's folder, a route, or a connector's package.", "plant lyon"),
+    "test": Row("test", "test", "Play route tests: what becomes of what systems say.", "-k confirmation -v"),
+    "apply": Row("apply", "apply", "Have the running hub take over a configuration.", "routes.yaml --why 'a new line'"),
+    "status": Row("status", "status", "Show the systems, the flows and what needs a person.", "--watch"),
+    "flows": Row("flows", "flows", "Show what is declared to go where, also for Mermaid and Graphviz.", "--mermaid"),
+    "tap": Row("tap", "tap", "Watch what is said on the bus, as it is said.", "--object production_order --bodies"),
+    "journey": Row("journey", "journey", "Show every hop of an order or lot, with delays.", "PO-4711"),
+    "messages": Row("messages", "messages", "Find messages by what they are about.", "--order PO-4711 --state parked"),
+    "export": Row(
+        "export", "export", "Write messages as CSV or Parquet.", "orders.csv --object production_order --since 7d"
+    ),
+    "searches": Row("messages", "searches", "List saved searches of messages.", "--json"),
+    "waiting": Row("waiting", "waiting", "List what waits, why, and what may be done.", "--target erp"),
+    "release": Row("deciding", "release", "Let a waiting message go.", "erp 0a1b2c --why 'the period is open again'"),
+    "retry": Row("deciding", "retry", "Try a waiting message now.", "--all --target erp --why 'it is back'"),
+    "hold": Row("deciding", "hold", "Keep a waiting message until released.", "erp 0a1b2c --why 'planning asks'"),
+    "skip": Row("deciding", "skip", "Never send a waiting message.", "erp 0a1b2c --why 'posted by hand'"),
+    "sent": Row(
+        "deciding",
+        "sent",
+        "Say that a message in doubt did take effect.",
+        "erp 0a1b2c --why 'document 5000000001 is there'",
+    ),
+    "not-sent": Row(
+        "deciding",
+        "not_sent",
+        "Say that a message in doubt did not take effect.",
+        "erp 0a1b2c --why 'nothing is there'",
+    ),
+    "resume": Row("waiting", "resume", "Let a halted system work again.", "erp --why 'new password'"),
+    "disagreements": Row(
+        "disagreements", "app", "List who states something else than the owner; decide it.", "--object production_order"
+    ),
+    "kept": Row("waiting", "kept", "List what came in and could not be taken.", "--json"),
+    "take": Row("deciding", "take", "Try a kept message again.", "0a1b2c --why 'the alias is there'"),
+    "dismiss": Row("deciding", "dismiss", "Say that a kept item is dealt with.", "0a1b2c --why 'sent again by mail'"),
+    "journal": Row("journal", "app", "Adopt the broker's streams after a wipe or restore.", "adopt"),
+    "audit": Row("audit", "app", "Show what people did; verify the trail.", "--target erp"),
+    "user": Row("user", "app", "Say who may come in, and as what.", "add a.smith --role operator"),
+    "secret": Row("secret", "app", "Make a token or webhook secret.", "token wms"),
+    "replay": Row(
+        "replay",
+        "app",
+        "Send history to a target again, or see what would become of it.",
+        "--order PO-4711 --to mes --dry-run",
+    ),
+    "bulk": Row("bulk", "bulk", "Show what was done to many at once.", "--json"),
+    "connectors": Row("connectors", "connectors", "List the kinds of connectors and their fields.", "rest"),
+    "schema": Row("schema", "schema", "Print the JSON Schema of routes.yaml or of a data object.", "production_order"),
+    "docs": Row("docs", "docs", "Write the reference pages in docs/, or check them.", "--check"),
+    "b2mml": Row("b2mml", "app", "Read, write and check B2MML documents.", "check order.xml"),
 }
 """Every command. A function gets one command, a Typer app as many as it has."""
 
@@ -118,16 +147,26 @@ def _mombus(
 
 def run(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit. A command returns its exit code, None for 0."""
+    given = list(sys.argv[1:] if args is None else args)
+    if "--json" not in given:
+        sys.exit(_code(given))
+    from mombus.cli.failing import telling_in_json  # noqa: PLC0415 - only who wants JSON needs it
+
+    with telling_in_json():
+        sys.exit(_code(given))
+
+
+def _code(args: list[str]) -> int:
     command = typer.main.get_command(app)
     try:
         plain: dict[str, Any] = {"color": False} if os.environ.get("NO_COLOR") else {}
         code = command.main(args, prog_name="mombus", standalone_mode=False, **plain)
     except typer.Abort:
-        sys.exit(Exit.INTERRUPTED)
+        return Exit.INTERRUPTED
     except typer.TyperException as error:
         error.show()  # type: ignore[attr-defined]
-        sys.exit(Exit.USAGE)
-    sys.exit(code if isinstance(code, int) else Exit.OK)
+        return Exit.USAGE
+    return code if isinstance(code, int) else Exit.OK
 
 
 def _loaded(name: str) -> Any:
@@ -137,9 +176,7 @@ def _loaded(name: str) -> Any:
         single = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
         single.command(name)(found)
         found = single
-    return _named(name, typer.main.get_command(found))
-
-
-def _named(name: str, command: Any) -> Any:
+    command: Any = typer.main.get_command(found)
     command.name = name
+    command.epilog = f"Example: mombus {name} {row.example}"
     return command

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mombus.cli.asking import Folder, Json, ask, going_on, whoami, why_of, zone_of
+from mombus.cli.completing import object_names, system_names
 from mombus.cli.corrections import Corrections, rows_of
 from mombus.cli.exits import Exit
 from mombus.cli.showing import print_json, print_table, printable
@@ -30,16 +31,21 @@ Order = Annotated[Many, typer.Option("--order", help="About this order, of any k
 Lot = Annotated[Many, typer.Option("--lot", help="About this lot.")]
 Equipment = Annotated[Many, typer.Option("--equipment", help="Names this piece of equipment.")]
 Ref = Annotated[Many, typer.Option("--ref", help="Names this thing, such as material=FG-1000.")]
-Object = Annotated[Many, typer.Option("--object", help="Of this data object.")]
+Object = Annotated[Many, typer.Option("--object", help="Of this data object.", autocompletion=object_names)]
 Key = Annotated[Many, typer.Option("--key", help="About the thing with this key.")]
 Id = Annotated[Many, typer.Option("--id", help="The message with this id, or the beginning of it.")]
-Source = Annotated[Many, typer.Option("--source", help="What this system said.")]
+Source = Annotated[Many, typer.Option("--source", help="What this system said.", autocompletion=system_names)]
 Since = Annotated[
     str | None, typer.Option("--since", help="From then on: '2026-03-02 06:00' (the plant's time), 06:00, or 4h ago.")
 ]
 Until = Annotated[str | None, typer.Option("--until", help="Before then.")]
 Time = Annotated[str, typer.Option("--time", help="Compare with when it `occurred`, or was `stored`.")]
-To = Annotated[Many, typer.Option("--to", help="The target; several with commas. Nobody else gets anything.")]
+To = Annotated[
+    Many,
+    typer.Option(
+        "--to", help="The target; several with commas. Nobody else gets anything.", autocompletion=system_names
+    ),
+]
 Why = Annotated[str | None, typer.Option("--why", help="Why: kept in the audit trail.")]
 Who = Annotated[str | None, typer.Option("--who", help="Who decides. Default: you, by your login name.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before sending.")]
@@ -147,6 +153,8 @@ def _sent(folder: Path | None, wish: Mapping[str, Any], *, no_wait: bool, as_jso
     begun = ask(folder, "replay_begin", **wish)
     typer.echo(f"{begun['id']} has begun; `mombus replay cancel {begun['id']}` ends it.", err=True)
     if no_wait:
+        if as_json:
+            print_json(begun)
         return Exit.OK
     advice = "`mombus replay status` shows how far it is, `mombus replay cancel` ends it."
     with going_on(advice):
@@ -168,9 +176,13 @@ def cancel(
     why: Annotated[str, typer.Option("--why", help="Why: kept in the audit trail.", prompt="Why")],
     who: Who = None,
     folder: Folder = None,
+    as_json: Json = False,
 ) -> int:
     """End a replay: what wasn't begun isn't sent."""
     done = ask(folder, "replay_cancel", id=id, who=who or whoami(), why=why)
+    if as_json:
+        print_json(done)
+        return Exit.OK
     typer.echo(f"{done['id']} is cancelled; {done['withdrawn']} messages that were about to go were taken back.")
     return Exit.OK
 

@@ -14,6 +14,7 @@ import typer
 
 from canonical.objects import shown_key
 from mombus.cli.asking import Folder, HubError, Json, UnknownNameError, on_line, the_hub, zone_of
+from mombus.cli.completing import object_names, route_names, system_names
 from mombus.cli.exits import Exit
 from mombus.cli.showing import printable
 from mombus.config.duration import duration
@@ -36,10 +37,15 @@ Some = list[str] | None
 
 
 def tap(
-    object_: Annotated[Some, typer.Option("--object", "-o", help="Of this data object; may be given again.")] = None,
+    object_: Annotated[
+        Some,
+        typer.Option("--object", "-o", help="Of this data object; may be given again.", autocompletion=object_names),
+    ] = None,
     key: Annotated[Some, typer.Option(help="About the thing, order or lot with this id.")] = None,
-    system: Annotated[Some, typer.Option("--system", "-s", help="Said by this system, or going to it.")] = None,
-    route: Annotated[str | None, typer.Option(help="By this route: OBJECT>TARGET.")] = None,
+    system: Annotated[
+        Some, typer.Option("--system", "-s", help="Said by this system, or going to it.", autocompletion=system_names)
+    ] = None,
+    route: Annotated[str | None, typer.Option(help="By this route: OBJECT>TARGET.", autocompletion=route_names)] = None,
     verb: Annotated[Some, typer.Option(help="With this verb, such as sync.")] = None,
     signals: Annotated[bool, typer.Option("--signals", help="Also what machines say.")] = False,
     bodies: Annotated[bool, typer.Option("--bodies", help="With the bodies, of long ones the beginning.")] = False,

@@ -122,11 +122,14 @@ def _orders(cause: Mapping[str, Any]) -> str:
 
 def resume(
     system: Annotated[str, typer.Argument(help="The halted system.", autocompletion=system_names)],
-    why: Why = None, who: Who = None, folder: Folder = None,
+    why: Why = None, who: Who = None, folder: Folder = None, as_json: Json = False,
 ) -> int:  # fmt: skip
     """Let a halted system work again, after its credentials or certificate were mended."""
     done = ask(folder, "resume", system=system, why=why_of(why), who=who or whoami())
-    typer.echo(done["text"])
+    if as_json:
+        print_json(done)
+    else:
+        typer.echo(done["text"])
     return Exit.OK
 
 
