@@ -22,7 +22,10 @@ class Wanted(Asked):
     target: Text | None = Field(default=None, description="Only what was done about this system.")
     message_id: Text | None = Field(default=None, description="Only about this message, kept item, account or session.")
     before: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Only those with a smaller number.")
-    limit: int = Field(default=MOST, ge=1, le=MOST, description="How many at most.")
+    limit: int = Field(
+        default=MOST, ge=1, le=MOST,
+        description="How many at most. Fewer if they are long: ask with `before` the last one's number.",
+    )  # fmt: skip
 
 
 class Verify(Asked):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import nats
 import pytest
@@ -11,16 +13,23 @@ from hub_plant import Asker, Quiet, config, wire
 from mombus.bus.commands import command_subject
 from mombus.hub import note
 from mombus.hub.hub import open_hub
+from mombus.journal import audit
+
+
+def deed(number: int) -> audit.Deed:
+    return audit.Deed(
+        at=datetime.now(UTC), who="eve", action="skip", target="erp", message_id=f"m-{number}", why="", result="skipped"
+    )  # fmt: skip
 
 
 async def test_a_command_that_was_refused_is_in_the_trail_like_one_that_was_done(
     tmp_path, monkeypatch: pytest.MonkeyPatch
 ):
     wire(monkeypatch, {"erp": Quiet(), "mes": Asker()})
-    async with open_hub(config(tmp_path, "erp", "mes", owns={"production_order": "erp"})):
+    async with open_hub(config(tmp_path, "erp", "mes", owns={"production_order": "erp"})) as hub:
         client = await nats.connect(note.find(tmp_path / ".mombus").broker)
 
-        async def asked(name: str, **question: str) -> dict:
+        async def asked(name: str, **question: object) -> dict:
             reply = await client.request(command_subject("lyon", name), json.dumps(question).encode(), timeout=10)
             return json.loads(reply.data)
 
@@ -38,4 +47,11 @@ async def test_a_command_that_was_refused_is_in_the_trail_like_one_that_was_done
         verdict = (await asked("audit_verify", head=rows[2]["hash"]))["result"]
         assert (verdict["intact"], verdict["rows"], verdict["head"]) == (True, 4, rows[0]["hash"])
         assert not (await asked("audit_verify", head="f" * 64))["result"]["intact"]
+        long = [replace(deed(n), why="\U0001f512" * 2000) for n in range(200)]
+        await hub.desk._journal.write(lambda connection: [audit.note(connection, one) for one in long])
+        numbers, before = [], 2**31 - 1
+        while page := (await asked("audit", before=before, who="eve"))["result"]:
+            numbers += [row["number"] for row in page]
+            before = page[-1]["number"]
+        assert numbers == list(range(204, 4, -1)), "pages that the broker carries, and nothing left out"
         await client.close()

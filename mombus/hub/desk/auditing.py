@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mombus.desk.audit import AUDIT, VERIFY
+from mombus.hub.desk.fitting import fitting
 from mombus.journal import audit, chain
 from mombus.journal.audit import Deed
 
@@ -36,9 +37,9 @@ class Auditing:
         return {AUDIT: self.deeds, VERIFY: self.verified}
 
     async def deeds(self, wanted: Wanted) -> Sequence[Mapping[str, Any]]:
-        """The newest deeds, newest first."""
+        """The newest deeds, newest first, as many as fit into one answer."""
         look = partial(audit.deeds, **wanted.model_dump())
-        return [shown(deed) for deed in await self._journal.survey(look)]
+        return fitting([shown(deed) for deed in await self._journal.survey(look)])
 
     async def verified(self, asked: Verify) -> Mapping[str, Any]:
         """Whether the trail is as it was written."""

@@ -11,6 +11,7 @@ from canonical.objects import shown_key
 from mombus.bus.commands import UnknownNameError
 from mombus.desk import disagreements as desk
 from mombus.hub.desk.effects import effect
+from mombus.hub.desk.fitting import fitting
 from mombus.journal import disagreements, requests
 from mombus.journal.disagreements import Standing, Wanted
 from mombus.journal.requests import Asked
@@ -72,9 +73,9 @@ class Disagreements:
         anyhow = Wanted(
             object=wanted.object, objects=wanted.objects, system=wanted.system, owner=wanted.owner, key=wanted.key
         )
+        shown = fitting([self._row(connection, row, now) for row in rows[: asked.limit]])
         return {
-            "at": now.isoformat(), "rows": [self._row(connection, row, now) for row in rows[: asked.limit]],
-            "more": len(rows) > asked.limit,
+            "at": now.isoformat(), "rows": shown, "more": len(rows) > len(shown),
             "counts": {str(one): n for one, n in disagreements.counts(connection, anyhow, now=now).items()},
         }  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mombus.bus.commands import UnknownNameError
 from mombus.bus.errors import BusError
 from mombus.desk.kept import DO_KEPT, KEPT, KEPT_ITEM, KeptDecision, KeptItem, KeptItems
+from mombus.hub.desk.fitting import fitting
 from mombus.hub.desk.waiting import ALIKE, before, whole_id
 from mombus.journal import audit, parked, undertakings
 from mombus.journal.audit import Deed
@@ -52,10 +53,8 @@ class KeptThings:
             before=before(asked.older, now), after=asked.after, limit=asked.limit + 1, start_bytes=START_BYTES,
         )  # fmt: skip
         found = await self._journal.survey(look)
-        shown = found[: asked.limit]
-        return {
-            "rows": [_row(row, now) for row in shown], "next": shown[-1].number if len(found) > len(shown) else None,
-        }  # fmt: skip
+        shown = fitting([_row(row, now) for row in found[: asked.limit]])
+        return {"rows": shown, "next": found[len(shown) - 1].number if len(found) > len(shown) else None}
 
     async def item(self, asked: KeptItem) -> dict[str, Any]:
         """One of them, with more of its content."""

@@ -12,6 +12,7 @@ from mombus.config.duration import duration
 from mombus.desk.question import QuestionError
 from mombus.desk.waiting import CAUSES, DO, WAITING, Decision, Target, Waits
 from mombus.hub.desk import waits
+from mombus.hub.desk.fitting import fitting
 from mombus.journal import causes, selection, waiting
 from mombus.journal.selection import Selection
 
@@ -53,11 +54,9 @@ class WaitingRoom:
             selection.rows, selection=_selection(asked, now), after=_place(asked.after), limit=asked.limit + 1
         )  # fmt: skip
         found = await self._journal.survey(look)
-        shown = found[: asked.limit]
-        return {
-            "rows": [waits.waiting_row(row, now, self._zone) for row in shown],
-            "next": _cursor(selection.place_of(shown[-1])) if len(found) > len(shown) else None,
-        }
+        shown = fitting([waits.waiting_row(row, now, self._zone) for row in found[: asked.limit]])
+        last = found[len(shown) - 1] if len(found) > len(shown) else None
+        return {"rows": shown, "next": _cursor(selection.place_of(last)) if last is not None else None}
 
     async def causes(self, asked: Target) -> Sequence[Mapping[str, Any]]:
         """What waits by cause; of each the first messages."""

@@ -26,7 +26,9 @@ async def page(request: Request, ask: Ask) -> Response:
     rows = await ask(desk.AUDIT, wanted)
     verdict = await ask(desk.VERIFY, desk.Verify()) if "verify" in request.query_params else None
     narrowed = {name: value for name in FILTERS if (value := getattr(wanted, name))}
-    older = urlencode(narrowed | {"before": rows[-1]["number"]}) if len(rows) == wanted.limit else ""
+    before = rows[-1]["number"] if rows else 1
+    more = before > 1 and await ask(desk.AUDIT, wanted.model_copy(update={"before": before, "limit": 1}))
+    older = urlencode(narrowed | {"before": before}) if more else ""
     return rendering.page(
         request, "audit.html", rows=rows, wanted=wanted, filters=FILTERS, narrowed=narrowed, older=older,
         verdict=verdict, verify=desk.VERIFY, now=datetime.now(UTC),
