@@ -38,18 +38,23 @@ async def _node(node: str, bus: Bus) -> Check:
     from nats.errors import Error  # noqa: PLC0415
     from nats.js.errors import APIError, ServiceUnavailableError  # noqa: PLC0415
 
-    async def quiet(_error: Exception) -> None:
-        """Told by what it keeps from working."""
+    heard: list[Exception] = []
+
+    async def hear(error: Exception) -> None:
+        """Why it doesn't work: in the end the client says only that it doesn't."""
+        heard.append(error)
 
     about = f"broker {node}"
     token = bus.token.get_secret_value() if bus.token else None
     try:
         async with asyncio.timeout(PATIENCE_S):
             client = await nats.connect(
-                node, allow_reconnect=False, error_cb=quiet, **login(token, bus.credentials, bus.ca)
-            )
+                node, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0, error_cb=hear,
+                **login(token, bus.credentials, bus.ca),
+            )  # fmt: skip
     except (Error, OSError, BusError, TimeoutError) as error:
-        why = str(error) or type(error).__name__
+        last = heard[-1] if heard else error
+        why = str(last) or type(last).__name__
         return Check(
             about, Verdict.WRONG, f"it doesn't take us in: {why}", "see bus.broker, bus.token, bus.credentials"
         )

@@ -83,7 +83,7 @@ class Handovers:
         self.refusals = refusals
         self._requests = requests
         self._feeder = feeder
-        self._outcomes = outcomes
+        self.outcomes = outcomes
         self.observing = observing
         self._housekeeping = housekeeping
         self._overhearing = overhearing
@@ -111,7 +111,7 @@ class Handovers:
     def watching(self) -> Mapping[str, Coroutine[None, None, None]]:
         """What every hub does for itself, by name."""
         return {
-            "index": self._feeder.run(), "outcomes": self._outcomes.run(), "observing": self.observing.run(),
+            "index": self._feeder.run(), "outcomes": self.outcomes.run(), "observing": self.observing.run(),
             "refusals": self.refusals.run(),
             **({"exchanges": self._overhearing.run()} if self._overhearing else {}),
         }  # fmt: skip

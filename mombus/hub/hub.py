@@ -261,7 +261,7 @@ async def _open_delivery(  # noqa: PLR0917 - wired in one place
     await desk.listen(bus)
     core = Core(
         bus=bus, journal=journal, delivery=handovers.delivery, planning=planning, spooling=spooling,
-        far=far, neighbours=desk.neighbours,
+        far=far, neighbours=desk.neighbours, ended=handovers.outcomes.ended,
     )  # fmt: skip
     return _Opened(connecting, here, desk, desk.ready, desk.heard, core)
 

@@ -156,6 +156,7 @@ async def test_a_broker_of_ones_own(tmp_path: Path) -> None:
     assert [verdict for verdict, _ in checks] == [Verdict.WELL, Verdict.WRONG, Verdict.WRONG, Verdict.WRONG]
     assert "with JetStream takes us in" in checks[0][1]
     assert checks[1][1].startswith("JetStream can't be used")
+    assert "Connect call failed" in checks[3][1]
 
 
 async def test_a_database_of_ones_own(postgresql: str) -> None:

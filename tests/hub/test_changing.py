@@ -15,6 +15,7 @@ from patience import until
 from connectors.connector import NotConnected, PermanentError
 from mombus.bus.streams import MOM
 from mombus.config.model import Http
+from mombus.desk.messages import MESSAGES_SEARCH, MessagesSearch
 from mombus.desk.planning import PLAN, MaybeSalted
 from mombus.hub import note
 from mombus.hub.changing import left
@@ -149,6 +150,8 @@ async def test_what_waits_for_what_goes_is_decided_by_a_person(tmp_path: Path, m
         assert not (await plant.plan())["left"]
         deeds = await plant.deeds()
         assert ("skip", "2 waiting messages skipped: there is no system 'mes' any more") in deeds
+        skipped = MessagesSearch(state=("skipped",))
+        await until(lambda: plant.hub.desk.ask(MESSAGES_SEARCH, skipped), good=lambda told: len(told["messages"]) == 2)
         plant.write(to("mes", "wms", start="now"))
         assert (await plant.apply())["state"] == "applied"
         await plant.systems["erp"].say(order("PO-4"))

@@ -77,14 +77,15 @@ async def forget(core: Core, targets: Collection[str]) -> None:
 
 async def _put_away(core: Core, one: ToClear) -> None:
     if one.skip:
-        await core.journal.write(partial(_skip, one=one))
+        now = datetime.now(UTC)
+        await core.journal.write(partial(_skip, one=one, now=now))
+        core.ended(one.target, now)
     if one.forget:
         await forget(core, [one.target])
 
 
-def _skip(connection: Connection, *, one: ToClear) -> None:
+def _skip(connection: Connection, *, one: ToClear, now: datetime) -> None:
     """One deed for all that waits, in the same transaction."""
-    now = datetime.now(UTC)
     count = leaving.skip_waiting(connection, one.target, now=now, why=one.why)
     if count:
         result = f"{count} waiting messages skipped: there is no system '{one.target}' any more"

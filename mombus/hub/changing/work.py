@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from starlette.types import ASGIApp
 
@@ -29,7 +30,7 @@ class Core:
     """What the part `delivery` has.
 
     `far` are the systems whose connectors run in other processes, `neighbours` the other hubs of its journal, if it is
-    shared.
+    shared. `ended` tells what handovers to a system ended at a time, for the index to read.
     """
 
     bus: Bus
@@ -39,6 +40,7 @@ class Core:
     spooling: Spooling
     far: Mapping[str, RemoteSession]
     neighbours: Neighbours | None
+    ended: Callable[[str, datetime], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ MOST_BYTES = 900_000
 
 def fitting(rows: Sequence[Row]) -> list[Row]:
     """The first of them that fit into one answer, one at least: what is left out is the next page."""
-    shown, left = [], MOST_BYTES
+    shown: list[Row] = []
+    left = MOST_BYTES
     for row in rows:
         left -= len(json.dumps(row, default=str, ensure_ascii=False).encode("utf-8", "replace")) + 2
         if shown and left < 0:
