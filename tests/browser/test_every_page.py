@@ -56,6 +56,20 @@ async def test_the_skip_link_and_the_navigation_work_by_keyboard(visit: Visitor)
     await expect(page.get_by_role("heading", level=1)).to_have_text("Flow map")
 
 
+async def test_without_script_every_page_is_whole_and_says_if_it_does_not_renew_itself(visit: Visitor) -> None:
+    page = await visit.new_page("phone", java_script_enabled=False)
+    live = []
+    for path in PAGES:
+        await visit.open(path, page=page)
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        if await page.locator("[data-live]").count():
+            live.append(path)
+            await expect(page.get_by_text("this page doesn't renew itself: load it again")).to_be_visible()
+    assert set(live) == {"/", "/flows", "/systems", "/waiting"}
+    async with page.expect_navigation(wait_until="load"):
+        await page.get_by_role("link", name="load it again").click()
+
+
 async def test_what_isnt_there_is_said_on_a_page(visit: Visitor) -> None:
     page = await visit.open("/nowhere", "phone", status=404)
     await expect(page.get_by_role("heading", level=1)).to_be_visible()
