@@ -16,6 +16,7 @@ async def test_every_flow_is_drawn_and_what_waits_shows_up_by_itself(visit: Visi
     order = drawing.locator(".port", has=page.locator("title", has_text="production order from erp to wms"))
     (before,) = [row["waiting"] for row in rows if (row["object"], row["target"]) == ("production_order", "wms")]
     await visit.picture(page, "flow-map")
+    await expect((await visit.wall("/flows?wall")).locator(".port").first).to_be_visible()
 
     demo.say(strange_order("PO-9001"))
     await expect(order).to_contain_text(f"{before + 1} waiting")

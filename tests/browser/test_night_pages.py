@@ -104,10 +104,13 @@ async def test_nothing_stuck_and_what_could_not_be_taken_is_taken_once_its_cause
         await expect(page.get_by_text("Nothing waits.")).to_be_visible()
         for path, said in {
             "/waiting": "Nothing waits.", "/waiting/kept": "Everything that came could be taken in.",
-            "/waiting/actions": "Nothing yet.",
+            "/waiting/actions": "Nothing yet.", "/flows": "nothing yet", "/disagreements": "is open",
+            "/messages?order=PO-1": "No message fits all of that",
         }.items():  # fmt: skip
             await visitor.open(path, page=page)
-            await expect(page.get_by_text(said)).to_be_visible()
+            await expect(page.get_by_role("main").get_by_text(said).locator("visible=true").first).to_be_visible()
+        await expect((await visitor.wall("/?wall")).get_by_text("2 nothing yet")).to_be_visible()
+        await expect((await visitor.wall("/flows?wall")).locator(".port")).to_have_count(2)
         docs = [{"ref": id, "name": id.lower(), "at": "2026-03-02T06:00:00Z"} for id in ("M-1", "M-2")]
         await fresh.push({"docs": [*docs, {"at": "2026-03-02T06:00:00Z"}]})
         await page.goto("/waiting/kept")
@@ -386,8 +389,10 @@ async def test_a_system_tells_its_state_and_configuration_and_is_asked(
 
 async def test_the_wall_shows_what_is_stuck_and_nothing_to_press(plant: ShopPlant, visitor: Visitor) -> None:
     await stuck(plant, "PO-W1")
-    page = await visitor.open("/?wall")
+    page = await visitor.wall("/?wall")
     await expect(page.get_by_text("HTTP 422: no recipe").first).to_be_visible()
+    await expect(page.get_by_text("What to do: mend the cause, then retry; or skip")).to_be_visible()
+    await visitor.picture(page, "night-shift-wall")
     await expect(page.get_by_role("button")).to_have_count(0)
     await decide(await visitor.new_page(), "PO-W1", "Skip", "skipped")
     await expect(page.get_by_text("Nothing waits.")).to_be_visible()

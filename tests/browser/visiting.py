@@ -1,7 +1,7 @@
 """Visits pages as people do, in a real browser, and holds each visit to what every page promises.
 
 No page breaks its content security policy, logs an error, asks for what isn't there or another host, is wider than a
-phone, or has anything that axe-core finds wrong, in light and in dark.
+phone, a desk or a wall, or has anything that axe-core finds wrong, in light and in dark.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
+from playwright.async_api import ViewportSize
 from proven import DONE, deed, deeds, sent
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Size: TypeAlias = Literal["desktop", "phone"]
 SIZES: dict[Size, tuple[int, int]] = {"desktop": (1280, 900), "phone": (390, 844)}
+DESK, WALL = ViewportSize(width=1280, height=900), ViewportSize(width=1920, height=1080)
 TIMEOUT_MS = 45_000
 PICTURES = Path(__file__).parents[2] / "docs" / "screenshots"
 ALIKE = {"include": ["html"], "exclude": ["tbody > tr:nth-child(n+12)", "svg > .mark ~ .mark ~ .mark ~ .mark ~ .mark"]}
@@ -67,14 +69,26 @@ class Visitor:
         assert not self.wrong, f"{page.url}: {self.wrong}"
         unknown = {deed(where, chosen) for where, chosen in await page.evaluate(OFFERED)} - deeds()
         assert not unknown, f"{page.url} offers what isn't among the deeds: {unknown}"
-        wide, room = await page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        assert wide <= room, f"{page.url} is {wide} px wide on a screen of {room} px: {await page.evaluate(_WIDE)}"
+        await self._fits(page)
+        if page.viewport_size == DESK:
+            await page.set_viewport_size(WALL)
+            await self._fits(page)
+            await page.set_viewport_size(DESK)
+        if await page.evaluate("matchMedia('(scripting: none)').matches"):  # axe-core is one
+            return
         if not await page.evaluate("Boolean(window.axe)"):
             await page.evaluate(AXE_SCRIPT)
         await _accessible(page)
         await page.emulate_media(color_scheme="dark")
         await _accessible(page, runOnly=["color-contrast"])
         await page.emulate_media(color_scheme="light")
+
+    async def wall(self, path: str) -> Page:
+        """Go there as a display on the wall does, which nobody can scroll."""
+        page = await self.open(path, page=await self.new_page(viewport=WALL, color_scheme="dark"))
+        tall, room = await page.evaluate("[document.documentElement.scrollHeight, window.innerHeight]")
+        assert tall <= room, f"{path} is {tall} px tall on a wall of {room} px"
+        return page
 
     async def picture(self, page: Page, name: str) -> None:
         """Keep what is on the screen as docs/screenshots/NAME.png, if pictures are wanted."""
@@ -93,6 +107,10 @@ class Visitor:
                 wrong += await page.evaluate("window.policyViolations || []")
             await context.close()
         assert not wrong, wrong
+
+    async def _fits(self, page: Page) -> None:
+        wide, room = await page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert wide <= room, f"{page.url} is {wide} px wide on a screen of {room} px: {await page.evaluate(_WIDE)}"
 
     def _watch(self, page: Page) -> None:
         page.on("console", lambda said: self._if(said.type == "error", f"console: {said.text}"))

@@ -128,7 +128,7 @@ async def test_a_hub_that_is_away_is_said_and_lets_nobody_in(house):
         assert (await http.get("/api/me")).status_code == 503
         assert (await http.get("/livez")).status_code == 200
         answer = await http.post("/sign-in", data=form)
-        assert (answer.status_code, "part `delivery`" in answer.text) == (503, True)
+        assert (answer.status_code, "part <code>delivery</code>" in answer.text) == (503, True)
 
 
 async def test_sessions_end_by_themselves(tmp_path, monkeypatch):

@@ -49,7 +49,9 @@ if TYPE_CHECKING:
 
 PROBES = frozenset({"/livez", "/readyz", "/healthz"})
 """Open to everybody, without `verbose`: who asks is often a load balancer that has no secrets."""
-OPEN = ("/static/", "/sign-in")
+LOOKS = "/static/"
+"""What a page looks like, the one that says that the hub is away as well."""
+OPEN = (LOOKS, "/sign-in")
 """Open to everybody: what a page looks like, and where one signs in."""
 LOOPBACK = ("localhost", "127.0.0.1", "[")
 """Names of this machine for itself; the last is what is left of `[::1]:8080` up to its first colon."""
@@ -99,7 +101,8 @@ class Guard:
                 return await self._by_header(scope, headers["authorization"])
             return await self._by_cookie(scope)
         except NoAnswerError as error:
-            return refuse(scope, 503, str(error))
+            looks = scope["path"].startswith(LOOKS)
+            return self._app if looks else refuse(scope, 503, str(error))
         except _TooManyError as error:
             said = "too many sessions or tokens that nobody has from this address: wait, or sign in"
             return refuse(scope, 429, said, {"retry-after": str(math.ceil(error.wait_s))})

@@ -61,6 +61,7 @@ class Port:
     row: Mapping[str, Any]
     x: float
     y: float
+    width: float
     look: str
 
 
@@ -86,15 +87,18 @@ class FlowMap:
     lines: tuple[Line, ...]
 
 
-def flow_map(rows: Sequence[Mapping[str, Any]]) -> FlowMap:
-    """The map of the flows that a status tells of: each with source, object, target, per_minute, waiting, state."""
+def flow_map(rows: Sequence[Mapping[str, Any]], wide: float = 1.0) -> FlowMap:
+    """The map of the flows that a status tells of: each with source, object, target, per_minute, waiting, state.
+
+    It is `wide` times as wide as usual: room for larger letters.
+    """
     flows = {(row["source"], row["object"], row["target"]): row for row in rows}
     said, targets = arranged(tuple(flows))
-    spoken = _spoken(said, flows)
-    senders = tuple(_sender(name, [one for one in spoken if one.source == name]) for name in _sources(said))
-    boxes, ports = _arrivals(said, targets, flows)
+    spoken = _spoken(said, flows, wide)
+    senders = tuple(_sender(name, [one for one in spoken if one.source == name], wide) for name in _sources(said))
+    boxes, ports = _arrivals(said, targets, flows, wide)
     height = max([one.y + one.height for one in (*senders, *boxes)], default=0) + MARGIN
-    return FlowMap(WIDTH, int(height), senders, spoken, boxes, ports, tuple(_lines(spoken, senders, ports)))
+    return FlowMap(int(WIDTH * wide), int(height), senders, spoken, boxes, ports, tuple(_lines(spoken, senders, ports)))
 
 
 @lru_cache(maxsize=16)
@@ -147,10 +151,10 @@ def _sources(said: Sequence[Said]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(source for source, _ in said))
 
 
-def _spoken(said: Sequence[Said], flows: Mapping[Flow, Mapping[str, Any]]) -> tuple[Object, ...]:
+def _spoken(said: Sequence[Said], flows: Mapping[Flow, Mapping[str, Any]], wide: float) -> tuple[Object, ...]:
     """What is said, from top to bottom with a gap between sources. A system's own text needs some height, too."""
     found: list[Object] = []
-    y, (x, width) = float(MARGIN), OBJECT
+    y, (x, width) = float(MARGIN), _span(OBJECT, wide)
     for source in _sources(said):
         own = [name for one, name in said if one == source]
         top = y
@@ -162,24 +166,28 @@ def _spoken(said: Sequence[Said], flows: Mapping[Flow, Mapping[str, Any]]) -> tu
     return tuple(found)
 
 
-def _sender(name: str, spoken: Sequence[Object]) -> Box:
-    x, width = SENDER
+def _span(layer: tuple[int, int], wide: float) -> tuple[float, float]:
+    return layer[0] * wide, layer[1] * wide
+
+
+def _sender(name: str, spoken: Sequence[Object], wide: float) -> Box:
+    x, width = _span(SENDER, wide)
     top, end = spoken[0].y, spoken[-1].y + spoken[-1].height
     return Box(name, x, top, width, max(HEAD, end - top))
 
 
 def _arrivals(
-    said: Sequence[Said], targets: Sequence[str], flows: Mapping[Flow, Mapping[str, Any]]
+    said: Sequence[Said], targets: Sequence[str], flows: Mapping[Flow, Mapping[str, Any]], wide: float
 ) -> tuple[tuple[Box, ...], tuple[Port, ...]]:
     """The systems that get something, and each flow's place there, in the order of what is said."""
     boxes: list[Box] = []
     ports: list[Port] = []
-    y, (x, width) = float(MARGIN), TARGET
+    y, (x, width) = float(MARGIN), _span(TARGET, wide)
     for target in targets:
         top, y = y, y + HEAD
         for source, name in said:
             if row := flows.get((source, name, target)):
-                ports.append(Port(row, x, y + PORT / 2, _look(row)))
+                ports.append(Port(row, x, y + PORT / 2, width, _look(row)))
                 y += PORT
         boxes.append(Box(target, x, top, width, y - top + 4))
         y += 4 + GAP

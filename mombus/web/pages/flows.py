@@ -15,14 +15,16 @@ from mombus.web.pages import rendering
 from mombus.web.pages.menu import Entry
 
 router = APIRouter()
+WALL = 1.7
+"""How much wider the map is on the wall, where letters are larger."""
 ENTRY = Entry("Flow map", "/flows", icon="flows", order=30)
 
 
 async def _render(request: Request, ask: Asking, template: str) -> str:
-    status = await ask(STATUS, Nothing())
+    status, wall = await ask(STATUS, Nothing()), "wall" in request.query_params
     return rendering.text(
-        request, template, status=status, now=datetime.fromisoformat(status["at"]), map=flow_map(status["flows"]),
-        systems={row["name"]: row for row in status["systems"]}, wall="wall" in request.query_params,
+        request, template, status=status, now=datetime.fromisoformat(status["at"]), wall=wall,
+        map=flow_map(status["flows"], WALL if wall else 1), systems={row["name"]: row for row in status["systems"]},
     )  # fmt: skip
 
 

@@ -24,8 +24,7 @@ ENTRY = Entry("Night shift", "/", icon="moon", order=10)
 
 async def _render(request: Request, ask: Asking, template: str) -> str:
     night = await ask(NIGHT, Nothing())
-    wall = "wall" in request.query_params
-    return rendering.text(request, template, night=night, wall=wall, BULK_BEGIN=BULK_BEGIN, CLOSE=CLOSE)
+    return rendering.text(request, template, night=night, wall=_on_wall(request), BULK_BEGIN=BULK_BEGIN, CLOSE=CLOSE)
 
 
 @router.get("/")
@@ -37,7 +36,12 @@ async def page(request: Request, ask: Ask) -> Response:
 @router.get("/live")
 async def live(request: Request, ask: Ask) -> Response:
     """Its live part."""
-    return rendering.live(request, partial(_render, request, ask, "night_live.html"))
+    template = "night_wall.html" if _on_wall(request) else "night_live.html"
+    return rendering.live(request, partial(_render, request, ask, template))
+
+
+def _on_wall(request: Request) -> bool:
+    return "wall" in request.query_params
 
 
 @router.post("/notes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -43,9 +44,10 @@ async def _render(request: Request, ask: Asking, template: str) -> str:
     chosen = {name: request.query_params.get(name, "") for name in CHOSEN}
     page, systems = await ask(WAITING, asked), await ask(SYSTEMS, Nothing())
     return rendering.text(
-        request, template, page=page, chosen=chosen, filtered=any(chosen.values()), kinds=list(Wait),
-        systems=[row["name"] for row in systems], objects=sorted(CATALOGUE), commands=MANY, DO=DO, SEND=SEND,
-        BULK_BEGIN=BULK_BEGIN, where=f"/waiting?{request.url.query}" if request.url.query else "/waiting",
+        request, template, page=page, now=datetime.now(UTC), chosen=chosen, filtered=any(chosen.values()),
+        kinds=list(Wait), systems=[row["name"] for row in systems], objects=sorted(CATALOGUE), commands=MANY,
+        DO=DO, SEND=SEND, BULK_BEGIN=BULK_BEGIN,
+        where=f"/waiting?{request.url.query}" if request.url.query else "/waiting",
         query=urlencode({name: said for name, said in request.query_params.items() if name != "after"}),
     )  # fmt: skip
 
