@@ -109,8 +109,8 @@ async def test_nothing_stuck_and_what_could_not_be_taken_is_taken_once_its_cause
         }.items():  # fmt: skip
             await visitor.open(path, page=page)
             await expect(page.get_by_role("main").get_by_text(said).locator("visible=true").first).to_be_visible()
-        await expect((await visitor.wall("/?wall")).get_by_text("2 nothing yet")).to_be_visible()
-        await expect((await visitor.wall("/flows?wall")).locator(".port")).to_have_count(2)
+        await expect((await visitor.wall("/?wall")).get_by_text("3 nothing yet")).to_be_visible()
+        await expect((await visitor.wall("/flows?wall")).locator(".port")).to_have_count(3)
         docs = [{"ref": id, "name": id.lower(), "at": "2026-03-02T06:00:00Z"} for id in ("M-1", "M-2")]
         await fresh.push({"docs": [*docs, {"at": "2026-03-02T06:00:00Z"}]})
         await page.goto("/waiting/kept")

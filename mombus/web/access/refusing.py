@@ -29,8 +29,10 @@ def refuse(scope: Scope, code: int, said: str, headers: Mapping[str, str] | None
     if not wants_page(request):
         return JSONResponse({"detail": said}, code, headers)
     title = TITLES.get(code, HTTPStatus(code).phrase)
+    back = _came_from(request)
+    again = back if request.method == "POST" else ""
     page = rendering.page(
-        request, "refused.html", status_code=code, code=code, said=said, title=title, back=_came_from(request)
+        request, "refused.html", status_code=code, code=code, said=said, title=title, back=back, again=again
     )  # fmt: skip
     page.headers.update(headers or {})
     return page
