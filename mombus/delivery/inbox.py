@@ -155,7 +155,7 @@ class Inbox:
         return Status(
             target=self.target.system, condition=self.standing.condition, reason=self.standing.reason,
             since=self.standing.since, lag=self._reading.lag, in_hand=self.hand.live,
-            queues=queues(self.hand.entries.values()), late=self._late(),
+            queues=queues(self.hand.entries.values(), self.clock()), late=self._late(),
             waiting={kind: number for kind, number, _ in rows}, last_delivery=self.settling.last_delivery,
             oldest_waiting=min((since for *_, since in rows), default=None),
         )  # fmt: skip

@@ -54,7 +54,9 @@ class Metrics:
         self.route_oldest = self._gauge(
             "route_oldest_waiting_seconds", "Age of the one that waits longest.", "target", "object"
         )  # fmt: skip
-        self.route_late = self._gauge("route_late", "Those that are over their route's promise.", "target", "object")
+        self.route_late = self._gauge(
+            "route_late", "Messages that wait, or are in hand, and are over their route's promise.", "target", "object"
+        )  # fmt: skip
         self.kept = self._gauge(
             "kept", "Items that came in and couldn't be taken, not dealt with yet.", "system", "kind"
         )
