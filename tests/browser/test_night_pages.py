@@ -116,12 +116,12 @@ async def test_nothing_stuck_and_what_could_not_be_taken_is_taken_once_its_cause
         await page.goto("/waiting/kept")
         await decide_kept(page, "sync material M-1", "Take in")
         await expect(page.get_by_role("heading", name="That changed nothing")).to_be_visible()
-        await visitor.look_over(page)
         await visitor.leave()
     objects, route = {"production_order": OWNED, "material": OWNED}, {"object": "material", "to": ["shop"]}
     async with shop_plant(tmp_path, objects=objects, routes=[ORDERS, route]) as mended:
         visitor = Visitor(browser, mended.url)
-        page = await visitor.open("/waiting/kept?system=office&kind=refused", "phone")
+        page = await visitor.new_page("phone")
+        await page.goto("/waiting/kept?system=office&kind=refused")
         await decide_kept(page, "sync material M-1", "Take in")
         await expect(page.locator("#told")).to_have_text("sync material M-1: taken in.")
         assert page.url.endswith("/waiting/kept?system=office&kind=refused")
@@ -254,7 +254,6 @@ async def test_what_is_done_to_many_is_cancelled_while_it_runs(
     await expect(page.locator("#told")).to_have_text("Cancelled.")
     go_on.set()
     await expect(page.get_by_text("2 changed, 0 not, 1 to do.")).to_be_visible()
-    await visitor.look_over(page)
     await until(lambda: plant.shop.got["PO-C2"] == 1)
     assert (await plant.waiting("PO-C3"), plant.shop.got["PO-C3"]) == ("parked", 0)
     (deed,) = [row for row in await plant.get("/api/audit") if row["why"] == "the wrong ones"]
@@ -360,7 +359,8 @@ async def test_a_system_that_no_credential_opened_is_tried_again(plant: ShopPlan
     plant.shop.locked = True
     await plant.say("PO-L1")
     await until(partial(plant.get, "/api/systems/shop"), good=lambda system: system["health"] == "halted")
-    page = await visitor.open("/systems/shop", "phone")
+    page = await visitor.new_page("phone")
+    await page.goto("/systems/shop")
     await page.locator("summary", has_text="Resume").click()
     plant.shop.locked = False
     await send(page, page.locator("details.deed[open] form"), "Resume", "it has a new token")

@@ -10,7 +10,7 @@ from housed import PASSWORD, housed
 from housed import sign_in as signs_in
 from identity_provider import identity_provider
 from playwright.async_api import expect
-from visiting import SIZES, Size, Visitor
+from visiting import Visitor
 
 from mombus.desk.question import Role
 from mombus.hub.desk import passwords
@@ -54,19 +54,19 @@ async def change_own_password(visit: Visitor, page: Page) -> None:
         async with page.expect_navigation(wait_until="load"):
             await page.get_by_role("button", name="Change it").click()
         await expect(page.locator("main [role=alert], #told")).to_contain_text(told)
-        await visit.look_over(page)
+    await visit.look_over(page)
 
 
 @pytest.mark.proves("/sign-in", "/people/{what} add", "/people/token", "/me/password", "/sign-out")
-@pytest.mark.parametrize("size", SIZES)
 async def test_an_engineer_signs_in_adds_somebody_and_finds_it_in_the_trail(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: Size
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """On a phone; the pages at a desk are looked over by the next test."""
     monkeypatch.setattr(passwords, "LOG_N", 4)
     async with housed(tmp_path) as house, street(house) as url:
         await house.add("ann", Role.ENGINEER)
         visit = Visitor(browser, url)
-        page = await visit.open("/people", size)
+        page = await visit.open("/people", "phone")
         await sign_in(page, "wrong")
         await expect(page.get_by_role("alert")).to_contain_text("No account here has this name")
         await visit.look_over(page)
@@ -124,8 +124,7 @@ async def test_each_change_of_an_account_has_its_effect(
         await house.add("ann", Role.ENGINEER)
         await house.add("bob", Role.OPERATOR)
         visit = Visitor(browser, url)
-        page = await visit.new_page("desktop")
-        await page.goto("/people")
+        page = await visit.open("/people")
         await sign_in(page)
         assert [(await signs_in(one, "bob")).status_code for one in (bob, again)] == [303, 303]
         await page.reload()

@@ -67,7 +67,7 @@ class Visitor:
         violations = await page.evaluate("window.policyViolations")
         assert not violations, f"{page.url} breaks its policy: {violations}"
         assert not self.wrong, f"{page.url}: {self.wrong}"
-        unknown = {deed(where, chosen) for where, chosen in await page.evaluate(OFFERED)} - deeds()
+        unknown = {deed(where, chosen) for where, chosen in await offered(page)} - deeds()
         assert not unknown, f"{page.url} offers what isn't among the deeds: {unknown}"
         await self._fits(page)
         if page.viewport_size == DESK:
@@ -141,7 +141,15 @@ _WIDE = """[...document.querySelectorAll("main *, footer *, header *")]
   .slice(0, 5).map((one) => one.outerHTML.slice(0, 120))"""
 
 
-OFFERED = """[...document.querySelectorAll("form[method=post]")].flatMap((form) => {
+async def offered(page: Page, html: str | None = None) -> list[tuple[str, dict[str, str]]]:
+    """The forms of the page that do something, or of another's HTML: each address with each choice in it."""
+    found: list[tuple[str, dict[str, str]]] = await page.evaluate(_OFFERED, html)
+    return found
+
+
+_OFFERED = """(html) => [
+  ...(html ? new DOMParser().parseFromString(html, "text/html") : document).querySelectorAll("form[method=post]")
+].flatMap((form) => {
   const address = form.getAttribute("action");
   const fields = [...form.querySelectorAll("[name=command], [name=decision]")];
   const chosen = fields.flatMap((one) => [...(one.options || [one])]).map((one) => one.value);
