@@ -104,9 +104,7 @@ async def test_it_goes_on_through_an_outage_and_leaves_the_terminal_clean(tmp_pa
             assert len(frame.splitlines()) <= 7
             assert max(map(len, frame.splitlines())) <= 50
             left.resize(30, 120)
-        away = await left.shows("The hub is away since", "this goes on by itself", "delivered")
-        assert "no hub runs in" in away
-        assert "mombus run" in away
+        away = await left.shows("no hub runs in", "The hub is away since", "this goes on by itself", "delivered")
         assert "Everything flows." not in away
         async with open_hub(config):
             await left.shows("Everything flows.", "release_decision")
