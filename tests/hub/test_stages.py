@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from starlette.responses import Response
 
 from mombus.doctor import check
 from mombus.hub import examining, overhearing
+from mombus.hub.desk import passage
 from mombus.hub.hub import open_hub
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from canonical.message import Message
     from mombus.config.model import Config
+    from mombus.delivery.target import Rule
     from mombus.hub.hub import Hub
 
 ROUTE = {
@@ -174,6 +178,23 @@ async def test_what_a_target_refused_is_shown_with_its_words_and_without_the_tok
     assert "error" in [one["path"] for one in found["changes"]]
     said = await plant.get("diff", 422, left=id, right=id, left_stage="reply", left_target="board", left_number="9")
     assert said["detail"] == "there is no call 9: 1 are kept"
+
+
+async def test_what_is_mapped_to_be_looked_at_is_mapped_beside_the_loop(
+    plant: Looking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped_in: set[threading.Thread] = set()
+    really = passage.mapped
+
+    def noted(rule: Rule, message: Message) -> Message:
+        mapped_in.add(threading.current_thread())
+        return really(rule, message)
+
+    monkeypatch.setattr(passage, "mapped", noted)
+    await plant.say(decision("UD-beside"))
+    assert (await plant.delivered("UD-beside"))["targets"][0]["passes"]
+    assert mapped_in
+    assert threading.current_thread() not in mapped_in
 
 
 async def test_what_a_when_keeps_out_says_so(plant: Looking) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -77,6 +78,7 @@ class Passage:
         self._index = index
         self._delivery = delivery
         self._aliases = aliases
+        self._mapping = asyncio.Lock()
 
     async def find(self, id: str) -> OnBus:
         """The message with that id, or the only one whose id begins so. Raises UnknownNameError, QuestionError."""
@@ -117,9 +119,17 @@ class Passage:
         return content or f"{message.verb} {message.object} has no body"
 
     async def routed(self, message: Message, target: str, entered: bool) -> Routed:
-        """What a target gets of a message by the routes of now. Raises UnknownTargetError."""
+        """What a target gets of a message by the routes of now. Raises UnknownTargetError.
+
+        Bodies may be large and expressions long: one thread maps for all who look, beside the loop that delivers.
+        """
         routing = Routing(self._delivery.target(target))
-        body, conditional = await self._to_map(message), routing.is_conditional(message)
+        body = await self._to_map(message)
+        async with self._mapping:
+            return await asyncio.to_thread(self._routed, message, target, routing, body, entered=entered)
+
+    def _routed(self, message: Message, target: str, routing: Routing, body: Message | str, *, entered: bool) -> Routed:
+        conditional = routing.is_conditional(message)
         try:
             rule = routing.rule_for(message if isinstance(body, str) else body, entered)
         except MappingError as error:
