@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import ImmutableMultiDict
 
+from mombus.desk.mistakes import mistake
 from mombus.desk.question import QuestionError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -41,5 +42,4 @@ def understood(model: type[Model], said: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(said)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise QuestionError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise QuestionError(mistake(error, model)) from None

@@ -52,7 +52,7 @@ async def test_it_is_changed_where_one_is_signed_in_and_ends_ones_other_sessions
     [
         ("wrong", NEW, "that isn't the password you have now"), (PASSWORD, PASSWORD, "is the one you have now"),
         (PASSWORD, "short", "at least 12 characters"), (PASSWORD, "bobbobbobbob1", "little more than the name"),
-        ("", NEW, "old isn't said"),
+        ("", NEW, "'old' is missing: "),
     ],
 )  # fmt: skip
 async def test_what_is_wrong_is_said_and_changes_nothing(house, old, new, said):

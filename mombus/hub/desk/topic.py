@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 from pydantic import ValidationError
 
+from mombus.desk.mistakes import mistake
 from mombus.desk.question import Asked, Question, QuestionError
 
 Answer: TypeAlias = Callable[[Any], Awaitable[Any]]
@@ -25,12 +26,4 @@ def understood(question: Question, said: Mapping[str, Any]) -> Asked:
     try:
         return question.asked.model_validate(said)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        match first["type"]:
-            case "extra_forbidden":
-                known = ", ".join(question.asked.model_fields) or "nothing"
-                raise QuestionError(f"'{where}' has no meaning here: {known} is") from None
-            case "missing":
-                raise QuestionError(f"'{where}' is missing") from None
-        raise QuestionError(f"{where}: {first['msg']}" if where else first["msg"]) from None
+        raise QuestionError(mistake(error, question.asked)) from None

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import HTTPException
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from mombus.desk.question import QuestionError
+from mombus.web.forms import understood
 from mombus.web.pages import rendering
 
 if TYPE_CHECKING:
@@ -26,18 +26,7 @@ M = TypeVar("M", bound=BaseModel)
 def asked_for(model: type[M], fields: Mapping[str, str], **fixed: Any) -> M:
     """What a form or an address asks; what is left empty isn't said. Raises QuestionError with the first mistake."""
     known = {name: fields[name] for name in model.model_fields if fields.get(name, "").strip()}
-    try:
-        return model.model_validate({**known, **fixed})
-    except ValidationError as error:
-        first = error.errors()[0]
-        what = ".".join(map(str, first["loc"]))
-        raise QuestionError(_wrong(what, first["type"] == "missing", first["msg"])) from None
-
-
-def _wrong(what: str, missing: bool, why: str) -> str:
-    if missing and what == "why":
-        return "say why: it is kept in the audit trail with your name"
-    return f"{what} isn't said" if missing else f"{what}: {why}"
+    return understood(model, {**known, **fixed})
 
 
 def back(fields: Mapping[str, str], otherwise: str) -> str:

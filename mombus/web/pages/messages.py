@@ -117,13 +117,7 @@ def _older(said: Mapping[str, Any], found: Mapping[str, Any] | None) -> str:
 async def save(request: Request, ask: Ask, form: Form) -> Response:
     """Keep a search under a name, then show it."""
     said = said_in([one for one in form.multi_items() if one[0] in MessageFilter.model_fields])
-    try:
-        wanted = SearchSave.model_validate(
-            {"name": form.get("name", ""), "search": said, "shared": "shared" in form}
-        )  # fmt: skip
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise QuestionError(f"{first['loc'][-1]}: {first['msg']}") from None
+    wanted = understood(SearchSave, {"name": form.get("name", ""), "search": said, "shared": "shared" in form})
     await ask(SEARCHES_SAVE, wanted)
     return rendering.told(request, f"/messages?{query(said)}", f"Saved as {wanted.name}.")
 
