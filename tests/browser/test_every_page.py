@@ -17,6 +17,8 @@ BELOW = (
     "/journey/PO-4711",
     "/kpi/downtime",
     "/kpi/shift",
+    "/ownership/late?object=production_order&system=mes",
+    "/systems/line1",
     "/genealogy/PO-4711-L1",
 )
 """Pages that show what the navigation's begin with."""

@@ -188,7 +188,7 @@ async def test_a_kpi_says_what_it_stands_on_and_what_it_may_not_know(one):
     assert events["production_response"] == (2, 2), "they were said after it"
     assert {doubt["text"]: doubt["count"] for doubt in found["doubts"]} == {
         "stated with a finding": 1, "noted after it was stated": 3,
-        "stops of which nobody said whether they were planned": 1,
+        "of its stops that nobody said to be planned or not": 1,
     }  # fmt: skip
     assert "no KPI" in (await one.get("kpi/unknown", 404))["detail"]
     page = await one.http.get(f"/kpi/value/{row['message_id']}")

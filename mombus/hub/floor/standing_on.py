@@ -58,9 +58,9 @@ def _doubts(body: Kpi, found: Sequence[Stop], gaps: int, late: int) -> list[dict
         "stated with a finding": len(body.finding),
         "noted after it was stated": late,
         "stretches in which a wire lost something": gaps,
-        "stops still open, counted until now": sum(stop.open for stop in found),
-        "stops without a reason": sum(by_reason(stop) == NO_REASON for stop in found),
-        "stops of which nobody said whether they were planned": sum(stop.kind is Kind.UNSAID for stop in found),
+        "of its stops still open, counted until now": sum(stop.open for stop in found),
+        "of its stops without a reason": sum(by_reason(stop) == NO_REASON for stop in found),
+        "of its stops that nobody said to be planned or not": sum(stop.kind is Kind.UNSAID for stop in found),
     }
     return [{"text": text, "count": count} for text, count in told.items() if count]
 
