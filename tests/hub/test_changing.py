@@ -20,6 +20,7 @@ from mombus.desk.planning import PLAN, MaybeSalted
 from mombus.hub import note
 from mombus.hub.changing import left
 from mombus.hub.hub import folder_of
+from mombus.journal import clearing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,6 +199,8 @@ async def test_what_works_is_not_called_refused_when_clearing_up_fails(
             told = await plant.apply()
         assert told["state"] == "applied"
         assert told["reason"].endswith("isn't all cleared up: the broker doesn't answer")
+        journal = plant.hub._changing.work.core.journal
+        await until(lambda: journal.read(clearing.rows), good=lambda rows: not rows)
         await plant.systems["erp"].say(order("PO-1"))
         await until(lambda: plant.got("wms") == ["PO-1"])
         assert (await plant.apply())["state"] == "nothing to change"

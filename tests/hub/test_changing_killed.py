@@ -10,11 +10,12 @@ import json
 import random
 import signal
 import sys
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from own_broker import broker
 from patience import until
 from ports import free_port
 from small_documents import decision
@@ -41,6 +42,10 @@ LATEST_S = 1.5
 """A change takes about as long."""
 
 
+PAUSE_S = 0.1
+"""Between two things that are said: it is their order and their number that count, not how many."""
+
+
 class Targets:
     """Systems that know a message by its idempotency key. `got` are the ids of their entries, by system and key."""
 
@@ -54,13 +59,13 @@ class Targets:
         return Response(status_code=201)
 
 
-def config_of(url: str, port: int, *targets: str) -> str:
+def config_of(url: str, port: int, *targets: str, **bus: str) -> str:
     writes = {name: [{"object": "release_decision", "url": f"/{name}", "body": '{"id": body.id}',
                       "idempotency_header": "idempotency-key"}] for name in "ab"}  # fmt: skip
     return json.dumps({
         "version": 1,
         "plant": {"enterprise": "acme", "site": "lyon", "timezone": "Europe/Paris"},
-        "bus": {"folder": "hub"}, "http": {"port": port},
+        "bus": {"folder": "hub", **bus}, "http": {"port": port},
         "systems": {
             "lab": {"connector": "rest", "url": url, "listen": "/in/lab", "door": {"tokens": [HASH]},
                     "pushed": {"items": "docs", "says": [SAYS]}},
@@ -93,15 +98,17 @@ async def _is_ready(http: httpx.AsyncClient) -> bool:
     return False
 
 
-async def say(http: httpx.AsyncClient, said: list[str]) -> None:
-    """One decision, said again until the hub has taken it."""
+async def say(said: list[str], *doors: httpx.AsyncClient) -> None:
+    """One decision, said again until a hub has taken it."""
     id = f"UD-{len(said)}"
     headers = {"Authorization": f"Bearer {TOKEN}"}
 
     async def taken() -> bool:
-        with suppress(httpx.TransportError):
-            answer = await http.post("/in/lab", json={"docs": [decision(id)]}, headers=headers)
-            return answer.status_code == 202 and answer.json()["accepted"] == [id]
+        for http in doors:
+            with suppress(httpx.TransportError):
+                answer = await http.post("/in/lab", json={"docs": [decision(id)]}, headers=headers)
+                if answer.status_code == 202 and answer.json()["accepted"] == [id]:
+                    return True
         return False
 
     await until(taken)
@@ -116,7 +123,8 @@ async def test_a_kill_while_changing_loses_and_repeats_nothing(tmp_path: Path) -
 
     async def saying() -> None:
         while True:
-            await say(http, said)
+            await say(said, http)
+            await asyncio.sleep(PAUSE_S)
 
     def write(*names: str) -> None:
         file.write_text(config_of(targets.server.url, port, *names))
@@ -149,6 +157,98 @@ async def test_a_kill_while_changing_loses_and_repeats_nothing(tmp_path: Path) -
             of_b = list(targets.got["b"].values())
             assert sorted(of_b) == sorted(set(of_b))
     await targets.server.stop()
+
+
+async def test_a_hub_that_is_killed_while_all_change_leaves_what_is_told_and_mended(
+    tmp_path: Path, postgresql: str
+) -> None:
+    targets, said, ports = Targets(), list[str](), {"one": free_port(), "two": free_port()}
+    await targets.server.start()
+    async with AsyncExitStack() as stack:
+        bus = {"store": postgresql.replace("postgres:@", ""), "store_user": "postgres"}
+        bus["broker"] = await stack.enter_async_context(broker(tmp_path / "nats"))
+        one, two = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30)
+            )
+            for port in ports.values()
+        ]
+
+        def write(*names: str) -> None:
+            for name, port in ports.items():
+                (tmp_path / name).mkdir(exist_ok=True)
+                (tmp_path / name / "routes.yaml").write_text(config_of(targets.server.url, port, *names, **bus))
+
+        async def saying() -> None:
+            while True:
+                await say(said, one, two)
+                await asyncio.sleep(PAUSE_S)
+
+        write("a")
+        leader = await stack.enter_async_context(hub(tmp_path / "one", one))
+        async with hub(tmp_path / "two", two) as other:
+            talking = asyncio.create_task(saying())
+            await until(lambda: len(said) > 5)
+            write("a", "b")
+            await until(lambda: _begun(one))
+            await until(lambda: _at_other(one, "changing", "runs it"))
+            other.kill()
+            found = await until(lambda: _ended(one))
+            assert found["state"] in {"kept", "applied"}
+            assert found["state"] == "applied" or f"the hub at {str(two.base_url).rstrip('/')}" in found["reason"]
+        await stack.enter_async_context(hub(tmp_path / "two", two))
+        if found["state"] == "kept":
+            await until(lambda: _told(one, "runs another configuration: give all hubs the same files"))
+            await until(lambda: _finished(one))
+        await until(lambda: _agree(one))
+
+        write("a")
+        await until(lambda: _begun(one))
+        await until(lambda: _at_other(one, "changing", "runs it"))
+        leader.kill()
+        await until(lambda: _finished(two))
+        made = await plan(two)
+        assert (made["changes"], made["hubs"]) == ([], []), "it goes on without who led"
+        count = len(said)
+        await until(lambda: len(said) > count + 5)
+        talking.cancel()
+        await asyncio.wait({talking})
+        await until(lambda: set(said) <= set(targets.got["a"].values()))
+        for got in targets.got.values():
+            assert len(set(got.values())) == len(got), "one effect each"
+    await targets.server.stop()
+
+
+async def _begun(http: httpx.AsyncClient) -> bool:
+    """True once a change has begun: what another one left may have to end first."""
+    return (await http.post("/api/plan/apply", json={"why": "asked for"})).status_code == 202
+
+
+async def _at_other(http: httpx.AsyncClient, *states: str) -> bool:
+    found = (await http.get("/api/plan/apply")).json()
+    return found.get("state") != "changing" or any(hub["state"] in states for hub in found["hubs"])
+
+
+async def _ended(http: httpx.AsyncClient) -> Any:
+    answer = await http.get("/api/plan/apply")
+    found = answer.json() if answer.status_code == 200 else {"state": "changing"}
+    return found if found["state"] != "changing" else None
+
+
+async def _told(http: httpx.AsyncClient, words: str) -> bool:
+    return words in (await http.get("/readyz?verbose")).text
+
+
+async def _agree(http: httpx.AsyncClient) -> bool:
+    """True when both run what their files say."""
+    made = await plan(http)
+    return not made["changes"] and [at["how"] for at in made["hubs"]] == ["has it"]
+
+
+async def _finished(http: httpx.AsyncClient) -> bool:
+    """True once all run what the files say; until then it is asked for again, as a person would."""
+    await _begun(http)
+    return (await until(lambda: _ended(http)))["state"] in {"applied", "nothing to change"}
 
 
 async def plan(http: httpx.AsyncClient) -> Any:

@@ -142,25 +142,6 @@ async def test_all_hubs_change_in_turn_while_messages_flow(
         assert first not in "".join(deeds), "who leads is known by who has noted it"
 
 
-async def test_a_hub_that_was_left_behind_is_brought_along(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: str
-) -> None:
-    async with together(
-        tmp_path, monkeypatch, postgresql, to("mes"), systems=("erp", "mes"), mes=Asker(), wms=Asker()
-    ) as plant:
-        plant.write(to("mes", "wms"))
-        desk = plant.hub.desk
-        assert plant.hub.reload("ann", "edited"), "this hub alone, as on SIGHUP"
-        await until(lambda: plant.hub.desk is not desk)
-        second = plant.hubs[1].url
-        await until(lambda: any("then `mombus apply`" in line for line in plant.hub.desk.heard()))
-        plan = await plant.plan()
-        assert (plan["changes"], plan["hubs"]) == ([], [{"address": second, "how": "changes", "says": []}])
-        assert (await plant.apply())["state"] == "applied"
-        assert plant.run() == [{"erp", "mes", "wms"}] * 2
-        await until(plant.trouble, good=lambda found: not found)
-
-
 async def test_parts_in_processes_of_their_own_take_it_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with AsyncExitStack() as stack:
         plant = ChangingPlant(tmp_path, {"erp": Asker(), "mes": Asker(), "wms": Asker()})
