@@ -125,11 +125,16 @@ class Intake:
     async def retry(self, id: str, record: Record | None = None) -> Outcome:
         """Try one kept message again, say after its owner was declared. Raises LookupError when there is none.
 
+        So does a document's part that couldn't be read: it has to be translated again.
+
         `record` writes down that it is closed, with that; it isn't called for one that is refused again.
         """
         item = await self._custody.find(id)
-        if item is None or item.message is None or item.closed is not None:
+        if item is None or item.closed is not None:
             raise LookupError(f"no message is kept under '{id}'")
+        if item.message is None:
+            again = f"`mombus replay --kept --source {item.system}`"
+            raise LookupError(f"it couldn't be read: mend the mapping, then {again}; or dismiss it")
         async with self._turns[item.system]:
             outcome = await self._single(item.system, Given(0, item.message))
             if outcome.accepted:

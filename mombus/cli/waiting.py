@@ -149,4 +149,8 @@ def kept(folder: Folder = None, as_json: Json = False) -> int:
             typer.echo(
                 "`mombus take ID` tries a message again, `mombus dismiss ID` says that it is dealt with.", err=True
             )
+        for system in sorted({row["system"] for row in rows if row["kind"] == "fault"}):
+            typer.echo(
+                f"A fault couldn't be read: mend the mapping, then `mombus replay --kept --source {system}`.", err=True
+            )
     return Exit.FINDINGS if rows else Exit.OK

@@ -179,6 +179,8 @@ async def test_documents_and_faults_are_kept_once_and_the_bookmark_moves_last(bu
     assert told == [[True], [True]]
     (fault,) = await journal.read(parked.rows)
     assert (fault.place, fault.reason, fault.content) == ("D-1: /Doc/Order[2]", "no id", b"<Order/>")
+    with pytest.raises(LookupError, match=r"mend the mapping, then `mombus replay --kept --source erp`"):
+        await intake.retry(fault.id)
     assert (await bus.js.stream_info(DEAD)).state.messages == 1
     assert (await bus.js.stream_info(RAW)).state.messages == 3
     headers, _ = await bus.stored(MOM, "mom.>")
