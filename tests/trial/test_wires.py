@@ -78,6 +78,7 @@ async def test_what_a_rest_system_answers_is_read_by_its_connector(tmp_path: Pat
         answered("{status: 503, headers: {retry-after: '60'}, body: busy}", "{state: retrying, waits_for: time}"),
         answered("{status: 401, body: who are you}", "{state: not sent, reason: check the credentials}"),
         answered("{status: 200, body: '<html>Log in</html>'}", "{state: retrying, reason: outcome unknown}"),
+        answered("[{status: 409, body: {error: it is there}}, {status: 201, body: {number: D-9}}]", "{state: parked}"),
         answered("{trouble: breaks off}", "{state: retrying, reason: the connection broke}"),
         answered("{trouble: no answer}", "{state: retrying, reason: no answer in time}"),
     )  # fmt: skip

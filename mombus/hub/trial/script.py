@@ -18,7 +18,7 @@ class Script:
     """The lines of one system. Of several that fit, each is given once, or its `times`; the last for good.
 
     `unanswered` are the requests that nothing was said about. Unless it has `begun` that is no matter: its connector
-    `looked` whether anybody is there.
+    `looked` whether anybody is there. Such a look takes no answer away, and gets only one that names its path.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,11 @@ class Script:
 
     def due(self, method: str, path: str) -> Line | None:
         """What it answers; None if nothing was said about such a request."""
-        fitting = [at for at, line in enumerate(self._lines) if line.mock.fits(method, path)]
+        fitting = [
+            at
+            for at, line in enumerate(self._lines)
+            if line.mock.fits(method, path) and (self.begun or line.mock.path is not None)
+        ]
         if not fitting:
             self.looked = True
             if self.begun:
@@ -45,6 +49,8 @@ class Script:
             return None
         at = fitting[0]
         line = self._lines[at]
+        if not self.begun:
+            return line
         times = line.mock.times
         if times == 1 or (times is None and len(fitting) > 1):
             del self._lines[at]
