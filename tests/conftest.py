@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import ssl
 from functools import cache
 from pathlib import Path
@@ -19,6 +21,7 @@ pytest.register_assert_rewrite("connectors.contract")
 
 FAULTS, PAGES = (Path(__file__).parent / name for name in ("faults", "browser"))
 EARLY = 0.8
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 8 * 1024**3  # noqa: S108 - pytest makes a folder of its own in it
 ROWS = pytest.StashKey[list[reliability.Row]]()
 RAN = pytest.StashKey[set[str]]()
 
@@ -31,6 +34,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ROWS], config.stash[RAN] = [], set()
     read_authorities_once()
+    keep_files_in_memory()
+
+
+def keep_files_in_memory() -> None:
+    """Where there is room: all that hubs, brokers and databases write goes through to the disk at once, which is slow.
+
+    Processes are killed in tests, but nobody pulls the plug: what was written is there either way.
+    """
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def read_authorities_once() -> None:

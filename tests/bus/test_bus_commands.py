@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from patience import until
+from patience import PATIENCE_S, until
 
 from connectors.protocols.nats.arrival import arrived
 from mombus.bus.advisories import watch_advisories
@@ -13,7 +13,7 @@ from mombus.bus.streams import MOM
 
 
 async def ask(bus, name, body: bytes):
-    reply = await bus.client.request(command_subject("lyon", name), body, timeout=5)
+    reply = await bus.client.request(command_subject("lyon", name), body, timeout=PATIENCE_S)
     return json.loads(reply.data)
 
 

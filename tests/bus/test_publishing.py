@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nats.errors import ConnectionClosedError
 from nats_server import nats_server
-from patience import until
+from patience import PATIENCE_S, until
 from proof import Part
 from sayings import NOW, material, order
 
@@ -43,7 +43,7 @@ async def ids(bus, subject="mom.>"):
         return found
     reader = await bus.js.pull_subscribe(subject, stream=MOM)
     while len(found) < total:
-        for message in await reader.fetch(min(500, total - len(found)), timeout=5):
+        for message in await reader.fetch(min(500, total - len(found)), timeout=PATIENCE_S):
             found.append(message.headers["ce-id"])
             await message.ack()
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from nats.js.api import AckPolicy, ConsumerConfig
-from patience import until
+from patience import PATIENCE_S, until
 from sayings import material
 
 from mombus.bus.connection import connect
@@ -56,7 +56,7 @@ async def test_with_room_nothing_is_dropped(small):
 async def test_the_oldest_that_everybody_has_make_room(small):
     reader = await durable(small, "to-mes")
     count = await fill(small)
-    for message in await reader.fetch(count, timeout=5):
+    for message in await reader.fetch(count, timeout=PATIENCE_S):
         await message.ack_sync()
     room = await made(small)
     assert 0 < room.dropped < count // 4
@@ -69,7 +69,7 @@ async def test_the_oldest_that_everybody_has_make_room(small):
 async def test_what_a_target_has_still_to_get_stays_and_the_stream_says_whose_it_is(small):
     reader = await durable(small, "to-mes")
     count = await fill(small)
-    for message in await reader.fetch(3, timeout=5):
+    for message in await reader.fetch(3, timeout=PATIENCE_S):
         await message.ack_sync()
     assert (await made(small)).dropped == 3
     room = await make_room(small.js)

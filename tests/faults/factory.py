@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from books import Books, Count
 
 ROOT = Path(__file__).parents[2]
-READY_S = 60.0
+READY_S = 120.0
 
 
 def findable(port: int, **more: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import httpx
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import NotFoundError
+from patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,7 @@ async def everything(js: Any, stream: str, subject: str) -> list[bytes]:
 
 async def seen(url: str, wanted: Callable[[Any], Any]) -> Any:
     """The status once it is as wanted."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as http, asyncio.timeout(60):
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http, asyncio.timeout(60):
         while True:
             status = (await http.get(f"{url}/api/status")).json()
             if wanted(status):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import load
 from factory import HubProcess, configuration, counted, findable, keyed
-from patience import until
+from patience import PATIENCE_S, until
 from ports import free_port
 
 from mombus.bus.embedded import executable
@@ -91,7 +91,7 @@ class Plant:
     async def holders(self) -> dict[str, str]:
         """Which hub has each target, as its own status says; missing when nobody says so."""
         found: dict[str, str] = {}
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
             for hub in self.alive:
                 rows = (await http.get(f"{hub.url}/api/status")).json()["systems"]
                 found.update({

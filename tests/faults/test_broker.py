@@ -16,7 +16,7 @@ from books import Books
 from counting_target import CountingTarget
 from factory import counted, findable, running
 from load import SYSTEM, Load
-from patience import until
+from patience import PATIENCE_S, until
 from proof import Part, Proof
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def kept(folder: Path) -> int:
 
 
 async def ready(hub: HubProcess) -> str:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
         return (await http.get(f"{hub.url}/readyz")).text
 
 

@@ -122,13 +122,12 @@ async def test_a_clock_that_jumps_by_two_hours_changes_nothing(tmp_path: Path, p
         running(tmp_path, {"erp": keyed(erp.port)}, shifted) as hub,
     ):
         sending = Load(lambda: hub.url, lanes=LANES, pause_s=0.05)
-        hours = []
-        for offset in ("+2h", "-2h", "+0"):
+        for offset, hours in (("+2h", 2), ("-2h", -2), ("+0", 0)):
             clock.write_text(offset)
-            await sending.send(6)
-            hours.append(await hours_ahead(hub))
+            await sending.send(2)
+            await until(lambda: hours_ahead(hub), good=lambda ahead, hours=hours: ahead == hours)
+            await sending.send(4)
         count = await counted(erp.books, sending.sent)
-    assert hours == [2, -2, 0], "the hub's clock didn't jump: nothing was proven"
     assert count.right, count
     proof(
         Part.HUB, fault="the hub's clock jumps by +2 h, then by -4 h, then back; the broker's stays right",
@@ -139,7 +138,6 @@ async def test_a_clock_that_jumps_by_two_hours_changes_nothing(tmp_path: Path, p
 
 async def hours_ahead(hub: HubProcess) -> int:
     """By how much the hub's clock is ahead of ours, as it dates its answers."""
-    await asyncio.sleep(2.5)  # the clock is read anew every second, the date of answers too
     async with httpx.AsyncClient(trust_env=False) as http:
         told = parsedate_to_datetime((await http.get(f"{hub.url}/livez")).headers["date"])
     return round((told - datetime.now(UTC)).total_seconds() / 3600)

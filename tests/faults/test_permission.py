@@ -12,6 +12,7 @@ from broker_process import BrokerProcess
 from counting_target import CountingTarget
 from factory import counted, findable, running, until
 from load import Load
+from patience import PATIENCE_S
 from proof import Part, Proof
 from several_hubs import send_until
 
@@ -28,7 +29,7 @@ TAKEN = ALL.format(publish='{ allow: [">"], deny: ["mom.>"] }')
 async def says(hub: HubProcess, *words: str) -> str:
     """What /readyz says once it says all these words."""
     said = ""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as http, asyncio.timeout(60):
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http, asyncio.timeout(60):
         while not all(word in said for word in words):
             said = (await http.get(f"{hub.url}/readyz")).text
             await asyncio.sleep(0.1)

@@ -15,7 +15,7 @@ import psycopg
 from books import Books
 from counting_target import CountingTarget
 from load import SAYS
-from patience import until
+from patience import PATIENCE_S, until
 from proof import Part, Proof
 from several_hubs import Plant, broker
 from starlette.applications import Starlette
@@ -119,7 +119,7 @@ async def opened(folder: Path, store: str) -> AsyncIterator[tuple[Plant, Polled]
 
 async def reader(plant: Plant) -> str:
     """Where the hub is that reads, as any that answers says; empty while none does."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
         hubs = (await http.get(f"{plant.alive[0].url}/api/status")).json()["hubs"]
     return next((hub["address"] for hub in hubs if hub["answers"] and "mes" in hub["leases"]), "")
 

@@ -12,7 +12,7 @@ from books import Books
 from counting_target import CountingTarget
 from factory import findable
 from load import Load
-from patience import until
+from patience import PATIENCE_S, until
 from proof import Part, Proof
 from several_hubs import Plant, broker, send_until
 
@@ -41,7 +41,7 @@ async def plant(tmp_path: Path, postgresql: str) -> AsyncIterator[Plant]:
 async def shards(plant: Plant) -> list[int]:
     """How many shards all hubs have together, as each of them says."""
     found = []
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
         for hub in plant.alive:
             said = (await http.get(f"{hub.url}/api/status")).json()
             found += [row["shards"] for row in said["systems"] if row["name"] == "erp"]

@@ -14,7 +14,7 @@ from books import Books
 from counting_target import CountingTarget
 from factory import counted, findable, running
 from load import Load
-from patience import until
+from patience import PATIENCE_S, until
 from proof import Part, Proof
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def fill(folder: Path) -> Path:
 
 
 async def ready(url: str) -> tuple[int, str]:
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
         answer = await http.get(f"{url}/readyz")
         return answer.status_code, answer.text
 

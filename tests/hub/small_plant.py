@@ -208,7 +208,7 @@ class SmallPlant:
         return [row for row in rows if row["id"] not in self._seen]
 
     async def command(self, name: str, body: bytes = b"{}") -> Mapping[str, Any]:
-        reply = await self.nats.request(command_subject("lyon", name), body, timeout=5)
+        reply = await self.nats.request(command_subject("lyon", name), body, timeout=PATIENCE_S)
         return json.loads(reply.data)
 
     async def post(self, path: str, content: bytes, headers: Mapping[str, str]) -> httpx.Response:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import nats
 import pytest
 from hub_plant import Asker, Quiet, config, wire
+from patience import PATIENCE_S
 
 from mombus.bus.commands import command_subject
 from mombus.hub import note
@@ -30,7 +31,8 @@ async def test_a_command_that_was_refused_is_in_the_trail_like_one_that_was_done
         client = await nats.connect(note.find(tmp_path / ".mombus").broker)
 
         async def asked(name: str, **question: object) -> dict:
-            reply = await client.request(command_subject("lyon", name), json.dumps(question).encode(), timeout=10)
+            asking = json.dumps(question).encode()
+            reply = await client.request(command_subject("lyon", name), asking, timeout=PATIENCE_S)
             return json.loads(reply.data)
 
         assert (await asked("resume", system="erp", who="ada", why="new password"))["result"]["ok"]

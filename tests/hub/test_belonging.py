@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import nats
 import pytest
 from hub_plant import Asker, config, order, wire
-from patience import until
+from patience import PATIENCE_S, until
 
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
@@ -150,7 +150,7 @@ async def test_what_a_lost_journal_had_in_hand_counts_as_begun(plant):
     async with EmbeddedBroker(plant.store / "broker") as broker, connect(broker.url) as bus:
         await bus.publish(order("PO-2").with_revision(1))
         subscription = await bus.js.pull_subscribe_bind("to-mes", "MOM")
-        await subscription.fetch(1, timeout=5)
+        await subscription.fetch(1, timeout=PATIENCE_S)
     plant.delete("journal.sqlite")
     plan = await plant.adopt()
     (mes,) = [place for place in plan.places if place.inbox == "mes"]

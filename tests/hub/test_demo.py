@@ -116,7 +116,7 @@ async def check_status(folder: Path) -> None:
 
 
 async def check_page(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as http:
         page = await http.get("/")
         assert page.status_code == 200
         assert "production order" in page.text
@@ -135,7 +135,7 @@ async def check_page(url: str) -> None:
 
 async def check_waiting(folder: Path, url: str) -> None:
     """An order whose material the warehouse has no number for waits for it, until a person decides."""
-    async with httpx.AsyncClient(timeout=10) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as http:
         answer = await http.post(f"{url}/in/erp", content=strange_order(), headers={"content-type": "application/xml"})
         assert answer.status_code == 200, answer.text
 
@@ -163,7 +163,7 @@ async def check_waiting(folder: Path, url: str) -> None:
 
 async def check_kept(folder: Path, url: str) -> None:
     """What is no document is kept with its reason, until a person says that it is dealt with."""
-    async with httpx.AsyncClient(timeout=10) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as http:
         answer = await http.post(f"{url}/in/erp", content=b"<order/>", headers={"content-type": "application/xml"})
         assert answer.status_code == 400
     listed = await asyncio.to_thread(mombus, "kept", "--json", "--folder", str(folder))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest_asyncio
 from account_plant import OTHER, account_plant
 from hub_plant import order
-from patience import until
+from patience import PATIENCE_S, until
 
 from canonical.isa95.gap import Gap
 from canonical.message import Message, Verb
@@ -172,7 +172,7 @@ async def test_no_header_is_smuggled_and_no_id_of_another_taken(plant):
             "version": 1, "messages": [{"headers": smuggled, "content": 0}], "faults": [], "parts": [2], "raw": None,
             "content_type": "", "document": None, "channel": None, "bookmark": None,
         }  # fmt: skip
-        answer = await crm.request(ITEM, json.dumps(said).encode() + b"\n{}", timeout=10, headers=call("a"))
+        answer = await crm.request(ITEM, json.dumps(said).encode() + b"\n{}", timeout=PATIENCE_S, headers=call("a"))
         assert json.loads(answer.data) == [], "none of its messages was taken"
         (kept,) = (await plant.hub.desk.kept.page(KeptItems()))["rows"]
         assert "traceparent" in kept["reason"]
@@ -181,7 +181,7 @@ async def test_no_header_is_smuggled_and_no_id_of_another_taken(plant):
             "gap", body, source="crm", site="lyon", occurred=squatted.occurred, recorded=squatted.recorded, revision=0
         )
         taking = pack(Item(messages=(replace(own, id=squatted.id),)))
-        answer = await crm.request(ITEM, taking, timeout=10, headers=call("b"))
+        answer = await crm.request(ITEM, taking, timeout=PATIENCE_S, headers=call("b"))
         assert json.loads(answer.data)[0][0] == squatted.id
     assert (await plant.erp.say(squatted)).accepted
     await until(lambda: any(got.key == "PO-7" for got in plant.mes.got))
