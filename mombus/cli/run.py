@@ -82,11 +82,14 @@ class _Scrubbed(logging.Formatter):
         return self._scrubber.text(super().format(record))
 
 
-def set_up_logging(scrubber: Scrubber, *, verbose: int = 0) -> None:
-    """Logs go to stderr without secrets, one line each: for people on a terminal, as JSON elsewhere."""
+def set_up_logging(scrubber: Scrubber, *, verbose: int = 0, quiet: bool = False) -> None:
+    """Logs go to stderr without secrets, one line each: for people on a terminal, as JSON elsewhere.
+
+    `quiet`: only what the hub itself can't do.
+    """
     import structlog  # noqa: PLC0415 - only a running hub logs
 
-    level = LEVELS[min(verbose, len(LEVELS) - 1)]
+    level = logging.ERROR if quiet else LEVELS[min(verbose, len(LEVELS) - 1)]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Scrubbed(scrubber))
     logging.basicConfig(level=logging.ERROR, handlers=[handler])

@@ -83,7 +83,7 @@ def _refuse(files: Sequence[TestFile], *, as_json: bool) -> int:
 async def _play(files: Sequence[tuple[TestFile, Sequence[Test]]]) -> list[Ran]:
     from mombus.hub.trial.playing import playing  # noqa: PLC0415 - heavy, after the files were found good
 
-    set_up_logging(Scrubber(()))
+    set_up_logging(Scrubber(()), quiet=True)
     async with playing() as play:
         return [await play.file(file, tests) for file, tests in files]
 
