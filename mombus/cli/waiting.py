@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,9 +16,6 @@ from mombus.web.words import span
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-AWAY = ("down", "halted")
-ORDERS = 3
 
 Why = Annotated[str | None, typer.Option("--why", help="Why: kept in the audit trail. Asked for if not given.")]
 Who = Annotated[str | None, typer.Option("--who", help="Who decides. Default: you, by your login name.")]
@@ -40,13 +36,14 @@ def waiting(
     rows = _pages(folder, "waiting", target=target) if each else ask(folder, "causes", target=target)
     if as_json:
         print_json(rows)
-    elif each:
+        return Exit.FINDINGS if any(row["person"] for row in rows) else Exit.OK
+    undelivered = [one for one in ask(folder, "night")["undelivered"] if target in {None, one["target"]}]
+    for one in undelivered:
+        _show_undelivered(one)
+    if each:
         _show_each(rows)
-    else:
-        held_up = _held_up(ask(folder, "status"), target)
+    elif rows or not undelivered:
         _show_causes(rows)
-        for line in held_up or ([] if rows else ["Nothing waits."]):
-            typer.echo(line)
     return Exit.FINDINGS if any(row["person"] for row in rows) else Exit.OK
 
 
@@ -63,6 +60,8 @@ def _pages(folder: Path | None, name: str, **asked: Any) -> list[dict[str, Any]]
 
 
 def _show_causes(causes: Sequence[Mapping[str, Any]]) -> None:
+    if not causes:
+        typer.echo("Nothing waits.")
     for cause in causes:
         late = f", {cause['late']} late" if cause["late"] else ""
         alike = f" (and {cause['reasons'] - 1} more like it)" if cause["reasons"] > 1 else ""
@@ -76,28 +75,14 @@ def _show_causes(causes: Sequence[Mapping[str, Any]]) -> None:
         typer.echo("`mombus waiting --each` lists each message.", err=True)
 
 
-def _held_up(status: Mapping[str, Any], target: str | None) -> list[str]:
-    """What is in hand for systems that are away or late: a paragraph for each."""
-    now = datetime.fromisoformat(status["at"])
-    systems = [one for one in status["systems"] if one["queues"] and target in (None, one["name"])]
-    return [
-        printable(line) for one in systems if one["late"] or one["health"] in AWAY for line in _in_hand(one, now)
-    ]  # fmt: skip
-
-
-def _in_hand(system: Mapping[str, Any], now: datetime) -> list[str]:
-    """The oldest are known; of what isn't read yet only how much it is."""
-    name, queues, away = system["name"], system["queues"], system["health"] in AWAY
-    objects = ", ".join(dict.fromkeys(queue["object"].replace("_", " ") for queue in queues))
-    orders = list(dict.fromkeys(order for queue in queues for order in queue["orders"]))[:ORDERS]
-    oldest = min(datetime.fromisoformat(queue["since"]) for queue in queues)
-    late = f", {system['late']} late" if system["late"] else ""
-    why = f"it is {system['health']}: {system['reason']}" if away else "they are on their way"
-    return [
-        f"{system['lag']} not at {name} yet, for {span((now - oldest).total_seconds())}{late}: {why}",
-        f"    {objects}; {', '.join(orders)}{' …' if system['lag'] > len(orders) else ''}",
-        f"    {f'get {name} going: all is sent then, in order, once' if away else 'nothing to do'}",
-    ]
+def _show_undelivered(one: Mapping[str, Any]) -> None:
+    """What isn't in the waiting room, because its target is away."""
+    late = f", {one['late']} late" if one["late"] else ""
+    typer.echo(printable(
+        f"{one['count']} for {one['target']}, which is {one['health']}, for {span(one['age_s'])}{late}: {one['reason']}"
+    ))  # fmt: skip
+    typer.echo(printable(f"    {_objects(one['objects'])}; {_orders(one)}"))
+    typer.echo(printable(f"    {one['do']}"))
 
 
 def _show_each(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from nats.js import JetStreamContext
 
+    from mombus.delivery.in_hand import Unsent
     from mombus.delivery.replaying import Replaying
     from mombus.delivery.target import Hop, Observe, Overhear, Prepare, Publish, Status, Target
     from mombus.journal.journal import Journal
@@ -180,6 +181,10 @@ class Delivery:
     async def status(self) -> list[Status]:
         """How every inbox here is."""
         return await asyncio.gather(*(inbox.status() for inbox in list(self._inboxes.values())))
+
+    def unsent(self, ids: Collection[str]) -> list[Unsent]:
+        """Which of these messages are in hand here and weren't given to a target yet."""
+        return [one for inbox in list(self._inboxes.values()) for one in inbox.unsent(ids)]
 
     async def waiting(
         self, *, target: str | None = None, kind: Wait | None = None, lane: str | None = None, limit: int | None = None

@@ -15,12 +15,12 @@ from mombus.delivery.commands import Commands
 from mombus.delivery.dead import Dead
 from mombus.delivery.gate import Gate
 from mombus.delivery.hand import Hand
+from mombus.delivery.in_hand import Unsent, in_hand, unsent
 from mombus.delivery.lanes import Phase
 from mombus.delivery.loading import Loading
 from mombus.delivery.locks import Locks
 from mombus.delivery.opening import waiting_entries
 from mombus.delivery.posting import Posting
-from mombus.delivery.queues import queues
 from mombus.delivery.reader import Reader
 from mombus.delivery.reading import Reading
 from mombus.delivery.replaying import Replaying
@@ -36,7 +36,7 @@ from mombus.journal import deliveries, replays, waiting
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from nats.js import JetStreamContext
@@ -154,11 +154,24 @@ class Inbox:
         rows = await self.journal.survey(lambda connection: waiting.summary(connection, self.target.system))
         return Status(
             target=self.target.system, condition=self.standing.condition, reason=self.standing.reason,
-            since=self.standing.since, lag=self._reading.lag, in_hand=self.hand.live,
-            queues=queues(self.hand.entries.values(), self.clock()), late=self._late(),
+            since=self.standing.since, lag=self._reading.lag, in_hand=self.hand.live, late=self._late(),
+            unsent=in_hand(self.hand.entries.values(), self.clock()),
             waiting={kind: number for kind, number, _ in rows}, last_delivery=self.settling.last_delivery,
             oldest_waiting=min((since for *_, since in rows), default=None),
         )  # fmt: skip
+
+    def unsent(self, ids: Collection[str]) -> list[Unsent]:
+        """Which of these messages are in hand and weren't given to the target yet."""
+        known = (self.hand.entries[id] for id in ids if id in self.hand.entries)
+        reason = None if self.standing.condition is Condition.RUNNING else self._why_not()
+        return [
+            Unsent(entry.id, self.target.system, message.recorded, entry.attempts, reason)
+            for entry, message in unsent(known)
+        ]
+
+    def _why_not(self) -> str:
+        standing = self.standing
+        return f"{self.target.system} is {standing.condition}{f': {standing.reason}' if standing.reason else ''}"
 
     def _serialised_by(self, entry: Entry) -> frozenset[str]:
         accept = self.writing.accept(entry.offer) if entry.offer is not None else None

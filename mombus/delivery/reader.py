@@ -120,14 +120,14 @@ class Reader:
         complete = consumer.num_pending == 0 and consumer.delivered.consumer_seq == self._number
         return last if complete else None
 
-    async def left(self) -> int | None:
-        """How many messages it has still to read; None if nobody says."""
+    async def left(self, otherwise: int) -> int:
+        """How much isn't read yet; `otherwise` when nobody says."""
         from nats.errors import Error  # noqa: PLC0415 - heavy
 
         try:
             consumer = await self._js.consumer_info(self._stream, self._name)
         except (Error, OSError):
-            return None
+            return otherwise
         on_its_way: int = consumer.delivered.consumer_seq - self._number
         return (consumer.num_pending or 0) + on_its_way
 

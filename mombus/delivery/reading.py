@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mombus.delivery.opening import open_reading
@@ -111,12 +110,8 @@ class Reading:
 
     async def _read_once(self) -> None:
         room = self._patience.window - self._hand.live
-        if room <= self._patience.window // 4 or not self._standing.going.is_set():
-            self._room.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._patience.idle_s):
-                    await self._room.wait()
-            await self._count()
+        if room <= self._patience.window // 4:
+            await self._wait_for_room()
             return
         fetched = await self._reader.fetch(room)
         if fetched:
@@ -135,10 +130,14 @@ class Reading:
         self._standing.failing(None)
         self._waking.nudge()
 
-    async def _count(self) -> None:
-        """Nothing is read while the target is away or has enough in hand: what comes meanwhile is counted."""
-        left = await self._reader.left()
-        self.lag = self.lag if left is None else left
+    async def _wait_for_room(self) -> None:
+        """Until something in hand is done. While its target is away what comes is counted."""
+        self._room.clear()
+        try:
+            async with asyncio.timeout(self._patience.idle_s):
+                await self._room.wait()
+        except TimeoutError:
+            self.lag = await self._reader.left(self.lag)
 
     async def _pass_by(self) -> None:
         """What went by and was none of the target's is settled."""

@@ -31,6 +31,8 @@ class Standing:
         self._alarm = alarm
         self._nudge = nudge
         self._reconnecting: asyncio.Task[None] | None = None
+        self._away = ""
+        """Why it was stopped last."""
         self.going = asyncio.Event()
         self.going.set()
         self.condition = Condition.STARTING
@@ -64,11 +66,13 @@ class Standing:
         self._nudge()
 
     def failing(self, reason: str | None) -> None:
-        """The broker or the journal doesn't work, or does again (None)."""
+        """The broker or the journal doesn't work, or does again (None). What a person must end is told before that."""
+        if self.condition in {Condition.PAUSED, Condition.HALTED}:
+            return
         if reason is not None:
             self.set(Condition.FAILING, reason)
         elif self.condition is Condition.FAILING:
-            self.set(Condition.RUNNING)
+            self.set(*(Condition.RUNNING, "") if self.going.is_set() else (Condition.RECONNECTING, self._away))
 
     def stop(self, stop: Stop) -> None:
         """The target stopped: write nothing until it is back, or a person has acted."""
@@ -85,6 +89,7 @@ class Standing:
         attempts = 0
         while not stop.person:
             attempts += 1
+            self._away = stop.reason
             if self.condition is not Condition.PAUSED:
                 self.set(Condition.RECONNECTING, stop.reason)
             await asyncio.sleep(min(5.0, back_off(attempts, self._patience)))

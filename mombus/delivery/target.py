@@ -6,15 +6,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from canonical.message import Message
 from canonical.subjects import PARTITIONS
 from connectors.connector import Level, Sink
 from connectors.exchange import Noted
 from mombus.config.closing import Closing
-from mombus.delivery.queues import Queue
 from mombus.journal.inboxes import inbox_of, inboxes_of, shard_of
+
+if TYPE_CHECKING:
+    from mombus.delivery.in_hand import InHand
 
 WRITE_TIMEOUT_S = 60.0
 """How long a write may take where nothing else is said."""
@@ -197,8 +199,8 @@ class Condition(StrEnum):
 class Status:
     """How a target's inbox is: why, since when, how much is before it, in hand and waiting, and the last delivery.
 
-    `queues` are what is in hand by object, of shards each its own. `late` is how much of what is in hand is over its
-    deadline; what waits tells that of itself.
+    `late` is how much of what is in hand is over its deadline; what waits tells that of itself. `unsent` tells of what
+    is in hand object by object.
     """
 
     target: str
@@ -207,8 +209,8 @@ class Status:
     since: datetime
     lag: int
     in_hand: int
-    queues: tuple[Queue, ...] = ()
     late: int = 0
+    unsent: Sequence[InHand] = ()
     waiting: Mapping[str, int] = field(default_factory=dict)
     last_delivery: datetime | None = None
     oldest_waiting: datetime | None = None

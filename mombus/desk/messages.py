@@ -14,6 +14,8 @@ MOST_VALUES = 20
 """Values of one filter."""
 LAST = 2**53
 """Beyond every place on the bus; a larger number isn't exact in every JSON reader."""
+MOST_IDS = 10_000
+"""Ids in one question: more than messages of a journey."""
 MOST_ROWS = 200
 """Messages in one answer."""
 
@@ -94,7 +96,9 @@ class MessageHop(BaseModel):
     """What became of a message at one target. What is delivered and awaits its posting has two of these."""
 
     target: str
-    state: MessageState
+    state: MessageState | Literal["not sent yet"] = Field(
+        description="An outcome, why it waits, or `not sent yet`: its target is away, or its turn is about to come."
+    )
     at: datetime = Field(description="When it ended, or since when it waits.")
     delay_s: float = Field(description="From when it was stored until then.")
     attempts: int
@@ -171,7 +175,14 @@ class MessageShown(BaseModel):
     reverses: str | None
 
 
+class UnsentAsked(Asked):
+    """What a hub is asked by another of its journal: which of these messages it has in hand for a target."""
+
+    ids: tuple[str, ...] = Field(max_length=MOST_IDS)
+
+
 MESSAGES_SEARCH = Question("messages_search", MessagesSearch)
 MESSAGES_EXPORT = Question("messages_export", MessagesExport)
 """Answered with `messages`, rows as of MessageRow and perhaps a `body` in each, and `before` as in MessagesFound."""
 MESSAGES_SHOW = Question("messages_show", MessageId)
+UNSENT = Question("messages_unsent", UnsentAsked)

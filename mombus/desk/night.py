@@ -31,6 +31,22 @@ class Way(BaseModel):
     last: datetime | None = Field(description="When the last one went.")
 
 
+class Undelivered(BaseModel):
+    """What a system that is away hasn't got. It goes by itself when the system is back."""
+
+    target: str
+    health: Literal["down", "halted"]
+    reason: str
+    count: int
+    late: int
+    since: datetime = Field(description="When the oldest was said.")
+    age_s: float
+    objects: dict[str, int] = Field(description="How many there are of each data object, of those that were looked at.")
+    orders: list[str] = Field(description="The first orders that it touches.")
+    orders_total: int = Field(description="How many the first messages touch.")
+    do: str = Field(description="What may be done.")
+
+
 class Line(BaseModel):
     """One flow: an object on its way from its owner to those who need it."""
 
@@ -51,6 +67,7 @@ class Night(BaseModel):
     lines: list[Line]
     causes: list[Cause] = Field(description="Why messages wait: for a person first, then by age.")
     causes_total: int
+    undelivered: list[Undelivered] = Field(description="What systems that are away haven't got, the oldest first.")
     systems: list[SystemState] = Field(description="Those that aren't well.")
     notes: list[Note] = Field(description="What was handed over and isn't dealt with.")
 

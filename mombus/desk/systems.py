@@ -41,13 +41,16 @@ class Examined(BaseModel):
     checks: list[Looked]
 
 
-class Queue(BaseModel):
-    """Messages of one object that a system hasn't got yet and that don't wait for anything else."""
+class InHand(BaseModel):
+    """What of one object it hasn't been given, though nothing but its own turn holds it back."""
 
     object: str
     count: int
-    since: datetime = Field(description="When the oldest was recorded.")
-    orders: list[str] = Field(description="The first orders, or other lanes, that they are about.")
+    since: datetime = Field(description="When the oldest was said.")
+    late: int = Field(description="How many are over their route's promise.")
+    seqs: list[int] = Field(description="Where the first of them are in the stream.")
+    lanes: list[str] = Field(description="The first of the lanes they are in.")
+    lanes_total: int
 
 
 class SystemState(BaseModel):
@@ -65,8 +68,8 @@ class SystemState(BaseModel):
     in_per_minute: int
     out_per_minute: int
     lag: int = Field(description="Stored messages for it that it hasn't got yet and that don't wait.")
-    queues: list[Queue] = Field(description="The oldest of those, in hand, by object; of shards each its own.")
     late: int = Field(description="How many of those in hand are late.")
+    in_hand: list[InHand] = Field(description="Those of `lag` that were read for it, by object.")
     waiting: dict[str, int] = Field(description="How many wait for it, by why.")
     last_delivery: datetime | None
     oldest_waiting: datetime | None

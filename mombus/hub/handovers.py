@@ -26,6 +26,7 @@ from mombus.hub.desk.floor import Floor
 from mombus.hub.desk.frontdesk import FrontDesk
 from mombus.hub.desk.journeys import JourneysTopic
 from mombus.hub.desk.messages import MessagesTopic
+from mombus.hub.desk.night import NightShift
 from mombus.hub.desk.own_password import OwnPassword
 from mombus.hub.desk.ownership import OwnershipMatrix
 from mombus.hub.desk.passage import Passage
@@ -43,6 +44,7 @@ from mombus.hub.refusals import Refusals
 from mombus.hub.replay.replays import Replays
 from mombus.hub.replay.translating import Translating
 from mombus.hub.several.exchanged import Exchanged
+from mombus.hub.several.unsent import UnsentMessages
 from mombus.index.feeder import Feeder
 from mombus.index.outcomes import Outcomes
 from mombus.index.tables import index_metadata
@@ -201,7 +203,10 @@ async def make_handovers(
         config=config, bus=bus, journal=journal, sessions=sessions, intake=intake, delivery=delivery,
         observing=observing, storage=storage, replays=replays, bulk=bulk,
     )  # fmt: skip
-    desk.take(JourneysTopic(index, journal))
+    unsent = UnsentMessages(delivery, lambda: desk.neighbours)
+    desk.take(unsent)
+    desk.take(NightShift(config=config, journal=journal, index=index, notes=desk.notes, status=desk.status))
+    desk.take(JourneysTopic(index, journal, unsent))
     if overhearing is not None:
         passage = Passage(site=site, bus=bus, journal=journal, index=index, delivery=delivery, aliases=aliases)
         overhearing.count = lambda target, why: observing.metrics.exchanges_dropped.labels(target, why.value).inc()
@@ -216,7 +221,7 @@ async def make_handovers(
     desk.take(Disagreements(config, journal, arbitration))
     desk.take(Floor(config.plant, Reading(bus, index)))
     desk.take(OwnershipMatrix(config, journal, index, observing.flows))
-    desk.take(MessagesTopic(config=config, bus=bus, journal=journal, index=index))
+    desk.take(MessagesTopic(config=config, bus=bus, journal=journal, index=index, unsent=unsent))
     trying = Trying()
     desk.take(SigningIn(journal, config.http, trying))
     desk.take(OwnPassword(journal, trying))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 d, w = deliveries.c, waiting.c
 
+NOT_SENT = "not sent yet"
+"""Read for a target, and not given to it: it is away, or the turn of this is about to come."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
@@ -55,6 +58,12 @@ def arrivals(connection: Connection, ids: Sequence[str]) -> list[Arrival]:
         for statement in (ended, held.where(w.target.in_(known), w.message_id.in_(part))):
             found += [Arrival(**row) for row in connection.execute(statement).mappings()]
     return sorted(found, key=lambda one: (one.target, one.at))
+
+
+def with_unsent(came: Sequence[Arrival], unsent: Iterable[Arrival]) -> list[Arrival]:
+    """`came`, and what was in hand shortly before and isn't among it: that may have come to something meanwhile."""
+    known = {(one.message_id, one.target) for one in came}
+    return [*came, *(one for one in unsent if (one.message_id, one.target) not in known)]
 
 
 def second_effects(connection: Connection, id: str) -> list[str]:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from canonical.objects import shown_key
-from mombus.index.arrivals import arrivals
+from mombus.index.arrivals import NOT_SENT, arrivals, with_unsent
 from mombus.index.selection import LOOKED_AT
 from mombus.index.tables import messages, refs
 from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
     from sqlalchemy import Connection
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST = 5000
 """Messages of a journey at most; an order with more is read by time from the pages."""
 
-_WAITS = frozenset(map(str, Wait))
+_WAITS = frozenset({*map(str, Wait), NOT_SENT})
 NEAR = 5
 """Numbers that may have been meant."""
 
@@ -61,12 +61,19 @@ class Hop:
     waits: bool = False
 
 
-async def journey(index: Journal, journal: Journal, number: str) -> list[Hop]:
-    """Every hop of what `number` names, in time order; empty when nothing is known by that number."""
+async def journey(
+    index: Journal, journal: Journal, number: str, unsent: Callable[[Collection[str]], Awaitable[Sequence[Arrival]]]
+) -> list[Hop]:
+    """Every hop of what `number` names, in time order; empty when nothing is known by that number.
+
+    `unsent` tells which messages are in hand for a target and weren't given to it.
+    """
     rows = await index.survey(lambda connection: _messages_of(connection, number))
     by_id = {row["id"]: row for row in rows}
+    in_hand = await unsent(by_id)
     came = await journal.survey(lambda connection: arrivals(connection, list(by_id)))
-    hops = [_stored(row) for row in rows] + [_arrived(by_id[one.message_id], one) for one in came]
+    hops = [_stored(row) for row in rows]
+    hops += [_arrived(by_id[one.message_id], one) for one in with_unsent(came, in_hand)]
     return sorted(hops, key=lambda hop: hop.at)
 
 
@@ -119,11 +126,12 @@ def _stored(row: dict[str, Any]) -> Hop:
 
 
 def _arrived(message: dict[str, Any], arrival: Arrival) -> Hop:
+    at = max(arrival.at, message["stored"])
     return Hop(
-        at=arrival.at, message_id=message["id"], object=message["object"], verb=message["verb"],
+        at=at, message_id=message["id"], object=message["object"], verb=message["verb"],
         action=message["action"],
         key=shown_key(message["object"], message["key"]), source=message["source"], target=arrival.target,
         state=arrival.state, document=arrival.document, reason=arrival.reason,
         attempts=arrival.attempts, late=arrival.late, due=arrival.due, waits=arrival.state in _WAITS,
-        delay_s=max(0.0, (arrival.at - message["stored"]).total_seconds()),
+        delay_s=(at - message["stored"]).total_seconds(),
     )  # fmt: skip

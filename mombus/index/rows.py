@@ -20,6 +20,7 @@ COLUMNS = {
     "document": "document",
 }  # fmt: skip
 """In which column the id of a thing is shown."""
+JOB = "job_order"
 MOST_REASON = 500
 """Characters of a reason in a list."""
 MOST_IDS = 5
@@ -38,6 +39,16 @@ def rows(connection: Connection, seqs: Sequence[int]) -> list[dict[str, Any]]:
         if value not in column and len(column) < MOST_IDS:
             column.append(value)
     return [found[seq] for seq in seqs if seq in found]
+
+
+def orders(connection: Connection, seqs: Sequence[int]) -> dict[int, list[str]]:
+    """The orders that these messages name, by sequence; jobs only where no order is named."""
+    found: dict[int, dict[str, list[str]]] = {}
+    for seq, name, value in connection.execute(_IDS, {"seqs": list(seqs)}):
+        if name in ORDERS:
+            found.setdefault(seq, {}).setdefault(name, []).append(value)
+    return {seq: [id for name in names if name != JOB or len(names) == 1 for id in names[name]]
+            for seq, names in found.items()}  # fmt: skip
 
 
 def caused_by(connection: Connection, id: str, limit: int) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ async def test_a_closed_target_is_not_written_to_and_its_deadlines_go_on(bus, jo
         await until(late)
         status = await running.status()
         assert status.reason == f"closed until {opens.isoformat(timespec='minutes')} (Sun 02:00-04:00)"
-        assert [(queue.object, queue.late) for queue in status.queues] == [("production_response", 1)]
+        assert [(one.object, one.late) for one in status.unsent] == [("production_response", 1)]
         assert sink.ledger.got() == []
         assert await running.delivery.waiting() == [], "it stays in hand: no row is needed for it"
     closed[0] = None

@@ -18,16 +18,8 @@ from mombus.hub.hub import open_hub
 
 
 def system(name: str, health: str = "ok", reason: str = "", **more: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "health": health,
-        "reason": reason,
-        "condition": "running",
-        "door": None,
-        "late": 0,
-        "queues": [],
-        **more,
-    }
+    row = {"name": name, "health": health, "reason": reason, "condition": "running", "door": None, "late": 0, "lag": 0}
+    return row | more
 
 
 def told(*systems: dict[str, Any], broker: str | None = None) -> list[str]:
@@ -44,6 +36,17 @@ def test_systems_with_one_reason_are_one_line() -> None:
     ]  # fmt: skip
 
 
+def test_what_systems_lack_that_are_away_is_told_with_why() -> None:
+    refused = "connection refused"
+    assert told(
+        system("erp", "down", refused, lag=3), system("mes", "down", refused, lag=1),
+        system("qms", "halted", "-", lag=1), system("wms", "degraded", "slow", lag=9),
+    ) == [
+        "erp and mes are down: connection refused; 4 messages wait for that",
+        "qms is halted: -; 1 message waits for that", "wms is degraded: slow",
+    ]  # fmt: skip
+
+
 def test_a_broker_that_is_away_is_one_line() -> None:
     """What can't be delivered because of it isn't said again; what has a reason of its own is."""
     failing = [system(name, "down", "failing: reading failed", condition="failing") for name in ("erp", "mes")]
@@ -52,21 +55,6 @@ def test_a_broker_that_is_away_is_one_line() -> None:
         f"the broker: {away}", "wms is down: connection refused",
     ]  # fmt: skip
     assert told(*failing) == ["erp and mes are down: failing: reading failed"]
-
-
-def test_what_is_in_hand_for_a_system_that_is_away_is_told_with_its_orders() -> None:
-    orders = {
-        "object": "production_order",
-        "count": 13,
-        "since": "2026-03-02T06:00:00+00:00",
-        "orders": ["PO-1", "PO-2"],
-    }
-    results = {"object": "quality_result", "count": 1, "since": "2026-03-02T06:01:00+00:00", "orders": ["lot:L-1"]}
-    assert told(system("mes", "down", "refused", queues=[orders, results], late=2, lag=20)) == [
-        "mes is down: refused", "20 not at mes yet (PO-1, PO-2, lot:L-1 …): 2 late, sent when mes is back",
-    ]  # fmt: skip
-    assert told(system("mes", queues=[orders])) == []
-    assert told(system("mes", queues=[results], late=1, lag=1)) == ["1 not at mes yet (lot:L-1): 1 late"]
 
 
 def test_what_only_gets_answers_is_not_called_a_delivery() -> None:

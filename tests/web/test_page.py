@@ -27,7 +27,7 @@ class Desk:
     def __init__(self, **night: Any) -> None:
         self._night = {
             "at": AT, "site": "lyon", "how": "good", "trouble": [], "lines": [], "causes": [], "causes_total": 0,
-            "systems": [], "notes": [],
+            "undelivered": [], "systems": [], "notes": [],
         } | night  # fmt: skip
 
     async def ask(self, _question: Any, _asked: Any) -> dict[str, Any]:

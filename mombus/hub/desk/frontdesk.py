@@ -16,7 +16,6 @@ from mombus.hub.desk import reporting, waits
 from mombus.hub.desk.auditing import Auditing
 from mombus.hub.desk.kept import KeptThings
 from mombus.hub.desk.measuring import measure, what_is_open
-from mombus.hub.desk.night import NightShift
 from mombus.hub.desk.notes import HandingOver
 from mombus.hub.desk.overview import Overview
 from mombus.hub.desk.sending import Sending
@@ -82,8 +81,7 @@ class FrontDesk:
         )  # fmt: skip
         self.neighbours: Neighbours | None = None
         self._topics: dict[str, tuple[Question, Answer]] = {}
-        night = NightShift(journal=journal, notes=self.notes, status=self.status, owners=self._process_owners())
-        for topic in (self.audit, bulk, self.waiting, self.kept, self.systems, self.notes, night, Sending(replays)):
+        for topic in (self.audit, bulk, self.waiting, self.kept, self.systems, self.notes, Sending(replays)):
             self.take(topic)
 
     async def listen(self, bus: Bus) -> None:

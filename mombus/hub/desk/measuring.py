@@ -139,8 +139,8 @@ def _target(metrics: Metrics, status: Status) -> None:
     for kind, count in status.waiting.items():
         metrics.waiting.labels(status.target, str(kind)).set(count)
     metrics.lag.labels(status.target).set(status.lag + status.in_hand)
-    for queue in status.queues:
-        metrics.route_late.labels(status.target, queue.object).inc(queue.late)
+    for unsent in status.unsent:
+        metrics.route_late.labels(status.target, unsent.object).inc(unsent.late)
     metrics.oldest.labels(status.target).set(_age_s(status.oldest_waiting))
     if status.last_delivery is not None:
         metrics.last_delivery.labels(status.target).set(status.last_delivery.timestamp())

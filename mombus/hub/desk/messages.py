@@ -25,7 +25,7 @@ from mombus.desk.messages import (
 from mombus.desk.question import QuestionError
 from mombus.hub.desk.filtering import Filtering
 from mombus.index import rows, selection
-from mombus.index.arrivals import arrivals, second_effects
+from mombus.index.arrivals import arrivals, second_effects, with_unsent
 from mombus.index.searching import search
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mombus.config.model import Config
     from mombus.desk.question import Question
     from mombus.hub.desk.topic import Answer
+    from mombus.hub.several.unsent import UnsentMessages
     from mombus.index.arrivals import Arrival
     from mombus.journal.journal import Journal
 
@@ -54,10 +55,11 @@ REFS_MOST = 500
 class MessagesTopic:
     """Finds messages and shows one."""
 
-    def __init__(self, *, config: Config, bus: Bus, journal: Journal, index: Journal) -> None:
+    def __init__(self, *, config: Config, bus: Bus, journal: Journal, index: Journal, unsent: UnsentMessages) -> None:
         self._bus = bus
         self._journal = journal
         self._index = index
+        self._unsent = unsent
         self._filtering = Filtering(config, journal, index)
 
     def answers(self) -> Mapping[Question, Answer]:
@@ -133,8 +135,9 @@ class MessagesTopic:
     async def _told(self, shown: Sequence[dict[str, Any]], second_of: str | None = None) -> None:
         """Put into each row what became of it; of one of them with its second effects."""
         by_id = {row["id"]: row for row in shown}
+        unsent = await self._unsent.of(by_id)
         came = await self._journal.survey(partial(_came, ids=list(by_id), second_of=second_of))
-        for arrival in came:
+        for arrival in with_unsent(came, unsent):
             row = by_id[arrival.message_id.partition(":")[0]]
             row["hops"].append(_hop(arrival, row))
 

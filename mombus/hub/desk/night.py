@@ -11,11 +11,13 @@ from mombus.delivery.commands import Command
 from mombus.desk.night import NIGHT
 from mombus.desk.notes import Notes
 from mombus.hub.desk import waits
-from mombus.hub.desk.reporting import AWAY
+from mombus.hub.desk.undelivered import AWAY, touched, undelivered
+from mombus.index import rows
 from mombus.journal import selection
 from mombus.journal.selection import Selection
 
 if TYPE_CHECKING:
+    from mombus.config.model import Config
     from mombus.desk.question import Nothing, Question
     from mombus.hub.desk.notes import HandingOver
     from mombus.hub.desk.topic import Answer
@@ -30,16 +32,18 @@ SAFE = (Command.RETRY, Command.RELEASE, Command.HOLD)
 
 
 class NightShift:
-    """Answers what the first page shows. `status` is the whole status, `owners` who answers for each object."""
+    """Answers what the first page shows. `status` is the whole status."""
 
     def __init__(
-        self, *, journal: Journal, notes: HandingOver, status: Callable[[], Awaitable[Told]],
-        owners: Mapping[str, str | None],
+        self, *, config: Config, journal: Journal, index: Journal, notes: HandingOver,
+        status: Callable[[], Awaitable[Told]],
     ) -> None:  # fmt: skip
         self._journal = journal
+        self._index = index
         self._notes = notes
         self._status = status
-        self._owners = owners
+        self._owners = {ownership.object: ownership.process_owner for ownership in config.objects}
+        self._contacts = {name: system.contact for name, system in config.systems.items()}
 
     def answers(self) -> Mapping[Question, Answer]:
         """As `mombus.hub.desk.topic.Topic`."""
@@ -47,20 +51,31 @@ class NightShift:
 
     async def look(self, _asked: Nothing) -> dict[str, Any]:
         """All of it."""
-        status, notes = await self._status(), await self._notes.rows(Notes())
-        groups = await self._journal.survey(
-            partial(selection.groups, selection=Selection(), now=datetime.now(UTC))
-        )  # fmt: skip
-        rows = lines(status, groups, self._owners)
+        status, notes, now = await self._status(), await self._notes.rows(Notes()), datetime.now(UTC)
+        groups = await self._journal.survey(partial(selection.groups, selection=Selection(), now=now))
+        orders = await self._orders(status)
+        found = lines(status, groups, self._owners, orders)
         return {
-            "at": status["at"], "site": status["site"], "how": _overall(status, rows), "trouble": status["trouble"],
-            "lines": rows, "causes": sorted(status["waiting"], key=_urgency), "causes_total": status["causes_total"],
+            "at": status["at"], "site": status["site"], "how": _overall(status, found), "trouble": status["trouble"],
+            "lines": found, "causes": sorted(status["waiting"], key=_urgency), "causes_total": status["causes_total"],
+            "undelivered": undelivered(status["systems"], self._contacts, orders, now),
             "systems": [system for system in status["systems"] if system["health"] != "ok"], "notes": notes,
         }  # fmt: skip
 
+    async def _orders(self, status: Told) -> Mapping[int, Sequence[str]]:
+        """The orders that messages are about which systems that are away haven't got."""
+        away = [one for system in status["systems"] if system["health"] in AWAY for one in system["in_hand"]]
+        seqs = [seq for one in away for seq in one["seqs"]]
+        return await self._index.survey(partial(rows.orders, seqs=seqs)) if seqs else {}
 
-def lines(status: Told, groups: Iterable[Group], owners: Mapping[str, str | None]) -> list[dict[str, Any]]:
-    """One line for each object and where it comes from, with a way to each system; what nobody gets has none."""
+
+def lines(
+    status: Told, groups: Iterable[Group], owners: Mapping[str, str | None], orders: Mapping[int, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """One line for each object and where it comes from, with a way to each system; what nobody gets has none.
+
+    `orders` as for `undelivered`.
+    """
     health = {system["name"]: system for system in status["systems"]}
     stuck: dict[tuple[str, str], list[Group]] = {}
     for group in groups:
@@ -70,7 +85,7 @@ def lines(status: Told, groups: Iterable[Group], owners: Mapping[str, str | None
         ways = found.setdefault((flow["object"], flow["source"]), [])
         if flow["target"]:
             waiting = stuck.get((flow["object"], flow["target"]), [])
-            ways.append(_way(flow, waiting, health, _orders(status["waiting"], flow)))
+            ways.append(_way(flow, waiting, health, status["waiting"], orders))
     return [
         {
             "object": object, "source": source, "process_owner": owners.get(object), "ways": ways,
@@ -80,25 +95,19 @@ def lines(status: Told, groups: Iterable[Group], owners: Mapping[str, str | None
     ]  # fmt: skip
 
 
-def _way(flow: Told, groups: Sequence[Group], health: Mapping[str, Told], orders: list[str]) -> dict[str, Any]:
+def _way(
+    flow: Told, groups: Sequence[Group], health: Mapping[str, Told], causes: Iterable[Told],
+    orders: Mapping[int, Sequence[str]],
+) -> dict[str, Any]:  # fmt: skip
     how, word = _state(flow, groups, health)
-    queues = _held_up(flow, health)
-    since = [group.oldest.isoformat() for group in groups] + [queue["since"] for queue in queues]
-    orders = list(dict.fromkeys([*orders, *(order for queue in queues for order in queue["orders"])]))[:ORDERS]
+    unsent = _unsent(flow, health)
+    since = [group.oldest for group in groups] + [datetime.fromisoformat(one["since"]) for one in unsent]
     return {
         "target": flow["target"], "how": how, "word": word,
-        "waiting": sum(group.count for group in groups),
-        "since": min(since, key=datetime.fromisoformat, default=None), "orders": orders, "may": _may(groups),
-        "per_minute": flow["per_minute"], "last": flow["last"],
+        "waiting": sum(group.count for group in groups) + sum(one["count"] for one in unsent),
+        "since": min(since).isoformat() if since else None, "orders": _orders(causes, flow, unsent, orders),
+        "may": _may(groups), "per_minute": flow["per_minute"], "last": flow["last"],
     }  # fmt: skip
-
-
-def _held_up(flow: Told, health: Mapping[str, Told]) -> list[Told]:
-    """What is in hand for a target that is away or late: of any other it is on its way."""
-    system = health.get(flow["target"])
-    if system is None or not (system["late"] or system["health"] in AWAY):
-        return []
-    return [queue for queue in system["queues"] if queue["object"] == flow["object"]]
 
 
 def _state(flow: Told, groups: Sequence[Group], health: Mapping[str, Told]) -> tuple[str, str]:
@@ -128,15 +137,27 @@ def _may(groups: Sequence[Group]) -> list[str]:
     return [str(command) for command in SAFE if command in offered]
 
 
-def _orders(causes: Iterable[Told], flow: Told) -> list[str]:
+def _unsent(flow: Told, health: Mapping[str, Told]) -> list[Told]:
+    """What a system that is away hasn't got of this."""
+    system = health.get(flow["target"], {})
+    if system.get("health") not in AWAY:
+        return []
+    return [one for one in system["in_hand"] if one["object"] == flow["object"]]
+
+
+def _orders(
+    causes: Iterable[Told], flow: Told, unsent: Iterable[Told], orders: Mapping[int, Sequence[str]]
+) -> list[str]:
     """The first of the orders that wait on this way."""
-    lanes = dict.fromkeys(
-        lane.removeprefix(waits.ORDER)
+    lanes = [
+        lane
         for cause in causes if cause["target"] == flow["target"]
         for row in cause["rows"] if row["object"] == flow["object"]
         for lane in row["lanes"]
-    )  # fmt: skip
-    return list(lanes)[:ORDERS]
+    ]  # fmt: skip
+    about = [lane.removeprefix(waits.ORDER) for lane in lanes]
+    about += [order for one in unsent for order in touched(one, orders)]
+    return list(dict.fromkeys(about))[:ORDERS]
 
 
 def _worst(hows: Iterable[str]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from canonical.objects import shown_key
 from mombus import __version__
 from mombus.hub.desk import waits
+from mombus.hub.desk.undelivered import AWAY
 from mombus.hub.examining import notices
 from mombus.hub.session import Condition
 from mombus.index.rhythm import Rhythm
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     from connectors.connector import Probe
     from mombus.config.model import Config
-    from mombus.delivery.queues import Queue
+    from mombus.delivery.in_hand import InHand
     from mombus.delivery.target import Status
     from mombus.hub.session import Session
     from mombus.index.flows import Flow, Flows
@@ -25,8 +28,6 @@ if TYPE_CHECKING:
     from mombus.journal.selection import Group
 
 SHOWN = 20
-AWAY = {"down": "is down", "halted": "is halted"}
-"""Health in which nothing gets through."""
 
 _NOTHING = {"per_minute": 0, "total": 0, "last": None, "state": "", "reason": None}
 
@@ -44,7 +45,7 @@ def system_row(session: Session, probe: Probe, status: Status | None, flows: Flo
         "in_per_minute": _sum(flows.incoming, session.system, now),
         "out_per_minute": _sum(flows.outgoing, session.system, now),
         "lag": status.lag + status.in_hand if status else 0, "late": status.late if status else 0,
-        "queues": [_queue(queue) for queue in status.queues] if status else [],
+        "in_hand": [_in_hand(one) for one in status.unsent] if status else [],
         "waiting": dict(status.waiting) if status else {},
         "last_delivery": _iso(status.last_delivery) if status else None,
         "oldest_waiting": _iso(status.oldest_waiting) if status else None,
@@ -53,11 +54,8 @@ def system_row(session: Session, probe: Probe, status: Status | None, flows: Flo
     }  # fmt: skip
 
 
-def _queue(queue: Queue) -> dict[str, Any]:
-    return {
-        "object": queue.object, "count": queue.count, "since": queue.since.isoformat(),
-        "orders": [lane.removeprefix(waits.ORDER) for lane in queue.lanes],
-    }  # fmt: skip
+def _in_hand(one: InHand) -> dict[str, Any]:
+    return {**asdict(one), "since": one.since.isoformat(), "seqs": list(one.seqs), "lanes": list(one.lanes)}
 
 
 def _health(session: Session, probe: Probe, status: Status | None) -> tuple[str, str]:
@@ -153,7 +151,9 @@ def trouble(
     lines += [line for row in systems for line in notices(row.get("examined"))]
     lines += [row["door"]["trouble"] for row in systems if row["door"] and row["door"]["trouble"]]
     lines += [line for cause in waiting if (line := waits.trouble(cause, answers))]
-    lines += [_in_hand(row) for row in systems if row["late"] or (row["queues"] and row["health"] in AWAY)]
+    for row in systems:
+        if row["late"] and row["health"] not in AWAY:
+            lines.append(f"{row['late']} in hand for {row['name']} {'is' if row['late'] == 1 else 'are'} late")
     if disagreements:
         lines.append(f"{disagreements} open disagreement{'' if disagreements == 1 else 's'}: `mombus disagreements`")
     if kept:
@@ -164,23 +164,25 @@ def trouble(
 def _ill(systems: Iterable[Mapping[str, Any]]) -> list[str]:
     """Which systems aren't well, those with one reason together."""
     found: dict[tuple[str, str], list[str]] = {}
+    lack: Counter[tuple[str, str]] = Counter()
+    late: Counter[tuple[str, str]] = Counter()
     for row in systems:
         if row["health"] != "ok":
-            found.setdefault((row["health"], row["reason"]), []).append(row["name"])
+            why = row["health"], row["reason"]
+            found.setdefault(why, []).append(row["name"])
+            if row["health"] in AWAY:
+                lack[why] += row["lag"]
+                late[why] += row["late"]
     return [
-        f"{listed(names)} {'is' if len(names) == 1 else 'are'} {health}: {reason}"
-        for (health, reason), names in found.items()
+        f"{listed(names)} {'is' if len(names) == 1 else 'are'} {why[0]}: {why[1]}{_lacking(lack[why], late[why])}"
+        for why, names in found.items()
     ]
 
 
-def _in_hand(row: Mapping[str, Any]) -> str:
-    """How much a system that is away, or late, hasn't got yet, and what it is about."""
-    orders = list(dict.fromkeys(order for queue in row["queues"] for order in queue["orders"]))[: waits.LANES]
-    number = max(row["lag"], row["late"])
-    about = f" ({', '.join(orders)}{' …' if number > len(orders) else ''})" if orders else ""
-    said = [f"{row['late']} late"] if row["late"] else []
-    said += [f"sent when {row['name']} is back"] if row["health"] in AWAY else []
-    return f"{number} not at {row['name']} yet{about}: {', '.join(said)}"
+def _lacking(number: int, late: int) -> str:
+    if not number:
+        return ""
+    return f"; {number} message{' waits' if number == 1 else 's wait'} for that{f', {late} late' if late else ''}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -36,8 +36,8 @@ def together(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     told = {
         **worst, **{name: sum(row[name] for row in rows) for name in _ADDED},
         **{name: max((row[name] for row in rows if row[name]), default=None) for name in (*_LATEST, *_LONGEST)},
+        "in_hand": [one for row in rows for one in row["in_hand"]],
     }  # fmt: skip
-    told["queues"] = [queue for row in rows for queue in row["queues"]]
     addresses = sorted({row["hub"] for row in rows if "hub" in row})
     return {**told, "hub": ", ".join(addresses)} if addresses else told
 
@@ -47,6 +47,6 @@ def _one(shards: Sequence[Status]) -> Status:
     worst = min(shards, key=lambda status: _WORST.index(status.condition))
     return replace(
         worst, lag=sum(one.lag for one in shards), in_hand=sum(one.in_hand for one in shards),
-        queues=tuple(queue for one in shards for queue in one.queues), late=sum(one.late for one in shards),
+        late=sum(one.late for one in shards), unsent=[one for shard in shards for one in shard.unsent],
         last_delivery=max((one.last_delivery for one in shards if one.last_delivery), default=None),
     )  # fmt: skip

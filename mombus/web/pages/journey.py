@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
@@ -14,6 +15,9 @@ from mombus.web.asking import Ask
 from mombus.web.drawing.lanes import lanes
 from mombus.web.pages import rendering
 from mombus.web.pages.menu import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 router = APIRouter()
 ENTRY = Entry("Journey", "/journey", icon="journey", order=50)
@@ -40,9 +44,18 @@ async def page(request: Request, ask: Ask, number: str) -> Response:
     arrived = [hop for hop in found["hops"] if hop["target"]]
     return rendering.page(
         request, "journey.html", journey=found, now=now, drawn=lanes(found["hops"], now, rendering.zone_of(request)),
-        messages=len({hop["message_id"] for hop in found["hops"]}), waits=[hop for hop in arrived if hop["waits"]],
+        messages=len({hop["message_id"] for hop in found["hops"]}),
+        waits=_alike(hop for hop in arrived if hop["waits"]),
         slowest=max(arrived, key=lambda hop: hop["delay_s"], default=None), status_code=200 if found["hops"] else 404,
     )  # fmt: skip
+
+
+def _alike(waits: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """What waits, together what waits for the same system for the same reason."""
+    found: dict[tuple[str, str, str | None], list[dict[str, Any]]] = {}
+    for hop in waits:
+        found.setdefault((hop["target"], hop["state"], hop["reason"]), []).append(hop)
+    return list(found.values())
 
 
 def _is_order(lane: str) -> bool:

@@ -1,0 +1,58 @@
+"""What systems that are away haven't got: it goes by itself, in its order, as soon as they can be given it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mombus.hub.desk.waits import LANES, ORDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    Told = Mapping[str, Any]
+
+AWAY = {"down": "is down", "halted": "is halted"}
+"""Why nothing goes to a system, as people say it."""
+
+
+def undelivered(
+    systems: Iterable[Told], contacts: Mapping[str, str | None], orders: Mapping[int, Sequence[str]], now: datetime
+) -> list[dict[str, Any]]:
+    """One row for each system that is away while something is there for it, the oldest first.
+
+    `orders` are those that messages name, by their sequence; where none is known, lanes are told.
+    """
+    rows = [
+        _row(system, contacts.get(system["name"]), orders, now)
+        for system in systems if system["health"] in AWAY and system["in_hand"]
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: str(row["since"]))
+
+
+def touched(one: Told, orders: Mapping[int, Sequence[str]]) -> list[str]:
+    """The orders that the first messages in hand of one object are about, else their lanes."""
+    named = [order for seq in one["seqs"] for order in orders.get(seq, ())]
+    return list(dict.fromkeys(named or (lane.removeprefix(ORDER) for lane in one["lanes"])))
+
+
+def _row(system: Told, contact: str | None, orders: Mapping[int, Sequence[str]], now: datetime) -> dict[str, Any]:
+    held = system["in_hand"]
+    since = min(datetime.fromisoformat(one["since"]) for one in held)
+    about = list(dict.fromkeys(order for one in held for order in touched(one, orders)))
+    return {
+        "target": system["name"], "health": system["health"], "reason": system["reason"],
+        "count": max(system["lag"], sum(one["count"] for one in held)), "late": sum(one["late"] for one in held),
+        "since": since.isoformat(), "age_s": max(0.0, (now - since).total_seconds()),
+        "objects": {one["object"]: one["count"] for one in held}, "orders": about[:LANES],
+        "orders_total": len(about), "do": _do(system, contact),
+    }  # fmt: skip
+
+
+def _do(system: Told, contact: str | None) -> str:
+    name, call = system["name"], f", or call {contact}" if contact else ""
+    if system["condition"] in {"halted", "paused"} or system["health"] == "halted":
+        return f"mend the cause{call}, then `mombus resume {name}`: they go then, in their order"
+    if system["condition"] == "failing":
+        return "nothing: they go, in their order, when that works again"
+    return f"get {name} to answer{call}: they go by themselves then, in their order"
