@@ -36,7 +36,7 @@ def app(token: str | None = None, *, deeds: list[str]) -> FastAPI:
 
     @made.get("/form")
     async def form(request: Request) -> Response:
-        return rendering.page(request, "refused.html", title=rendering.text(request, "csrf_of.html"), why="-")
+        return rendering.page(request, "refused.html", title=rendering.text(request, "csrf_of.html"), said="-")
 
     @made.post("/form")
     async def sent(fields: Form) -> Response:
