@@ -35,5 +35,9 @@ async def test_a_command_finds_the_hub_that_has_the_system(
             assert await asked(bus, "do", skip(id)) == {"result": {"ok": True, "text": "skipped"}}
         rows = {row["name"]: row for row in (await asked(bus, "own", hub=other))["result"]["systems"]}
         assert (rows["mes"]["health"], rows["mes"]["reason"]) == ("elsewhere", "another hub has it")
-        rows = {row["name"]: row for row in (await asked(bus, "status"))["result"]["systems"]}
-        assert {row["health"] for row in rows.values()} == {"ok"}
+
+        async def told() -> set[str]:
+            """How all systems are, as any hub says; one that is slow to answer another isn't waited for."""
+            return {row["health"] for row in (await asked(bus, "status"))["result"]["systems"]}
+
+        await until(told, good=lambda health: health == {"ok"})
