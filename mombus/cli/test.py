@@ -98,7 +98,8 @@ def _tell(ran: Sequence[Ran], *, verbose: bool, quiet: bool, whole: bool) -> Non
     results = [result for one in ran for result in one.results]
     failed = sum(not result.passed for result in results)
     took_s = sum(result.took_s for result in results)
-    told = f"{len(results)} cases in {took_s:.1f} s: " + (f"{failed} failed" if failed else "all as expected")
+    count = f"{len(results)} case{'' if len(results) == 1 else 's'}"
+    told = f"{count} in {took_s:.1f} s: " + (f"{failed} failed" if failed else "all as expected")
     if failed and not verbose:
         told += "; `mombus test -v` shows all of what came"
     typer.echo(f"{told}.", err=True)
