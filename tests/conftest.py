@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import ssl
 from functools import cache
 from pathlib import Path
@@ -33,8 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ROWS], config.stash[RAN] = [], set()
+    hear_interrupts()
     read_authorities_once()
     keep_files_in_memory()
+
+
+def hear_interrupts() -> None:
+    """A shell that starts this in the background has it ignore Ctrl-C, and so would every command the tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def keep_files_in_memory() -> None:

@@ -22,7 +22,7 @@ from mombus.config.loader import load
 from mombus.config.scrubbing import Scrubber
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from mombus.config.loader import Loaded
     from mombus.hub.hub import Hub
@@ -31,13 +31,16 @@ MARK = "demo"
 ORDER = "PO-4711"
 ONCE_TIMEOUT_S = 120.0
 LOOK_S = 0.5
+USUAL_PORT = 8080
 POLLED = ("qms", "cmms", "wms")
 
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Play one order at full speed, prove it and exit.")] = False,
     config: Annotated[Path, typer.Option("--config", help="The example plant's configuration.")] = Path("routes.yaml"),
-    pace: Annotated[float | None, typer.Option(help="1 is live, 0 as fast as can be followed.")] = None,
+    pace: Annotated[
+        float | None, typer.Option(help="1 is live, 0.1 ten times as fast, 0 as fast as can be followed.")
+    ] = None,
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its data; emptied first.")] = Path(".mombus/demo"),
     as_json: Annotated[bool, typer.Option("--json", help="With --once: print the numbers as JSON.")] = False,
 ) -> int:
@@ -50,7 +53,8 @@ def demo(
         return Exit.FINDINGS
     _empty(folder)
     speed = pace if pace is not None else 0.0 if once else 1.0
-    return asyncio.run(_demo(config.absolute(), folder, once=once, pace=speed, as_json=as_json))
+    play = partial(_demo, config.absolute(), folder, once=once, pace=speed, as_json=as_json)
+    return asyncio.run(_on_a_free_port(play))
 
 
 def _empty(folder: Path) -> None:
@@ -63,14 +67,23 @@ def _empty(folder: Path) -> None:
     (folder / MARK).touch()
 
 
-async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: bool) -> int:
+async def _on_a_free_port(play: Callable[[int], Awaitable[int]]) -> int:
+    """Play on the usual port if it is free, else on any; also when somebody takes it in the moment between."""
+    from mombus.hub.server import AddressInUse  # noqa: PLC0415 - heavy
+
+    try:
+        return await play(_free_port(USUAL_PORT))
+    except AddressInUse:
+        return await play(_free_port())
+
+
+async def _demo(path: Path, folder: Path, port: int, *, once: bool, pace: float, as_json: bool) -> int:
     from mombus.bus.errors import BusError  # noqa: PLC0415 - heavy
     from mombus.cli.live import LiveTable  # noqa: PLC0415
     from mombus.hub.changing.here import Origin  # noqa: PLC0415
     from mombus.hub.hub import open_hub  # noqa: PLC0415
 
     asked = when_asked_to_stop()
-    port = _free_port()
     async with simulated_plant(f"http://127.0.0.1:{port}", pace, orders=1 if once else 0) as urls:
         again = partial(load_demo, [path], folder, urls, port, poll_s=0.2 if once else 2.0)
         config = config_or_exit(again())
@@ -91,11 +104,11 @@ async def _demo(path: Path, folder: Path, *, once: bool, pace: float, as_json: b
     return Exit.OK
 
 
-def _free_port() -> int:
-    """The port of the configuration if it is free, else any."""
+def _free_port(wanted: int = 0) -> int:
+    """The port that is wanted if it is free, else any."""
     import socket  # noqa: PLC0415
 
-    for port in (8080, 0):
+    for port in (wanted, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))

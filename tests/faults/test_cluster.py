@@ -6,6 +6,8 @@ import asyncio
 import signal
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,10 +26,16 @@ from mombus.bus.errors import TooFewNodes
 from mombus.bus.streams import MOM, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator
 
 LANES = 8
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """On a disk: the streams of three nodes set more room aside than there is in memory."""
+    with TemporaryDirectory(prefix="mombus-cluster-") as folder:
+        yield Path(folder)
 
 
 class Shift:

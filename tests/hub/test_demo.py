@@ -16,6 +16,9 @@ import psutil
 from patience import PATIENCE_S, until
 from strange_order import strange_order
 
+from mombus.cli.demo import USUAL_PORT, _on_a_free_port
+from mombus.hub.server import AddressInUse
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,6 +44,19 @@ def test_a_folder_that_is_no_demo_is_left_alone(tmp_path: Path) -> None:
     assert done.returncode == 64
     assert "isn't a demo's folder" in done.stderr
     assert (tmp_path / "precious").read_text() == "data"
+
+
+async def test_a_port_that_somebody_takes_meanwhile_is_left_to_them() -> None:
+    tried: list[int] = []
+
+    async def play(port: int) -> int:
+        tried.append(port)
+        if len(tried) == 1:
+            raise AddressInUse("taken")
+        return 0
+
+    assert await _on_a_free_port(play) == 0
+    assert tried[1] not in {tried[0], USUAL_PORT}
 
 
 @asynccontextmanager
@@ -169,9 +185,9 @@ async def check_kept(folder: Path, url: str) -> None:
     listed = await asyncio.to_thread(mombus, "kept", "--json", "--folder", str(folder))
     (row,) = json.loads(listed.stdout)
     assert row["content"] == "<order/>"
-    no_message = await asyncio.to_thread(mombus, "take", row["id"][:8], "--why", "try", "--folder", str(folder))
-    assert no_message.returncode == 1
-    assert "no message is kept" in no_message.stderr
+    unreadable = await asyncio.to_thread(mombus, "take", row["id"][:8], "--why", "try", "--folder", str(folder))
+    assert unreadable.returncode == 1
+    assert "it couldn't be read: mend the mapping" in unreadable.stderr
     done = await asyncio.to_thread(mombus, "dismiss", row["id"][:8], "--why", "a test", "--folder", str(folder))
     assert done.returncode == 0, done.stderr
     assert json.loads((await asyncio.to_thread(mombus, "kept", "--json", "--folder", str(folder))).stdout) == []
