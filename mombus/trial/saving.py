@@ -16,18 +16,15 @@ if TYPE_CHECKING:
 
     from canonical.message import Message
 
-SCHEMA_LINE = "# yaml-language-server: $schema={}"
-
 
 def case_of(
-    messages: Sequence[Message], *, name: str | None = None, got: Mapping[str, Sequence[Message]] | None = None,
-    schema: str | None = None,
-) -> str:  # fmt: skip
+    messages: Sequence[Message], *, name: str | None = None, got: Mapping[str, Sequence[Message]] | None = None
+) -> str:
     """A file of route tests with one case: these messages are given, one after the other, each with its body.
 
-    `got` are the messages that each target got of them, in its own ids; without it the case expects nothing yet, and
-    `mombus test` tells what comes. Persons, free text, contact data and document numbers are pseudonyms, the same one
-    always alike; the file says so. The result is read by `mombus.trial.reading.read` beside a routes.yaml.
+    `got` are the messages that each target got of them, in its own ids; without any the case expects that nobody gets
+    anything, and `mombus test` tells what comes. Persons, free text, contact data and document numbers are pseudonyms,
+    the same one always alike; the file says so. The result is read by `mombus.trial.reading.read` beside a routes.yaml.
     """
     masks = Masks()
     masked = [masks.message(message) for message in messages]
@@ -37,11 +34,9 @@ def case_of(
     }  # fmt: skip
     first = masked[0]
     title = name or f"{first.object} {shown_key(first.object, first.key)} as {first.source} said it"
-    case: dict[str, Any] = {"name": title, "given": given, "expect": expect}
-    head = [SCHEMA_LINE.format(schema)] if schema else []
-    head += ["# Saved from messages of the bus. Pseudonyms stand for " + DECLARED + "."]
+    case: dict[str, Any] = {"name": title, "given": given, **({"expect": expect} if expect else {"nobody_else": True})}
     text = yaml.safe_dump({"tests": [case]}, allow_unicode=True, sort_keys=False, width=120)
-    return "\n".join(head) + "\n" + text
+    return f"# Saved from messages of the bus. Pseudonyms stand for {DECLARED}.\n{text}"
 
 
 def _given(message: Message) -> dict[str, Any]:

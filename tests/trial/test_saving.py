@@ -71,14 +71,21 @@ def test_a_persons_own_id_and_name_are_masked() -> None:
 async def test_what_was_saved_plays_again(tmp_path: Path) -> None:
     file = tmp_path / "saved.test.yaml"
     case_file(tmp_path, "name: x\ngiven: {production_order: {id: A, segment_requirement: [{id: '1'}]}}")
-    file.write_text(
-        saved(order(), name="saved", got={"ledger": [order()]}, schema="docs/tests.schema.json"), encoding="utf-8"
-    )
+    file.write_text(saved(order(), name="saved", got={"ledger": [order()]}), encoding="utf-8")
     shown = read(file)
     assert shown.config is not None, shown.findings
     async with playing() as play:
         ran = await play.file(shown, shown.tests)
     assert [result.passed for result in ran.results] == [True]
+
+
+def test_what_nobody_got_is_saved_as_a_case_that_expects_just_that(tmp_path: Path) -> None:
+    case_file(tmp_path, "name: x\ngiven: {}")
+    file = tmp_path / "saved.test.yaml"
+    file.write_text(saved(order(), got={}), encoding="utf-8")
+    shown = read(file)
+    assert shown.config is not None, shown.findings
+    assert [(case.case.nobody_else, dict(case.case.expect)) for case in shown.tests] == [(True, {})]
 
 
 def test_verbs_dates_and_deletions_are_kept() -> None:
