@@ -69,10 +69,13 @@ def apply(
         show(made)
     decided = {*(skip or ()), *(keep or ())}
     if not made.open and not decided:
+        if as_json:
+            print_json({"state": "nothing to change", "reason": None})
         return Exit.OK
     _check(made, before, decided)
     reason = why_of(why)
-    if not yes and not typer.confirm("Have the hub take this over?"):
+    if not yes and not typer.confirm("Have the hub take this over?", err=True):
+        typer.echo("Nothing was changed.", err=True)
         return Exit.FINDINGS
     wish = {
         "who": who or whoami(), "why": reason, "base": made.base, "to": made.to, "salt": salt, "skip": skip or [],

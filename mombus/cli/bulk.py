@@ -85,7 +85,7 @@ def _agreed(question: str, *, as_json: bool) -> bool:
     if as_json or not sys.stdin.isatty():
         typer.echo("say --yes to do it without being asked", err=True)
         raise typer.Exit(Exit.USAGE)
-    return typer.confirm(question)
+    return typer.confirm(question, err=True)
 
 
 def _follow(action: Mapping[str, Any], *, as_json: bool, folder: Path | None) -> int:

@@ -77,6 +77,8 @@ async def test_a_file_is_compared_and_taken_over_from_the_command_line(tmp_path:
         assert (tmp_path / "routes.yaml").read_text() == other.read_text(), "the next start finds it"
         code, out, _ = await mombus(tmp_path, "plan", "--folder", "hub")
         assert (code, out) == (0, "Nothing changes: the hub runs this configuration.\n")
+        code, out, _ = await mombus(tmp_path, "apply", "--json", "--folder", "hub")
+        assert (code, json.loads(out)["state"]) == (0, "nothing to change")
 
 
 async def test_what_the_hub_does_not_take_leaves_its_file_as_it_was(tmp_path: Path) -> None:
