@@ -16,7 +16,11 @@ BUILT_IN = frozenset({
 })  # fmt: skip
 """The functions of JSONata 2."""
 
-_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`|/\*.*?\*/', re.DOTALL)
+_QUOTED = re.compile(
+    r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`|/\*.*?\*/|(?<=[(,:?=>\[])\s*/(?!\*)(?:\\.|[^/\\\n])+/', re.DOTALL
+)
+"""What isn't the expression's own words: texts, names, notes, and regular expressions, which stand where nothing can be
+divided."""
 _NAME = re.compile(r"(?<![\\$])\$(\w+)")
 """Neither `$$` nor the `\\$` of a regular expression."""
 _GIVEN = re.compile(r"\$(\w+)\s*:=|#\s*\$(\w+)")

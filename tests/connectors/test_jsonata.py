@@ -103,7 +103,9 @@ def test_a_name_that_nobody_gives_is_refused(text: str, reason: str) -> None:
     [
         "$map(a, function($v, $i) { $v + $i })", "($f := function($x)<n:n>{ $x }; $f(1))", "$$.a & $.b",
         "a#$i.{'n': $i}",
-        "'$price' & `$cost` /* $note */", "$replace(a, /\\$x$/, '')", "$.$string(a)", "($x := 1; $x := 2; $x)",
+        "'$price' & `$cost` /* $note */", "$replace(a, /\\$x$/, '')",
+        """$replace(a, /"([a-z]+)/, "$1")""", "a ~> /b$c|$/", "(/* a/b $x */ a)", "$.$string(a)",
+        "($x := 1; $x := 2; $x)",
     ],
 )  # fmt: skip
 def test_names_that_the_expression_gives_are_known(text: str) -> None:
