@@ -6,6 +6,7 @@ A completion must be quick and may never fail: without a configuration there is 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -53,7 +54,13 @@ def route_names(incomplete: str) -> list[str]:
             for target in targets
             if isinstance(object_, Scalar) and isinstance(target, Scalar)
         ]
-    return _starting(names, incomplete)
+    return [name.replace(">", "\\>") if _bare_in_bash() else name for name in _starting(names, incomplete)]
+
+
+def _bare_in_bash() -> bool:
+    """True where bash puts what is offered on the line as it is: a `>` in it would write to a file."""
+    word = os.environ.get("COMP_WORDS", "").rpartition("\n")[2]
+    return os.environ.get("_MOMBUS_COMPLETE") == "complete_bash" and not word.startswith(("'", '"'))
 
 
 def search_names(incomplete: str) -> list[str]:

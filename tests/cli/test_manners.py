@@ -140,6 +140,17 @@ def test_what_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert completing.search_names("") == [], "there is no hub to ask"
 
 
+@pytest.mark.parametrize(("word", "offered"), [("down", "downtime\\>mes"), ("'down", "downtime>mes")])
+def test_bash_is_offered_no_word_that_writes_to_a_file(
+    called: Mombus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, offered: str
+) -> None:
+    (tmp_path / "routes.yaml").write_text(ROUTES, encoding="utf-8")
+    monkeypatch.setenv("_MOMBUS_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"mombus\ntap\n--route\n{word}")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    assert called().stdout.split() == [offered]
+
+
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_than_bash_complete_the_same(
     called: Mombus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: str
