@@ -6,7 +6,9 @@ window in which the equipment can't work (`capability`: Unattainable), the shift
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from enum import StrEnum
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from canonical.isa95.events import Downtime, ReasonCode
@@ -40,10 +42,11 @@ class Plans:
     def __init__(self, stated: Iterable[Fact], calendar: Sequence[CalendarEntry]) -> None:
         bodies = [fact.message.body for fact in stated]
         self._reasons = {body.id: body.planned is True for body in bodies if isinstance(body, ReasonCode)}
-        self._windows = [
-            body for body in bodies if isinstance(body, WorkCapability) and body.capability_type == "Unattainable"
-        ]
-        self._shifts = [entry for entry in calendar if entry.entry_type == SHIFT]
+        self._windows: dict[str | None, list[WorkCapability]] = {}
+        for body in bodies:
+            if isinstance(body, WorkCapability) and body.capability_type == "Unattainable":
+                self._windows.setdefault(body.equipment_id, []).append(body)
+        self._shifts = _joined((entry.start_time, entry.end_time) for entry in calendar if entry.entry_type == SHIFT)
 
     def kind(self, stop: Downtime, now: datetime) -> Kind:
         """What is known of a stop."""
@@ -53,21 +56,27 @@ class Plans:
         category = (reason.category or "").casefold() if reason is not None else ""
         if category.startswith(("planned", "unplanned")):
             return Kind.PLANNED if category.startswith("planned") else Kind.UNPLANNED
-        if any(
-            window.equipment_id == stop.equipment_id and window.start_time <= stop.start_time < window.end_time
-            for window in self._windows
-        ):
+        windows = self._windows.get(stop.equipment_id, ())
+        if any(window.start_time <= stop.start_time < window.end_time for window in windows):
             return Kind.PLANNED
         return Kind.OUTSIDE if self._outside(stop.start_time, stop.end_time or now) else Kind.UNSAID
 
     def _outside(self, start: datetime, end: datetime) -> bool:
         """True if no shift ran; not for times before and after what the calendar says anything of."""
-        if not self._shifts:
+        if not self._shifts or start < self._shifts[0][0] or end > self._shifts[-1][1]:
             return False
-        first = min(one.start_time for one in self._shifts)
-        last = max(one.end_time for one in self._shifts)
-        return (
-            first <= start
-            and end <= last
-            and not any(one.start_time < end and one.end_time > start for one in self._shifts)
-        )
+        next_one = bisect_right(self._shifts, start, key=itemgetter(0))
+        if self._shifts[next_one - 1][1] > start:
+            return False
+        return next_one == len(self._shifts) or self._shifts[next_one][0] >= end
+
+
+def _joined(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Spans in their order, those that touch as one: years of shifts are looked through for each stop."""
+    found: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
