@@ -152,7 +152,7 @@ class Arrivals:
             return
         entry = self._entry(arrival, rule if isinstance(rule, Rule) else None)
         self.intents.discard(entry.id)
-        hand.unsettled.add(entry.seq)
+        hand.hold(entry)
         if isinstance(rule, MappingError):
             hand.add(entry)
             settlement.waits.append((entry, ToWait(Wait.PARKED, str(rule))))

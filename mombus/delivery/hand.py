@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound="Hashable")
 V = TypeVar("V")
 RECENT = 20_000
+GONE_BEFORE = 100
+"""So many that went another way may stand among those whose turn it is, before they are taken out."""
 
 
 class Recent(Generic[K, V]):
@@ -58,7 +60,11 @@ class Hand:
         self.awaited: set[tuple[str, str]] = set()
         """The (object, id) that something waits for, or waited for until lately."""
         self._after: dict[str, list[Entry]] = {}
+        self._longest: dict[Offer | None, int] = {}
+        self._sizes: dict[int, int] = {}
         self.unsettled: set[int] = set()
+        self.size = 0
+        """The bytes of what is held unacknowledged."""
         self.read = 0
         """The highest stream sequence read so far, without a hole before it."""
         self.caught_up = False
@@ -68,6 +74,18 @@ class Hand:
     def live(self) -> int:
         """How many messages are held unacknowledged."""
         return len(self.unsettled)
+
+    def hold(self, entry: Entry) -> None:
+        """It was read, and isn't acknowledged until it is settled."""
+        self.let_go(entry)
+        self.unsettled.add(entry.seq)
+        self._sizes[entry.seq] = size = len(entry.in_hand.content)
+        self.size += size
+
+    def let_go(self, entry: Entry) -> None:
+        """It is acknowledged."""
+        self.unsettled.discard(entry.seq)
+        self.size -= self._sizes.pop(entry.seq, 0)
 
     def add(self, entry: Entry) -> None:
         """Take an entry in, in its lanes. Its turn is asked for apart."""
@@ -118,9 +136,9 @@ class Hand:
         if not self.lanes.is_first(entry):
             return
         if entry.phase is Phase.QUEUED and entry.offer is not None:
-            self.ready.setdefault(entry.offer, deque()).append(entry)
+            self._line_up(self.ready.setdefault(entry.offer, deque()), entry, entry.offer)
         elif entry.phase is Phase.STORED and self.caught_up and self._released(entry):
-            self.to_load.append(entry)
+            self._line_up(self.to_load, entry, None)
 
     def again(self, entries: Iterable[Entry]) -> None:
         """Entries whose write didn't happen go first again."""
@@ -141,6 +159,17 @@ class Hand:
         """Up to where all is settled once `own` is: the journal's position for the next start."""
         open_ones = self.unsettled.difference(own)
         return min(open_ones) - 1 if open_ones else self.read
+
+    def _line_up(self, queue: deque[Entry], entry: Entry, offer: Offer | None) -> None:
+        """Behind the others. Nobody takes them while the target is away: what went another way must not pile up."""
+        if not queue:
+            self._longest[offer] = GONE_BEFORE
+        queue.append(entry)
+        if len(queue) > self._longest.get(offer, GONE_BEFORE):
+            still = dict.fromkeys(one for one in queue if one.phase is entry.phase)
+            queue.clear()
+            queue.extend(still)
+            self._longest[offer] = max(GONE_BEFORE, 2 * len(queue))
 
     def _ended(self, message_id: str) -> None:
         for entry in self._after.pop(message_id, ()):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 STEP = 2000
 """How much of what isn't the target's is read until that is noted, while there is more to read."""
-
-
+MOST_BYTES = 64 * 1024 * 1024
+"""Nothing more is read while so much is in hand, in however few messages: a target may be away for days."""
 IDLE_S = 60.0
 """How often an inbox that gets nothing notes how far the stream went by: others see by that that it lacks nothing."""
 
@@ -110,7 +110,7 @@ class Reading:
 
     async def _read_once(self) -> None:
         room = self._patience.window - self._hand.live
-        if room <= self._patience.window // 4:
+        if room <= self._patience.window // 4 or self._hand.size >= MOST_BYTES:
             await self._wait_for_room()
             return
         fetched = await self._reader.fetch(room)

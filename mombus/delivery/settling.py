@@ -259,7 +259,7 @@ class Settling:
             if entry.delivery is not None:
                 await acknowledge(entry.delivery)
                 entry.delivery = None
-                self._hand.unsettled.discard(entry.seq)
+                self._hand.let_go(entry)
 
     def _end(self, ending: Ending, *, late: bool, now: datetime) -> None:
         entry = ending.entry

@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from delivery_plant import QUICK, fact, hub, mes, order
+from delivery_plant import FACT, ORDER, QUICK, fact, hub, mes, order
 from patience import until
 
-from mombus.delivery.lanes import Entry
+from mombus.delivery.hand import GONE_BEFORE, Hand
+from mombus.delivery.lanes import Entry, Phase
 from mombus.delivery.standing import Standing
 from mombus.delivery.target import Condition, Rule, State
 from mombus.delivery.verdict import Stop
@@ -58,6 +59,44 @@ async def test_more_than_fits_in_hand_is_counted_while_the_target_is_away(bus, j
     assert sink.ledger.got() == [f"R-{n}" for n in range(30)]
 
 
+async def test_in_hand_are_no_more_bytes_than_a_target_may_hold(bus, journal_path, sink, monkeypatch):
+    monkeypatch.setattr("mombus.delivery.reading.MOST_BYTES", 1)
+    sink.up = False
+    async with hub(bus, journal_path, mes(sink)) as running:
+        await bus.publish(fact("R-0"))
+        await until(running.status, good=lambda status: status.in_hand == 1)
+        await bus.publish_batch([fact(f"R-{n}") for n in range(1, 6)])
+        await until(running.status, good=lambda status: (status.in_hand, status.lag) == (1, 5))
+        sink.up = True
+        await running.until_state("R-5", State.DELIVERED)
+        assert _hand(running).size == 0
+    assert sink.ledger.got() == [f"R-{n}" for n in range(6)]
+
+
+def test_what_is_replaced_while_a_target_is_away_does_not_pile_up():
+    hand = Hand(lambda: 0.0)
+    first = Entry(id="R-1", seq=1, object="production_response", key="R-1", lanes=("order:PO-1",), offer=FACT)
+    alone = replaced = None
+    hand.add(first)
+    hand.turn(first)
+    for n in range(2, 10 * GONE_BEFORE):
+        for key in ("PO-1", "PO-2"):
+            newer = Entry(
+                id=f"{key}-{n}", seq=n, object="production_order", key=key, lanes=(f"order:{key}",), revision=n,
+                offer=ORDER,
+            )  # fmt: skip
+            older = hand.newest.get(newer.thing)
+            hand.add(newer)
+            if older is not None:
+                hand.drop(older)
+            hand.turn(newer)
+            alone, replaced = newer, older
+    assert [len(queue) <= GONE_BEFORE for queue in hand.ready.values()] == [True, True]
+    assert (hand.ready[FACT][0], hand.ready[ORDER][-1]) == (first, alone)
+    assert replaced.phase is Phase.GONE
+    assert len(hand.entries) == 3
+
+
 @pytest.mark.parametrize("person", [True, False])
 async def test_trouble_with_the_broker_does_not_hide_that_a_target_is_away(person, sink):
     async def nobody() -> None:
@@ -77,4 +116,8 @@ async def test_trouble_with_the_broker_does_not_hide_that_a_target_is_away(perso
 
 
 def _entries(running) -> list[Entry]:
-    return list(running.delivery._inboxes["mes"].hand.entries.values())
+    return list(_hand(running).entries.values())
+
+
+def _hand(running) -> Hand:
+    return running.delivery._inboxes["mes"].hand
