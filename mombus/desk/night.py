@@ -43,7 +43,7 @@ class Undelivered(BaseModel):
     age_s: float
     objects: dict[str, int] = Field(description="How many there are of each data object, of those that were looked at.")
     orders: list[str] = Field(description="The first orders that it touches.")
-    orders_total: int = Field(description="How many the first messages touch.")
+    orders_total: int = Field(description="How many there are, as far as lanes and the first messages tell.")
     do: str = Field(description="What may be done.")
 
 

@@ -116,6 +116,15 @@ def test_the_oldest_comes_first_and_who_looks_after_it_is_named() -> None:
     assert rows[1]["count"] == 500, "those that weren't looked at yet count, too"
 
 
+def test_what_the_shards_of_a_system_lack_is_told_together() -> None:
+    one = system("erp", 1)
+    (held,) = one["in_hand"]
+    other = {**held, "count": 2, "lanes": ["equipment:LABELLER1"], "lanes_total": 30}
+    (row,) = undelivered([{**one, "in_hand": [held, other]}], {}, {}, NOW)
+    assert (row["objects"], row["orders_total"]) == ({"downtime": 6}, 31), "also of lanes that aren't named"
+    assert row["orders"] == ["equipment:CAPPER1", "equipment:LABELLER1"]
+
+
 def system(name: str, minute: int, health: str = "down") -> dict[str, Any]:
     since: datetime = NOW + timedelta(minutes=minute)
     held = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +45,17 @@ def _row(system: Told, contact: str | None, orders: Mapping[int, Sequence[str]],
         "target": system["name"], "health": system["health"], "reason": system["reason"],
         "count": max(system["lag"], sum(one["count"] for one in held)), "late": sum(one["late"] for one in held),
         "since": since.isoformat(), "age_s": max(0.0, (now - since).total_seconds()),
-        "objects": {one["object"]: one["count"] for one in held}, "orders": about[:LANES],
-        "orders_total": len(about), "do": _do(system, contact),
+        "objects": dict(_by_object(held, "count")), "orders": about[:LANES],
+        "orders_total": max(len(about), *_by_object(held, "lanes_total").values()), "do": _do(system, contact),
     }  # fmt: skip
+
+
+def _by_object(held: Iterable[Told], what: str) -> Counter[str]:
+    """A target in shards has several rows of one object, none of them of the same lanes."""
+    found: Counter[str] = Counter()
+    for one in held:
+        found[one["object"]] += one[what]
+    return found
 
 
 def _do(system: Told, contact: str | None) -> str:
