@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from mombus.bus.errors import BusError
+from mombus.delivery.verdict import text
 from mombus.journal import undertakings
 
 if TYPE_CHECKING:
@@ -56,3 +57,7 @@ class Undertakings:
                 await self._go_on[one.kind](one)
             except BusError as error:
                 log.warning("what somebody decided waits for the broker", about=one.id, who=one.who, reason=str(error))
+            except SQLAlchemyError:
+                raise
+            except Exception as error:  # noqa: BLE001 - what fails here holds up nothing else, and is tried again
+                log.error("what somebody decided can't be gone on with", about=one.id, who=one.who, reason=text(error))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mombus.desk.messages import UNSENT, UnsentAsked
+from mombus.hub.desk.fitting import fitting
 from mombus.index.arrivals import NOT_SENT, Arrival
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from mombus.desk.question import Question
     from mombus.hub.desk.topic import Answer
     from mombus.hub.several.neighbours import Neighbours
-
-MOST = 3000
-"""How many one hub tells of: the answer fits into a message of the broker."""
 
 
 class UnsentMessages:
@@ -33,9 +31,9 @@ class UnsentMessages:
         return {UNSENT: self.told}
 
     async def told(self, asked: UnsentAsked) -> Any:
-        """What this hub has in hand of these messages."""
-        rows = self._delivery.unsent(asked.ids)[:MOST]
-        return {"rows": [{**row._asdict(), "since": row.since.isoformat()} for row in rows]}
+        """What this hub has in hand of these messages, as much as fits into an answer."""
+        rows = self._delivery.unsent(asked.ids)
+        return {"rows": fitting([{**row._asdict(), "since": row.since.isoformat()} for row in rows])}
 
     async def of(self, ids: Collection[str]) -> list[Arrival]:
         """What is in hand of these messages, here or at another hub, as where it hasn't arrived."""
