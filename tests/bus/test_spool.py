@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -98,6 +99,28 @@ async def test_what_the_bus_does_not_store_follows_in_order_and_news_go_behind_i
         await made.accept(count(7))
     assert bus.said == [f"C-{number}" for number in range(1, 8)]
     assert bus.got[0] == count(1)
+
+
+@pytest.mark.parametrize(("limit", "order_"), [(ROOMY, ["C-2", "C-1"]), (0, ["C-1", "C-2"])])
+async def test_what_is_posted_to_two_hubs_in_turn_keeps_its_order_where_nothing_is_spooled(tmp_path, limit, order_):
+    cut_off, near = Bus(), Bus()
+    near.got = cut_off.got
+    near.up.set()
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+
+    async def post(number: int, *doors: Spool) -> None:
+        for door in doors:
+            with suppress(NotReachable):
+                await door.accept(count(number))
+                return
+
+    async with spool(tmp_path / "one", cut_off, limit) as one, spool(tmp_path / "two", near, limit) as two:
+        await post(1, one, two)
+        await post(2, two, one)
+        cut_off.up.set()
+        await emptied(one)
+    assert near.said == order_
 
 
 async def test_what_the_hub_fails_at_is_kept_for_a_person_at_last_and_what_follows_goes_on(tmp_path):

@@ -48,6 +48,10 @@ async def broker(folder: Path) -> AsyncIterator[str]:
         await server.wait()
 
 
+WAITING = {**load.SYSTEM, "spool": 0}
+"""An MES that posts to the hubs in turn: nothing is acknowledged before the bus has stored it, so that order holds."""
+
+
 class Plant:
     """Hubs as processes, and their targets. `alive` are the hubs that the load may post to, if not to a `source`."""
 

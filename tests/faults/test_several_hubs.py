@@ -14,7 +14,7 @@ from counting_target import CountingTarget
 from load import Load
 from patience import until
 from proof import Part, Proof
-from several_hubs import Plant, broker, send_until
+from several_hubs import WAITING, Plant, broker, send_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,8 +35,9 @@ async def plant(tmp_path: Path, postgresql: str) -> AsyncIterator[Plant]:
             await targets[name].start()
             stack.push_async_callback(targets[name].stop)
         plant = Plant(
-            tmp_path, {"broker": url, "store_user": "postgres", "store": postgresql.replace("postgres:@", "")}, targets
-        )
+            tmp_path, {"broker": url, "store_user": "postgres", "store": postgresql.replace("postgres:@", "")}, targets,
+            source=WAITING,
+        )  # fmt: skip
         yield plant
         for hub in plant.hubs:
             hub.signal(signal.SIGKILL)

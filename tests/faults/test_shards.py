@@ -14,7 +14,7 @@ from factory import findable
 from load import Load
 from patience import PATIENCE_S, until
 from proof import Part, Proof
-from several_hubs import Plant, broker, send_until
+from several_hubs import WAITING, Plant, broker, send_until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ async def plant(tmp_path: Path, postgresql: str) -> AsyncIterator[Plant]:
     await target.start()
     async with broker(tmp_path / "nats") as url:
         bus = {"broker": url, "store_user": "postgres", "store": postgresql.replace("postgres:@", "")}
-        plant = Plant(tmp_path, bus, {"erp": target})
+        plant = Plant(tmp_path, bus, {"erp": target}, source=WAITING)
         yield plant
         for hub in plant.hubs:
             hub.signal(signal.SIGKILL)
