@@ -119,13 +119,21 @@ def _done(folder: Path | None, wish: dict[str, Any], within_s: float) -> dict[st
     with _answered():
         begun: dict[str, Any] = ask(folder, "plan_apply", at=name_of(folder), **wish)
         end, found, step = time.monotonic() + within_s, begun, ""
-        while found["state"] == "changing" or found["number"] != begun["number"]:
+        while found["state"] == "changing":
             if found["step"] != step:
                 step = found["step"]
                 typer.echo(f"… {step}", err=True)
             time.sleep(LOOK_S)
             found = _looked(folder, found, end)
-    return found
+        return found if found["number"] == begun["number"] else _by_what_runs(folder, wish, begun)
+
+
+def _by_what_runs(folder: Path | None, wish: dict[str, Any], begun: dict[str, Any]) -> dict[str, Any]:
+    """How it ended where the hub doesn't know any more: it was started again, or has read its files again since."""
+    runs = of_own_files(ask(folder, "plan_make", at=name_of(folder), salt=wish["salt"]))
+    if runs.base != wish["to"] or runs.open:
+        raise HubError("the hub was started again meanwhile, or was told to change once more")
+    return {**begun, "state": "applied", "step": ""}
 
 
 def _looked(folder: Path | None, last: dict[str, Any], end: float) -> dict[str, Any]:

@@ -65,14 +65,22 @@ async def running(folder: Path) -> AsyncIterator[Hub]:
         yield hub
 
 
+async def read_again_after_a_change(hub: Hub) -> None:
+    """As `mombus run --reload` does, whose file `mombus apply` has replaced."""
+    await until(lambda: hub._applying.busy)
+    await until(lambda: hub.reload("ann", "its files have changed"))
+
+
 async def test_a_file_is_compared_and_taken_over_from_the_command_line(tmp_path: Path) -> None:
     promised = [{"object": "production_order", "to": "mes", "within": "15m"}]
-    async with running(tmp_path):
+    async with running(tmp_path) as hub:
         other = write(tmp_path, "other.yaml", routes=promised)
         code, out, error = await mombus(tmp_path, "plan", "other.yaml", "--out", "plan.json", "--folder", "hub")
         assert (code, error) == (2, "Saved: `mombus apply plan.json` does that, and nothing else.\n")
         assert "  ~ production_order → mes\n      within: (default) → 900 s\n" in out
+        watching = asyncio.create_task(read_again_after_a_change(hub))
         done = await mombus(tmp_path, "apply", "plan.json", "--yes", "--why", "asked for", "--folder", "hub")
+        await watching
         assert (done[0], done[2].splitlines()[-1]) == (0, "The hub runs it.")
         assert (tmp_path / "routes.yaml").read_text() == other.read_text(), "the next start finds it"
         code, out, _ = await mombus(tmp_path, "plan", "--folder", "hub")
