@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from datetime import UTC, datetime
+from itertools import product
 from typing import TYPE_CHECKING
 
 import structlog
@@ -39,7 +40,7 @@ from mombus.hub.desk.trying import Trying
 from mombus.hub.floor.reading import Reading
 from mombus.hub.housekeeping import Housekeeping
 from mombus.hub.observing import Observing
-from mombus.hub.overhearing import Overhearing
+from mombus.hub.overhearing import Overhearing, WhyNot
 from mombus.hub.refusals import Refusals
 from mombus.hub.replay.replays import Replays
 from mombus.hub.replay.translating import Translating
@@ -54,7 +55,7 @@ from mombus.journal.versions import EXCHANGES
 from mombus.ownership.aliases import Aliases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from contextlib import AsyncExitStack
     from pathlib import Path
 
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from mombus.hub.session import Session
     from mombus.hub.store.storage import Storage
     from mombus.ownership.owners import Owners
+    from mombus.web.metrics import Metrics
 
 OPEN_S = 30.0
 """A target that can't be opened for so long is in trouble of its own: the others begin without it."""
@@ -158,6 +160,14 @@ def _store(config: Config, folder: Path) -> str:
     return url.render_as_string(hide_password=False)
 
 
+def _begin_at_nought(metrics: Metrics, systems: Iterable[str], targets: Iterable[str]) -> None:
+    """What alerts watch for an increase is there before it increases: Prometheus sees none where nothing was."""
+    for system in systems:
+        metrics.gaps.labels(system)
+    for target, why in product(targets, WhyNot):
+        metrics.exchanges_dropped.labels(target, why.value)
+
+
 async def make_handovers(
     config: Config, *, bus: Bus, journal: Journal, index: Journal, owners: Owners, sessions: Mapping[str, Session],
     storage: Storage, on_hop: Callable[[Hop], None] | None, overhearing: Overhearing | None = None,
@@ -190,6 +200,7 @@ async def make_handovers(
         clock=clock, overhear=overhearing.hear if overhearing else None,
     )  # fmt: skip
     observing.delivery = delivery
+    _begin_at_nought(observing.metrics, config.systems, delivery.targets)
     refusals = Refusals(site, journal)
     await refusals.listen(bus)
     translating = Translating(

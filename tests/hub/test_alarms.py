@@ -111,4 +111,6 @@ async def test_a_frozen_broker_is_one_alarm_and_measured(tmp_path) -> None:
         assert 'mombus_spool_bytes{system="erp"} 0.0' in lines
         assert 'mombus_spool_lost{system="mes"} 0.0' in lines
         assert 'mombus_lag{target="mes"} 0.0' in lines
+        assert 'mombus_gaps_total{system="erp"} 0.0' in lines, "there before it increases"
+        assert 'mombus_exchanges_dropped_total{target="mes",why="not written"} 0.0' in lines
         assert any(line.startswith("mombus_disk_free_bytes ") and float(line.split()[1]) > 0 for line in lines)
