@@ -10,6 +10,8 @@ from mombus.config.certificates import SOON
 
 APART_S = 5.0
 """Clocks that differ by more put what happened into the wrong order."""
+MOST = 100
+"""Checks that are told of one thing: what is wrong with it before what is well."""
 
 
 class Verdict(StrEnum):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
-from mombus.doctor.check import Verdict
+from mombus.doctor.check import MOST, Verdict
 from mombus.hub.session import Condition
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ class Examined(NamedTuple):
 
     def said(self) -> dict[str, Any]:
         """As it is told to people and to other processes."""
-        return {"at": self.at.isoformat(), "checks": [_said(check) for check in self.checks]}
+        checks = self.checks
+        if len(checks) > MOST:
+            checks = sorted(checks, key=lambda check: check.verdict is Verdict.WELL)[:MOST]
+        return {"at": self.at.isoformat(), "checks": [_said(check) for check in checks]}
 
 
 class Examining:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, Field
 
 from connectors.connector import Health
-from mombus.doctor.check import Verdict
+from mombus.doctor.check import MOST, Verdict
 from mombus.hub.session import Condition
 
 MOST_TEXT = 4000
@@ -62,7 +62,7 @@ class ToldOfLook(BaseModel):
     """What the doctor found, as `Examined.said`."""
 
     at: AwareDatetime
-    checks: list[ToldOfCheck] = Field(max_length=100)
+    checks: list[ToldOfCheck] = Field(max_length=MOST)
 
 
 class Told(BaseModel):
