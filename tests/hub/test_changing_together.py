@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from changing_plant import ChangingPlant, to
-from hub_plant import Asker, config, wire
+from hub_plant import Asker, config, order, wire
 from own_broker import broker
 from patience import until
 from two_hubs import LASTING_S
@@ -140,6 +140,29 @@ async def test_all_hubs_change_in_turn_while_messages_flow(
         deeds = [result for action, result in await plant.deeds() if action == "apply"]
         assert f"not done: the hub at {second}: its files say something else" in deeds[-1]
         assert first not in "".join(deeds), "who leads is known by who has noted it"
+
+        await _a_system_goes_at_one_hub_first(plant)
+
+
+async def _a_system_goes_at_one_hub_first(plant: Together) -> None:
+    """What comes for it then nobody delivers any more: it isn't put away before a person says what becomes of it."""
+    leader, other = plant.hubs
+    core = plant.hub._changing.work.core
+    plant.write(systems=("erp",))
+    assert other.reload("ann", "told to read its files again")
+    await until(lambda: plant.run() == [{"erp", "wms"}, {"erp"}])
+    await until(lambda: "waits until all hubs agree" in str(leader.desk.heard()))
+    await until(lambda: "wms" not in core.delivery.here)
+    noted = await core.journal.read(clearing.rows)
+    assert ([one.target for one in noted], core.neighbours.agree()) == (["wms"], False)
+    assert (await plant.systems["erp"].say(order("PO-last", lanes=("order:L",)))).accepted
+    told = await plant.apply(within_s=1)
+    assert told["state"] == "kept"
+    assert told["reason"].startswith("wms would go, and hasn't done yet what was stored for it")
+    assert "PO-last" not in plant.got("wms")
+    told = await plant.apply(within_s=1, skip=("wms",))
+    assert (told["state"], told["reason"], plant.run()) == ("applied", None, [{"erp"}] * 2)
+    assert not await plant.hub._changing.work.core.journal.read(clearing.rows)
 
 
 async def test_parts_in_processes_of_their_own_take_it_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,7 +161,8 @@ class Applying:
         else:
             self._wrong = None
             self._step("", state=state, reason=reason)
-        self.tidy()
+        if not isinstance(asked, Share | GoBack):  # who leads may still have all go back, and puts it away itself
+            self.tidy()
 
     async def _untidy(self) -> None:
         if self._tidying is not None:

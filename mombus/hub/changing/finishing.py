@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from mombus.hub.changing import left
 from mombus.hub.changing.changing import NotTakenError
 
 if TYPE_CHECKING:
@@ -45,4 +46,6 @@ async def finish(core: Core, plan: Plan, *, within_s: float, decided: Collection
 async def _is_behind(core: Core, system: str, last: int) -> bool:
     if any(state.system == system and state.items for state in core.spooling.states()):
         return True
+    if core.neighbours is not None and core.neighbours.disagree_about(system):
+        return await left.unread(core, system)
     return not await core.delivery.has_done(system, last)

@@ -18,6 +18,7 @@ from mombus.delivery.reader import STREAM
 from mombus.journal import audit, clearing, leaving
 from mombus.journal.audit import Deed
 from mombus.journal.clearing import ToClear
+from mombus.journal.databases import alone
 from mombus.journal.inboxes import inboxes_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ async def _put_away(core: Core, one: ToClear) -> None:
 
 
 def _skip(connection: Connection, *, one: ToClear, now: datetime) -> None:
-    """One deed for all that waits, in the same transaction."""
+    """One deed for all that waits, in the same transaction; hubs that look at the same time don't both do it."""
+    alone(connection)
     count = leaving.skip_waiting(connection, one.target, now=now, why=one.why)
     if count:
         result = f"{count} waiting messages skipped: there is no system '{one.target}' any more"
@@ -95,9 +97,26 @@ def _skip(connection: Connection, *, one: ToClear, now: datetime) -> None:
         audit.note(connection, deed)
 
 
-async def _forget_consumers(core: Core, target: str) -> None:
+async def unread(core: Core, target: str) -> bool:
+    """True if the broker has something for a target that wasn't given to it yet, whichever hub delivered last."""
     from nats.js.errors import NotFoundError  # noqa: PLC0415 - heavy, imported where it is used
 
-    for inbox in {*inboxes_of(target, 1), *inboxes_of(target, PARTITIONS)}:
+    for consumer in _consumers(target):
         with suppress(NotFoundError):
-            await core.bus.js.delete_consumer(STREAM, f"to-{inbox}")
+            info = await core.bus.js.consumer_info(STREAM, consumer)
+            if info.num_pending or info.num_ack_pending:
+                return True
+    return False
+
+
+async def _forget_consumers(core: Core, target: str) -> None:
+    from nats.js.errors import NotFoundError  # noqa: PLC0415
+
+    for consumer in _consumers(target):
+        with suppress(NotFoundError):
+            await core.bus.js.delete_consumer(STREAM, consumer)
+
+
+def _consumers(target: str) -> Collection[str]:
+    """The names of all that it can have had, in shards or not."""
+    return {f"to-{inbox}" for inbox in (*inboxes_of(target, 1), *inboxes_of(target, PARTITIONS))}

@@ -73,8 +73,9 @@ class Other:
         try:
             begun = await self._ask(GO_BACK.name, wish)
             await self._ended(begun["number"], None)
-        except (NotTakenError, ValueError) as error:
-            return f"the hub at {self.address} can't be told to go back ({error}): it runs what its files say"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are told all the same
+            why = str(error) or type(error).__name__
+            return f"the hub at {self.address} can't be told to go back ({why}): it runs what its files say"
         self.state = "went back"
         return None
 

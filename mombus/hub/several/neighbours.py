@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 STATUS_S = 2.0
 """How long another hub may take to say how its systems are, or what else only it knows."""
+BACK_S = 60.0
+"""How long a hub that ran another configuration when it went is waited for: it changes over, and may go back."""
 ANYWHERE = frozenset({
     "waiting", "causes", "kept", "audit", "notes_add", "messages_search", "messages_show", "messages_export",
     "ownership_late", "messages_stages", "messages_diff", "messages_case",
@@ -46,6 +49,8 @@ class Neighbours:
         self._holder = sharing.holder
         self._unheard: dict[str, datetime] = {}
         """Since when those that live don't answer."""
+        self._differed: dict[str, float] = {}
+        """When those that run another configuration were last seen to, by the place of their disk."""
 
     @property
     def hub(self) -> str:
@@ -101,27 +106,49 @@ class Neighbours:
         return [one for one in found if "answers" not in one], [one for one in found if "answers" in one] + silent
 
     async def others(self) -> list[Peer]:
-        """The other hubs, as they stand in the journal now: those that live, and those that ended without a word."""
-        return [peer for peer in await self._holder.known() if peer.hub != self._holder.hub]
+        """The other hubs, as they stand in the journal now: those that live, and those that ended without a word.
+
+        One that was killed and started again is there once, even while what it said before still stands.
+        """
+        known = sorted(await self._holder.known(), key=lambda peer: peer.since)
+        latest = {peer.said.place: peer for peer in known}
+        return [peer for peer in latest.values() if peer.hub != self._holder.hub]
 
     async def ask_at(self, place: str, name: str, question: Mapping[str, Any]) -> Any:
         """The answer of the hub on the disk `place`. Raises ValueError with its refusal, HubAwayError."""
         found = [peer for peer in await self.others() if peer.said.place == place]
         if not found:
             raise HubAwayError("it isn't there")
-        if not any(peer.live for peer in found):
+        (peer,) = found
+        if not peer.live:
             raise HubGoneError("it ended without a word")
-        hub = next(peer.hub for peer in found if peer.live)
-        return await pass_on(self._bus, site=self._site, name=name, question=question, hub=hub)
+        return await pass_on(self._bus, site=self._site, name=name, question=question, hub=peer.hub)
 
     async def holding(self, systems: Collection[str]) -> dict[str, tuple[str, int] | None]:
-        """Who has the leases of systems, and with which epoch; None where nobody has."""
-        names = [name for system in systems for name in await self._sharing.leases_for("resume", system, None)]
+        """Who has the leases of systems, and with which epoch; None where nobody has.
+
+        Those that get nothing, or that hubs disagree about, are left out: nobody delivers to them, or need have them.
+        """
+        served = [name for name in systems if name in self._holder.said.routes and not self.disagree_about(name)]
+        names = [name for system in served for name in await self._sharing.leases_for("resume", system, None)]
         return await self._holder.holding(names)
 
+    def disagree_about(self, system: str) -> bool:
+        """True while hubs that live give a system other things: nobody delivers to it."""
+        return bool(self._sharing.disputed(system))
+
     def agree(self) -> bool:
-        """True while all hubs that live say the same of who there is, who owns what and what goes where."""
-        return all(peer.said.plan == self._holder.said.plan for peer in self._holder.peers)
+        """True while all hubs say the same of who there is, who owns what and what goes where, as far as is known.
+
+        One that said something else and isn't there now counts for a while: it changes over, and may go back.
+        """
+        now, peers = time.monotonic(), self._holder.peers
+        for peer in peers:
+            if peer.said.plan != self._holder.said.plan:
+                self._differed[peer.said.place] = now
+            else:
+                self._differed.pop(peer.said.place, None)
+        return bool(peers) and all(now - seen > BACK_S for seen in self._differed.values())
 
     def trouble(self) -> list[str]:
         """What is wrong among the hubs, as of the last look at the journal."""
