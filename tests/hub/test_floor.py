@@ -83,6 +83,8 @@ async def test_a_shift_is_chosen_from_the_calendar(one):
     assert "did you mean '2026-03-02/late'" not in (await one.get("downtime", 404, shift="noon"))["detail"]
     assert "no time" in (await one.get("downtime", 422, since="soon"))["detail"]
     assert "before until" in (await one.get("downtime", 422, since="2025-01-01", until="2026-01-01"))["detail"]
+    for far in ("0001-01-03", "9999-12-30"):
+        assert "too far away" in (await one.get("downtime", 422, since=far, until=f"{far}T06:00"))["detail"]
 
 
 @beside_the_plant

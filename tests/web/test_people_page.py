@@ -158,3 +158,19 @@ async def test_the_first_account_is_made_on_the_page_and_ends_its_openness(tmp_p
         assert (await http.post("/people/add", data=form | {"roles": "engineer"}, headers=ORIGIN)).status_code == 303
         house.forget()
         assert (await http.get("/people")).headers["location"] == "/sign-in?next=/people"
+
+
+@pytest.mark.parametrize("said", ['{"days": NaN}', '{"days": 1e999}', r'{"name": "\ud800"}', r'{"\ud800": 1}', "{"])
+async def test_what_no_json_can_say_is_refused_without_being_said_again(house, said):
+    async with house.browser() as http:
+        await sign_in(http)
+        script = {"x-csrf-token": await csrf(http, "/people"), "content-type": "application/json"}
+        answer = await http.post("/api/people/token", content=said, headers=script)
+        assert (answer.status_code, set(answer.json()["detail"][0])) == (422, {"loc", "msg", "type"})
+
+
+async def test_an_address_that_cannot_be_read_is_told_on_a_page_and_a_false_referer_harms_nothing(house):
+    async with house.browser() as http:
+        await sign_in(http)
+        answer = await http.get("/disagreements/first", headers={"referer": "http://["})
+        assert (answer.status_code, "number: Input should be a valid integer" in read(answer.text)) == (422, True)

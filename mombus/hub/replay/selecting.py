@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 _TIMES = ("since", "until")
+EARLIEST, LATEST = 2, 9998
+"""Years: what is asked for is looked for some weeks around as well."""
 
 
 class SelectionError(ValueError):
@@ -45,10 +47,14 @@ def moment(text: Any, zone: ZoneInfo, now: datetime) -> datetime:
         ago = timedelta()
     if ago:
         return now - ago
+    found: datetime | None
     try:
-        return _moment(text, zone, now)
+        found = _moment(text, zone, now)
     except OverflowError:
-        raise SelectionError(f"'{text}' is too far away: give a time between the years 2 and 9998") from None
+        found = None
+    if found is None or not EARLIEST <= found.year <= LATEST:
+        raise SelectionError(f"'{text}' is too far away: give a time between the years {EARLIEST} and {LATEST}")
+    return found
 
 
 def _moment(text: str, zone: ZoneInfo, now: datetime) -> datetime:

@@ -40,7 +40,10 @@ def refuse(scope: Scope, code: int, said: str, headers: Mapping[str, str] | None
 
 def _came_from(request: Request) -> str:
     """The page of ours from which it was asked; empty if there is none that is another."""
-    referer = urlsplit(request.headers.get("referer", ""))
+    try:
+        referer = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return ""
     path = f"{referer.path}?{referer.query}" if referer.query else referer.path
     ours = referer.netloc == request.headers.get("host") and after(path) == path
     return path if ours and (request.method == "POST" or referer.path != request.url.path) else ""
