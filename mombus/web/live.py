@@ -31,6 +31,7 @@ MOST, MOST_FROM, MOST_OF_ONE = 400, 80, 20
 pages are still loaded.
 """
 ALL = "all"
+ENDED = "your session has ended, load this page again"
 TOKEN = secrets.token_hex(32)
 """Stands for the token of a form in what is rendered for several. Nothing that is shown can say it."""
 
@@ -136,7 +137,7 @@ class _Part:
 async def events(live: Live, request: Request, what: Hashable, render: Render) -> AsyncIterator[str]:
     """What is rendered, as it changes, as server-sent events; `away` with the reason each time there is no answer.
 
-    It ends when whoever looks at it wouldn't be let in any more.
+    It ends when whoever looks at it wouldn't be let in any more, and says so.
     """
     visit, before = visit_of(request), Said("")
     with live.place(request) as full:
@@ -145,7 +146,10 @@ async def events(live: Live, request: Request, what: Hashable, render: Render) -
             return
         async with aclosing(live.look(what, render)) as saying:
             async for said in saying:
-                if await request.is_disconnected() or not await _holds(visit):
+                if await request.is_disconnected():
+                    return
+                if not await _holds(visit):
+                    yield _event(ENDED, "away")
                     return
                 unchanged = said == before and not said.away
                 yield ": still here\n\n" if unchanged else _event(*_shown(said, visit))

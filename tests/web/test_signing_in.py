@@ -72,6 +72,11 @@ async def test_a_page_leads_to_the_sign_in_and_back(house):
         assert (answer.status_code, answer.headers["location"]) == (303, "/journey?number=PO-1%2F2")
         assert (await http.get("/api/me")).status_code == 200
         assert (await http.get("/sign-in?next=/x")).headers["location"] == "/x"
+    async with house.browser() as http:
+        away = await http.get("/journey/L%C3%B6t%201%3F2")
+        await http.get(away.headers["location"])
+        answer = await sign_in(http, next=dict(away.next_request.url.params)["next"])
+        assert answer.headers["location"] == "/journey/L%C3%B6t%201%3F2", "as it was asked for"
     newest = (await house.deeds())[0]
     assert (newest.who, newest.action, newest.result) == ("ann", "sign_in", "signed in from 127.0.0.1")
 
@@ -249,6 +254,7 @@ async def test_a_live_part_ends_with_its_session(house, monkeypatch):
     async with house.browser() as http:
         answer = await http.get("/ticking", headers={"cookie": cookie})
     assert (answer.status_code, "data: 1\n" in answer.text) == (200, True)
+    assert answer.text.endswith("event: away\ndata: your session has ended, load this page again\n\n")
     assert house.app.state.live._parts == {}, "nobody looks any more"
 
 

@@ -181,7 +181,7 @@ class Guard:
         request = Request(scope)
         accounts = (await self._visitor(None)).needed
         if accounts and wants_page(request) and scope["method"] in ("GET", "HEAD"):
-            here = scope["path"] + (f"?{request.url.query}" if request.url.query else "")
+            here = scope["raw_path"].decode() + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"/sign-in?next={quote(here, safe='/')}", 303)
         if accounts:
             said = ENDED if wants_page(request) else "sign in, or show a token as `Authorization: Bearer …`"
