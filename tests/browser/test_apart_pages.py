@@ -63,6 +63,11 @@ async def test_pages_say_that_the_hub_is_away_and_go_on_when_it_is_back(
                 async with away.expect_navigation(wait_until="load"):
                     await away.get_by_role("link", name="Try again").click()
                 await expect(away.get_by_role("heading", level=1)).to_have_text("Waiting room")
+                await page.route("**/live", lambda route: route.fulfill(status=503), times=1)
+                async with page.expect_response(lambda answer: answer.status == 503):
+                    await page.reload()
+                await expect(told).to_have_text("live")
+                visitor.wrong.clear()
             await visitor.leave()
 
 

@@ -121,11 +121,14 @@ class Visitor:
         page.on("requestfailed", self._unanswered)
 
     def _answered(self, answer: Response) -> None:
-        """The page's own answer is looked at by who opens it; all it is made of must be there."""
+        """The page's own answer is looked at by who opens it; all it is made of must be there, but for a live part
+        whose session has ended.
+        """
         parts = not answer.request.is_navigation_request()
         if answer.request.method == "POST" and answer.status < 400:
             DONE.add(sent(answer.url, answer.request.post_data))
-        self._if(parts and answer.status >= 400, f"{answer.status} for {answer.url}")
+        ended = answer.status == 401 and answer.request.resource_type == "eventsource"
+        self._if(parts and answer.status >= 400 and not ended, f"{answer.status} for {answer.url}")
 
     def _unanswered(self, asked: Request) -> None:
         """What a page still waits for when it is left isn't waited for any more."""

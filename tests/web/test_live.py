@@ -114,3 +114,15 @@ async def test_all_who_look_are_told_what_is_wrong(ticking):
     async with page.looking(http, ann) as one, page.looking(http, bob) as other:
         assert one == other == "event: away\ndata: the hub is away\n\n"
     assert len(page.asked) == 1
+
+
+async def test_a_browser_whose_first_forms_come_by_a_live_part_gets_the_cookie_they_need(tmp_path):
+    async with housed(tmp_path) as house:
+        page, server = Ticking(house), Served(house.app)
+        await server.start()
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=30) as http:
+            async with page.looking(http, {}) as said:
+                token = said.partition('value="')[2][:64]
+            answer = await http.post("/sign-out", data={"csrf": token}, headers={"origin": server.url})
+            assert (answer.status_code, answer.headers.get("location")) == (303, "/sign-in"), answer.text
+        await server.stop()

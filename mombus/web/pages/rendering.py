@@ -108,7 +108,9 @@ def live(request: Request, render: Callable[[], Awaitable[str]]) -> StreamingRes
 
     It is rendered for all who look at this address with the same roles: nothing in it may be about the person alone.
     """
+    visit = visit_of(request)
+    visit.begun()  # its forms may be the first that this browser gets
     request.state.shared = True
-    what = (str(request.url), visit_of(request).person.roles)
+    what = (str(request.url), visit.person.roles)
     stream = events(request.app.state.live, request, what, render)
     return StreamingResponse(stream, media_type="text/event-stream")

@@ -39,16 +39,23 @@ function keepLive(part) {
     if (!link.classList.contains("lost")) { say(`${why}: this is what it said at ${now}; trying again`, "lost"); }
     part.classList.add("stale");
   };
-  const events = new EventSource(part.dataset.live);
-  events.onopen = () => { say("live", "live"); part.classList.remove("stale"); };
-  events.onerror = () => lost("no answer from the hub");
-  events.addEventListener("away", (event) => lost(event.data));
-  events.onmessage = (event) => {
-    part.classList.remove("stale");
-    pending = event.data;
-    if (isBusy(part)) { say("paused while you decide", "paused"); }
-    show();
+  const listen = () => {
+    const events = new EventSource(part.dataset.live);
+    events.onopen = () => { say("live", "live"); part.classList.remove("stale"); };
+    events.onerror = () => {
+      lost("no answer from the hub");
+      // After a refusal, such as that the hub is away, it doesn't try again by itself.
+      if (events.readyState === EventSource.CLOSED) { setTimeout(listen, 5000); }
+    };
+    events.addEventListener("away", (event) => lost(event.data));
+    events.onmessage = (event) => {
+      part.classList.remove("stale");
+      pending = event.data;
+      if (isBusy(part)) { say("paused while you decide", "paused"); }
+      show();
+    };
   };
+  listen();
   part.addEventListener("toggle", () => setTimeout(show), true);
   part.addEventListener("focusout", () => setTimeout(show));
 }
