@@ -30,7 +30,7 @@ CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
     response_schema_conformance,
 ]  # fmt: skip
-LASTING = {"/api/events", "/api/tap"}
+LASTING = {"/api/tap"}
 """What goes on until it is left: it is tested where it is read."""
 
 

@@ -15,7 +15,7 @@ TICKS = 8
 
 
 def gantt(plan: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
-    """A lane for each piece of equipment over the period, work above stops; times by this machine's clock."""
+    """A lane for each piece of equipment over the period, work above stops; times as in `zone`."""
     since, until, now = (datetime.fromisoformat(plan["period"][name]) for name in ("since", "until", "at"))
     whole = (until - since).total_seconds()
 
