@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ANSWERS = ("status", "headers", "body", "file", "fault")
 NO_CONNECTION, NO_ANSWER, BREAKS_OFF = "no connection", "no answer", "breaks off"
+BODILESS = frozenset({204, 205, 304})
 _TAKEN: Mapping[str, tuple[str, ...]] = {
     "http": ("status", "headers", "body", "file"),
     "soap": ("status", "headers", "body", "file", "fault"),
@@ -64,6 +65,8 @@ class Mock(Section):
             raise ValueError(f"say what is answered: {', '.join(ANSWERS)}; or `trouble`")
         if len([name for name in said if name in {"body", "file", "fault"}]) > 1:
             raise ValueError("say one of body, file, fault")
+        if self.status in BODILESS and {"body", "file", "fault"} & self.model_fields_set:
+            raise ValueError(f"an answer with status {self.status} has no body (RFC 9110): leave it out")
         if self.trouble == NO_CONNECTION and self.model_fields_set - {"trouble"}:
             raise ValueError("where there is no connection there are no requests: leave out method, path and times")
         return self

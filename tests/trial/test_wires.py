@@ -184,6 +184,7 @@ def test_what_a_wire_cannot_say_is_an_error_at_its_place(tmp_path: Path) -> None
     assert "only no answer is played; `answers` plays the others" in wrong("{mes: {trouble: no connection}}")
     assert "take another step" in wrong("{erp: [{trouble: no connection}, {status: 200}]}")
     assert "an answer (`status`) or `trouble`, not both" in wrong("{erp: {trouble: no answer, status: 200}}")
+    assert "an answer with status 204 has no body" in wrong("{shop: {status: 204, body: {}}}")
     assert "say what is answered: status, headers, body, file, fault; or `trouble`" in wrong("{erp: {path: /x}}")
     assert "shop is played over its wire: leave out its `answers`" in wrong(
         "{shop: {status: 200}}\nanswers: {shop: {takes: true}}"
