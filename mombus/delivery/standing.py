@@ -81,7 +81,8 @@ class Standing:
             self._reconnecting = asyncio.create_task(self._back(stop))
 
     async def leave(self) -> None:
-        """Try no more to get the target back."""
+        """Write nothing more, and try no more to get the target back, whatever stops it now."""
+        self.going.clear()
         if self._reconnecting is not None:
             await break_off(self._reconnecting)
 

@@ -115,6 +115,15 @@ async def test_trouble_with_the_broker_does_not_hide_that_a_target_is_away(perso
     await standing.leave()
 
 
+async def test_a_target_that_is_left_and_stops_only_then_is_not_sought_again(sink):
+    standing = Standing(
+        mes(sink), patience=QUICK, clock=lambda: datetime.now(UTC), alarm=lambda _: None, nudge=lambda: None
+    )  # fmt: skip
+    await standing.leave()
+    standing.stop(Stop("nobody answers", person=False))
+    assert standing._reconnecting is None, "else it would be written to again while it is handed over"
+
+
 def _entries(running) -> list[Entry]:
     return list(_hand(running).entries.values())
 
