@@ -122,7 +122,7 @@ async def test_over_http_it_is_the_hubs_own_file_that_is_taken(tmp_path: Path, m
         assert answer.status_code == 422, "it can't be told what to read"
         form = await csrf(browser, "/systems/mes")
         wish = {"why": "asked for", "base": told["plan"]["base"], "to": told["plan"]["to"], "salt": told["salt"]}
-        async with http.stream("GET", "/live") as live:
+        async with browser.stream("GET", "/live") as live:
             lines = live.aiter_lines()
             await anext(lines)
             answer = await http.post("/api/plan/apply", json=wish)
