@@ -45,8 +45,8 @@ Unreached = Annotated[
     bool, typer.Option("--unreached", help="Also if a system that is new or changed can't be reached.")
 ]
 LOOK_S = 0.2
-LONGEST_S = 150.0
-"""How long a change may take beside what it is given to deliver what was stored before."""
+AWAY_S = 150.0
+"""How long a hub that changes over may not answer; one that answers is waited for, as several hubs take their time."""
 
 
 def apply(
@@ -82,7 +82,7 @@ def apply(
         "keep": keep or [], "within_s": within, "unreached": unreached,
     }  # fmt: skip
     with placed(others, own) as place:
-        done = _done(folder, wish, within + LONGEST_S)
+        done = _done(folder, wish)
         if done["state"] == "kept":
             place.take_back()
     return _told(done, as_json=as_json)
@@ -114,17 +114,19 @@ def _differs(now: Plan, then: Plan) -> str | None:
     return None
 
 
-def _done(folder: Path | None, wish: dict[str, Any], within_s: float) -> dict[str, Any]:
+def _done(folder: Path | None, wish: dict[str, Any]) -> dict[str, Any]:
     """How the change ended. Exits with 1 when nobody says."""
     with _answered():
         begun: dict[str, Any] = ask(folder, "plan_apply", at=name_of(folder), **wish)
-        end, found, step = time.monotonic() + within_s, begun, ""
+        end, found, step = time.monotonic() + AWAY_S, begun, ""
         while found["state"] == "changing":
             if found["step"] != step:
                 step = found["step"]
                 typer.echo(f"… {step}", err=True)
             time.sleep(LOOK_S)
-            found = _looked(folder, found, end)
+            before, found = found, _looked(folder, found, end)
+            if found is not before:
+                end = time.monotonic() + AWAY_S
         return found if found["number"] == begun["number"] else _by_what_runs(folder, wish, begun)
 
 
