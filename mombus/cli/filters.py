@@ -32,7 +32,7 @@ System = Annotated[
     typer.Option("--system", help="What this system said or got, or what waits for it.", autocompletion=system_names),
 ]
 Route = Annotated[
-    str | None, typer.Option("--route", help="By this route, as OBJECT>TARGET.", autocompletion=route_names)
+    str | None, typer.Option("--route", help="By this route, as 'OBJECT>TARGET'.", autocompletion=route_names)
 ]
 State = Annotated[
     Many, typer.Option("--state", help="What it has come to: delivered, rejected, waiting, parked, 'in doubt' …")

@@ -45,7 +45,9 @@ def tap(
     system: Annotated[
         Some, typer.Option("--system", "-s", help="Said by this system, or going to it.", autocompletion=system_names)
     ] = None,
-    route: Annotated[str | None, typer.Option(help="By this route: OBJECT>TARGET.", autocompletion=route_names)] = None,
+    route: Annotated[
+        str | None, typer.Option(help="By this route: 'OBJECT>TARGET'.", autocompletion=route_names)
+    ] = None,
     verb: Annotated[Some, typer.Option(help="With this verb, such as sync.")] = None,
     signals: Annotated[bool, typer.Option("--signals", help="Also what machines say.")] = False,
     bodies: Annotated[bool, typer.Option("--bodies", help="With the bodies, of long ones the beginning.")] = False,
