@@ -8,6 +8,7 @@ import signal
 import ssl
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import proof as reliability
@@ -103,6 +104,13 @@ def early(place: float, workers: int) -> float:
     """A place among all, from 0 to 1, moved into the first part of its worker's share."""
     share, within = divmod(place * workers, 1)
     return (share + EARLY * within) / workers
+
+
+@pytest.fixture
+def disk_path() -> Iterator[Path]:
+    """A folder on a disk: the streams of a cluster set more room aside than there is in memory."""
+    with TemporaryDirectory(prefix="mombus-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import asyncio
 import signal
 import time
 from contextlib import asynccontextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,16 +24,10 @@ from mombus.bus.errors import TooFewNodes
 from mombus.bus.streams import MOM, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
+    from pathlib import Path
 
 LANES = 8
-
-
-@pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """On a disk: the streams of three nodes set more room aside than there is in memory."""
-    with TemporaryDirectory(prefix="mombus-cluster-") as folder:
-        yield Path(folder)
 
 
 class Shift:
@@ -89,9 +81,9 @@ async def hub_in_a_cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Asy
 
 @pytest.mark.timeout(240)
 async def test_nothing_acknowledged_is_lost_whatever_befalls_one_node(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proof: Proof
+    disk_path: Path, monkeypatch: pytest.MonkeyPatch, proof: Proof
 ) -> None:
-    async with hub_in_a_cluster(tmp_path, monkeypatch) as (cluster, hub, erp):
+    async with hub_in_a_cluster(disk_path, monkeypatch) as (cluster, hub, erp):
         sending = Load(lambda: hub.url, lanes=LANES, pause_s=0.05)
         rows = []
 
@@ -149,9 +141,9 @@ async def restart_all(cluster: Cluster) -> None:
 
 
 async def test_copies_are_added_when_a_broker_becomes_a_cluster(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    disk_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with Cluster(tmp_path) as cluster:
+    async with Cluster(disk_path) as cluster:
         async with connect(cluster.url, token=TOKEN, ca=cluster.files["ca"], limits=Limits(replicas=1)) as bus:
             assert (await bus.js.stream_info(MOM)).config.num_replicas == 1
         async with connect(cluster.url, token=TOKEN, ca=cluster.files["ca"], limits=Limits(replicas=3)) as bus:

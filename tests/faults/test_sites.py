@@ -63,25 +63,25 @@ class Factory:
 
 @pytest.mark.timeout(240)
 async def test_a_site_that_is_cut_off_works_on_and_catches_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proof: Proof
+    disk_path: Path, monkeypatch: pytest.MonkeyPatch, proof: Proof
 ) -> None:
     monkeypatch.setenv("NATS_TOKEN", TOKEN)
     async with AsyncExitStack() as stack:
-        cluster = await stack.enter_async_context(Cluster(tmp_path))
+        cluster = await stack.enter_async_context(Cluster(disk_path))
         lines = [await stack.enter_async_context(Line(node.leaf)) for node in cluster.nodes]
-        broker = ShippedBroker("site.conf", "nantes-0", tmp_path, cluster.files)
+        broker = ShippedBroker("site.conf", "nantes-0", disk_path, cluster.files)
         remotes = {f"REMOTE_{n}": f"tls://site:{SITE_PASSWORD}@127.0.0.1:{line.port}" for n, line in enumerate(lines)}
         broker.said = {"DOMAIN": "nantes", **remotes}
         await broker.start()
         stack.push_async_callback(broker.end, signal.SIGKILL)
         ca = str(cluster.files["ca"])
-        nantes = Factory(tmp_path / "nantes", {"broker": broker.url, "ca": ca}, "nantes", {"mes": SYSTEM}, "mes")
+        nantes = Factory(disk_path / "nantes", {"broker": broker.url, "ca": ca}, "nantes", {"mes": SYSTEM}, "mes")
         other = {
             "connector": "site", "url": cluster.url, "ca": ca, "token": "${secret:NATS_TOKEN}", "site": "nantes",
             "domain": "nantes", "objects": ["production_response"],
         }  # fmt: skip
         bus = {"broker": cluster.url, "ca": ca, "replicas": 3}
-        lyon = Factory(tmp_path / "lyon", bus, "lyon", {"nantes": other}, "nantes")
+        lyon = Factory(disk_path / "lyon", bus, "lyon", {"nantes": other}, "nantes")
         await nantes.start(stack)
         await lyon.start(stack)
         await until(lambda: lyon.reads_on("nantes"))
