@@ -181,7 +181,7 @@ class Arrivals:
         except MappingError as error:
             return error
         if isinstance(rule, Rule) and conditional and not inside:
-            self._hand.recent_entered.put(thing, value=True)
+            self._hand.recent_entered.put(thing, arrival.place.seq)
         return rule
 
     def _not_ours(self, arrival: Arrival, reason: str, done: list[Arrival]) -> None:

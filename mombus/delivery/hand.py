@@ -54,7 +54,7 @@ class Hand:
         self.to_load: deque[Entry] = deque()
         self.recent: Recent[str, bool] = Recent()
         self.recent_revisions: Recent[tuple[str, str], int] = Recent()
-        self.recent_entered: Recent[tuple[str, str], bool] = Recent()
+        self.recent_entered: Recent[tuple[str, str], int] = Recent()
         self.owing = Owing()
         self.stock = Stock()
         self.awaited: set[tuple[str, str]] = set()

@@ -165,8 +165,7 @@ class Replaying:
         if on_its_way is not None:
             return on_its_way
         conditional = self._inbox.routing.is_conditional(message)
-        entered = terms.entered | known.entered
-        inside = conditional and (thing in entered or self._inbox.hand.recent_entered.get(thing) is not None)
+        inside = conditional and (thing in terms.entered or self._entered_before(seq, thing, known))
         rule = await self._rule(message, inside)
         if isinstance(rule, str):
             return Judged(seq, message, Fate.FILTERED, rule)
@@ -180,6 +179,11 @@ class Replaying:
             return Judged(seq, message, Fate.SUPERSEDED, f"revision {has} is there or on its way")
         fate, reason = self._by_manner(message, terms, known, is_there=has is not None and has == message.revision)
         return Judged(seq, message, fate, reason, rule, enters=conditional)
+
+    def _entered_before(self, seq: int, thing: tuple[str, str], known: Known) -> bool:
+        """True if a thing had passed the `when` when the message at `seq` came: by an earlier one."""
+        found = (known.entered.get(thing), self._inbox.hand.recent_entered.get(thing))
+        return any(since is not None and since <= seq for since in found)
 
     def _on_its_way(self, seq: int, message: Message, terms: Terms) -> Judged | None:
         if message.id in terms.seen:
@@ -253,14 +257,17 @@ class Replaying:
         name = inbox.target.inbox
         reason = f"replay {terms.replay}"
         rows = [inbox.settling.waiting_row(entry, ToWait(Wait.REPLAYED, reason), now) for entry in entries]
-        entering = {(one.message.object, one.message.key) for one in judged if one.fate in SENDING and one.enters}
+        entering: dict[tuple[str, str], int] = {}
+        for one in judged:
+            if one.fate in SENDING and one.enters:
+                entering.setdefault((one.message.object, one.message.key), one.seq)
         fates = Counter(one.fate.value for one in judged)
 
         def work(connection: Connection) -> bool:
             if not replays.advance(connection, terms.replay, name, position=position, fates=fates):
                 return False
             waiting.put(connection, rows)
-            deliveries.enter(connection, target, entering)
+            deliveries.enter_earlier(connection, target, entering)
             for entry in retried:
                 waiting.change(
                     connection, target, entry.id, kind=Wait.RETRYING, due=now, attempts=0, reason=reason

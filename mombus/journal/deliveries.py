@@ -33,7 +33,7 @@ from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import BindParameter, Connection
@@ -100,8 +100,9 @@ entered = Table(
     Column("target", String(32), primary_key=True),
     Column("object", String(64), primary_key=True),
     Column("key", String(1000), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
 )  # fmt: skip
-"""Things that passed a route's `when` once: the target gets every later revision."""
+"""Things that passed a route's `when` once, first with the message at `seq`: the target gets every later revision."""
 
 positions = Table(
     "positions", metadata,
@@ -137,9 +138,15 @@ _DONE = select(
 _NEWEST = select(revisions.c.key, revisions.c.revision).where(
     revisions.c.target == _TARGET, revisions.c.object == _OBJECT, revisions.c.key.in_(_PART)
 )
-_ENTERED = select(entered.c.key).where(
+_ENTERED = select(entered.c.key, entered.c.seq).where(
     entered.c.target == _TARGET, entered.c.object == _OBJECT, entered.c.key.in_(_PART)
 )
+_NEVER = entered.c.seq < literal_column("0")
+"""Of no row that is there: a sequence isn't negative."""
+_EARLIER = update(entered).where(
+    entered.c.target == bindparam("target_"), entered.c.object == bindparam("object_"),
+    entered.c.key == bindparam("key_"), entered.c.seq > bindparam("seq_"),
+).values(seq=bindparam("seq_"))  # fmt: skip
 _WITHDRAW = delete(deliveries).where(deliveries.c.target == _TARGET, IS_INTENT, deliveries.c.message_id.in_(_PART))
 _FORGET = delete(deliveries).where(deliveries.c.target == _TARGET, deliveries.c.message_id.in_(_PART))
 """What is said for every batch; made once, because making them costs more than running them."""
@@ -160,14 +167,14 @@ class Known:
 
     done: dict[str, Done]
     revisions: dict[tuple[str, str], int]
-    entered: set[tuple[str, str]]
+    entered: dict[tuple[str, str], int]
 
 
 def look_up(
     connection: Connection, target: str, ids: Sequence[str], states: Sequence[tuple[str, str]],
     conditional: Sequence[tuple[str, str]],
 ) -> Known:  # fmt: skip
-    """What is done of `ids`, the newest revisions of `states`, and which `conditional` things have entered."""
+    """What is done of `ids`, the newest revisions of `states`, and which `conditional` things have entered, where."""
     done: dict[str, Done] = {}
     for part in _chunks(ids):
         rows = connection.execute(_DONE, {"target": target, "part": part})
@@ -176,10 +183,10 @@ def look_up(
     for name, part in _by_object(states):
         rows = connection.execute(_NEWEST, {"target": target, "object": name, "part": part})
         newest.update({(name, row[0]): row[1] for row in rows})
-    has: set[tuple[str, str]] = set()
+    has: dict[tuple[str, str], int] = {}
     for name, part in _by_object(conditional):
         found = connection.execute(_ENTERED, {"target": target, "object": name, "part": part})
-        has.update((name, row[0]) for row in found)
+        has.update({(name, row[0]): row[1] for row in found})
     return Known(done, newest, has)
 
 
@@ -284,9 +291,17 @@ def advance(connection: Connection, target: str, newest: Sequence[dict[str, Any]
     upsert(connection, revisions, [{"target": target, **row} for row in newest])
 
 
-def enter(connection: Connection, target: str, things: Iterable[tuple[str, str]]) -> None:
-    """Remember that these (object, key) have entered the target."""
-    upsert(connection, entered, [{"target": target, "object": name, "key": key} for name, key in things])
+def enter(connection: Connection, target: str, things: Mapping[tuple[str, str], int]) -> None:
+    """Remember that these (object, key) have entered the target at a sequence; what has already stays where it did."""
+    rows = [{"target": target, "object": name, "key": key, "seq": seq} for (name, key), seq in things.items()]
+    upsert(connection, entered, rows, over=_NEVER)
+
+
+def enter_earlier(connection: Connection, target: str, things: Mapping[tuple[str, str], int]) -> None:
+    """As `enter`, of history: what has entered later counts as entered there from now on."""
+    enter(connection, target, things)
+    for (name, key), seq in things.items():
+        connection.execute(_EARLIER, {"target_": target, "object_": name, "key_": key, "seq_": seq})
 
 
 def settle(connection: Connection, inbox: str, seq: int) -> None:

@@ -141,6 +141,25 @@ async def test_when_decides_also_about_history(bus, journal_path, sink):
         assert [one.fate for one in judged] == [Fate.SUPERSEDED, Fate.FILTERED, Fate.REPEATED]
 
 
+async def test_what_was_said_before_a_thing_passed_its_when_is_not_sent_later(bus, journal_path, sink):
+    """A fact is open at first, passes with its reason, and is told of once more without one."""
+
+    def when(seen):
+        return seen["body"]["material_actual"][0]["quantity"]["value"] == "2"
+
+    reason = Rule(object="production_response", when=when)
+    told = [fact("D-1", good=good, revision=good - 1) for good in (1, 2, 3)]
+    async with hub(bus, journal_path, mes(sink, reason)) as running:
+        await bus.publish_batch([*told, fact("R-9", good=2)])
+        await running.until_state("R-9", State.DELIVERED)
+        assert sink.ledger.got() == ["D-1", "D-1", "R-9"]
+        judged, _ = await begin(running, await history(bus), Manner.MISSING)
+        assert [one.fate for one in judged] == [Fate.FILTERED, Fate.THERE, Fate.THERE, Fate.THERE]
+    async with hub(bus, journal_path, mes(sink, reason)) as running:
+        judged, _ = await begin(running, await history(bus), Manner.RESTORED)
+        assert [one.fate for one in judged] == [Fate.FILTERED, *[Fate.REPEATED] * 3], "after a restart as well"
+
+
 async def test_no_target_gets_what_no_route_brings_it(bus, journal_path, sink):
     async with hub(bus, journal_path, mes(sink, Rule(object="production_response"))) as running:
         await bus.publish_batch([order("PO-1"), fact("R-1")])

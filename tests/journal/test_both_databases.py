@@ -87,11 +87,16 @@ async def test_an_intent_becomes_an_outcome_and_is_looked_up(journal):
     await journal.write(
         lambda c: deliveries.advance(c, "erp", [{"object": "production_order", "key": "a", "revision": 7}])
     )
-    await journal.write(lambda c: deliveries.enter(c, "erp", [("production_order", "a")]))
+    await journal.write(lambda c: deliveries.enter(c, "erp", {("production_order", "a"): 7}))
+    await journal.write(lambda c: deliveries.enter(c, "erp", {("production_order", "a"): 9}))
     thing = [("production_order", "a"), ("production_order", "b")]
     known = await journal.read(lambda c: deliveries.look_up(c, "erp", ["a", "b"], thing, thing))
     assert {id: one.outcome for id, one in known.done.items()} == {"a": Outcome.DELIVERED}
-    assert (known.revisions, known.entered) == ({thing[0]: 7}, {thing[0]})
+    assert (known.revisions, known.entered) == ({thing[0]: 7}, {thing[0]: 7})
+    await journal.write(lambda c: deliveries.enter_earlier(c, "erp", {thing[0]: 3, thing[1]: 5}))
+    await journal.write(lambda c: deliveries.enter_earlier(c, "erp", {thing[0]: 4}))
+    known = await journal.read(lambda c: deliveries.look_up(c, "erp", [], [], thing))
+    assert known.entered == {thing[0]: 3, thing[1]: 5}
 
 
 async def test_what_has_an_outcome_is_never_intended_again(journal):
