@@ -190,7 +190,7 @@ async def make_handovers(
     known = Known(bus, site, policies, config.plant.equipment)
     outcomes = Outcomes(index, journal, shared=shared)
     observing = Observing(aliases=aliases, intake=intake, outcomes=outcomes, on_hop=on_hop)
-    await observing.remember(index, config.systems)
+    await observing.remember(index, journal, config)
     delivery = Delivery(
         js=bus.js, journal=journal, site=site, publish=bus.publish,
         targets=make_targets(

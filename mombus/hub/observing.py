@@ -13,17 +13,19 @@ from canonical.message import Action
 from canonical.objects import CATALOGUE, Kind, data_object, id_of
 from mombus.delivery.target import State
 from mombus.hub.message_log import log_hop, log_stored
-from mombus.index.flows import Flows
+from mombus.index.flows import Flow, Flows
 from mombus.index.rhythm import Rhythm
 from mombus.index.traffic import last_times
 from mombus.journal.aliases import Numbered
+from mombus.journal.standing import last_ended
 from mombus.web.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from canonical.message import Message
     from mombus.bus.intake import Intake
+    from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
     from mombus.delivery.target import Hop
     from mombus.index.outcomes import Outcomes
@@ -35,6 +37,8 @@ QUEUE = 10_000
 ENDS = frozenset({State.DELIVERED, State.SUPERSEDED, State.REJECTED, State.SKIPPED})
 LAST_TIMES = 5000
 """Messages of each system that tell its rhythm when a hub begins."""
+LAST_ENDED = 1000
+"""Outcomes at each target that tell, when a hub begins, how its routes went last."""
 AT_ONCE = 500
 """How much that follows is done together: numbers are learned in one commit."""
 
@@ -61,11 +65,17 @@ class Observing:
         """Numbers to learn, and what was stated: (object, id)."""
         self._behind = False
 
-    async def remember(self, index: Journal, systems: Iterable[str]) -> None:
-        """What the index knows of when systems say something, from before the hub began."""
-        for system in systems:
+    async def remember(self, index: Journal, journal: Journal, config: Config) -> None:
+        """From before the hub began: when systems said something, and how the last ones ended by each route."""
+        for system in config.systems:
             times = await index.survey(partial(last_times, source=system, most=LAST_TIMES))
             self.flows.said.setdefault(system, Rhythm(times))
+        for target in sorted({target for route in config.routes for target in route.to}):
+            ended = await journal.survey(partial(last_ended, target=target, most=LAST_ENDED))
+            for route in config.routes:
+                if target in route.to and (last := ended.get(route.object)) is not None:
+                    flow = Flow(last=last.at, state=last.outcome, reason=last.reason)
+                    self.flows.outgoing.setdefault((route.object, target), flow)
 
     def stored(self, message: Message, at: datetime) -> None:
         """A message was stored on the bus."""

@@ -70,7 +70,7 @@ class Seen:
 
 
 class Flows:
-    """What runs now: in memory only, since the hub started."""
+    """What runs now, in memory: counted since the hub started; how routes went last is known from before."""
 
     def __init__(self) -> None:
         self.incoming: dict[tuple[str, str], Flow] = {}

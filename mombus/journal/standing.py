@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 
 from canonical.wire import from_headers
-from mombus.journal.deliveries import Outcome, deliveries, entered
+from mombus.journal.deliveries import IS_OUTCOME, Outcome, deliveries, entered
 from mombus.journal.waiting import waiting
 
 if TYPE_CHECKING:
@@ -33,6 +33,24 @@ class Standing:
     late: bool = False
     attempts: int | None = None
     due: datetime | None = None
+
+
+class Ended(NamedTuple):
+    """How the last message of an object ended at a target, and when."""
+
+    outcome: Outcome
+    at: datetime
+    reason: str | None
+
+
+def last_ended(connection: Connection, target: str, most: int) -> dict[str, Ended]:
+    """By object how the last one ended at a target, as far as it is among the `most` that ended last there."""
+    d = deliveries.c
+    newest = select(d.object, d.outcome, d.at, d.reason).where(d.target == target, IS_OUTCOME)
+    found: dict[str, Ended] = {}
+    for row in connection.execute(newest.order_by(d.at.desc()).limit(most)):
+        found.setdefault(row.object, Ended(Outcome(row.outcome), row.at, row.reason))
+    return found
 
 
 def standings(connection: Connection, targets: Sequence[str], message_id: str) -> dict[str, Standing]:

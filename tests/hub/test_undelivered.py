@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hub_plant import NOW, Asker, config, order, wire
@@ -135,3 +136,24 @@ def system(name: str, minute: int, health: str = "down") -> dict[str, Any]:
         "name": name, "health": health, "reason": "away", "condition": "reconnecting", "lag": 500,
         "in_hand": [held] if minute else [],
     }  # fmt: skip
+
+
+async def test_a_hub_that_begins_knows_how_its_routes_went_last(tmp_path, monkeypatch):
+    erp, mes = Asker(), Asker()
+    wire(monkeypatch, {"erp": erp, "mes": mes})
+    settings = config(
+        tmp_path, "erp", "mes", owns={"production_order": "erp"},
+        routes=(Route(object="production_order", to=("mes",)),),
+    )  # fmt: skip
+
+    async def way(hub) -> dict[str, Any]:
+        night = await hub.desk.ask(NIGHT, Nothing())
+        (found,) = (way for line in night["lines"] for way in line["ways"])
+        return dict(found)
+
+    async with open_hub(settings) as hub:
+        assert (await way(hub))["word"] == "nothing yet"
+        await erp.say(order("PO-1"))
+        before = await until(partial(way, hub), good=lambda way: way["last"])
+    async with open_hub(settings) as hub:
+        assert (await way(hub)) | {"per_minute": 0} == before | {"per_minute": 0}
