@@ -115,12 +115,18 @@ class Requests:
                 self._observe(f"open requests can't be expired: {error}; trying again")
                 await asyncio.sleep(_LOOK_S)
                 continue
-            left_s = self._look_s if upcoming is None else (upcoming - datetime.now(UTC)).total_seconds()
             try:
-                async with asyncio.timeout(min(self._look_s, max(0.01, left_s))):
+                async with asyncio.timeout(self._pause_s(upcoming)):
                     await self._more.wait()
             except TimeoutError:
                 continue
+
+    def _pause_s(self, upcoming: datetime | None) -> float:
+        """How long nothing expires. One that should have is looked at again soon: it is acted on, and may be let go."""
+        if upcoming is None:
+            return self._look_s
+        left_s = (upcoming - datetime.now(UTC)).total_seconds()
+        return min(self._look_s, left_s if left_s > 0 else _LOOK_S)
 
     async def _read_answers(self) -> None:
         from nats.errors import Error  # noqa: PLC0415

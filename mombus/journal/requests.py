@@ -144,10 +144,10 @@ def told(connection: Connection, id: str, now: datetime) -> None:
 
 
 def next_expiry(connection: Connection) -> datetime | None:
-    """When the next open request expires."""
+    """When the next open request expires; a time that is over is of one that its owner is just being told of."""
     r = requests.c
     return connection.execute(
-        select(r.expires).where(r.state == Asked.OPEN, r.acted_on.is_(False)).order_by(r.expires).limit(1)
+        select(r.expires).where(r.state == Asked.OPEN).order_by(r.expires).limit(1)
     ).scalar()  # fmt: skip
 
 

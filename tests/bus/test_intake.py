@@ -28,6 +28,7 @@ from mombus.journal import requests as request_rows
 from mombus.journal.journal import Journal
 from mombus.journal.parked import Parked
 from mombus.journal.requests import Asked
+from mombus.ownership import decision
 from mombus.ownership.aliases import Aliases
 from mombus.ownership.owners import Owners
 
@@ -390,6 +391,25 @@ async def test_what_its_owner_is_being_told_does_not_expire_until_it_is_let_go(b
     await journal.write(lambda c: request_rows.let_go(c, [asked.message_id]))
     assert await service.expire(later) == 1
     assert not await service.act_on(asked.message_id), "its asker was told"
+
+
+async def test_one_that_is_let_go_when_its_time_is_over_expires_soon(bus, journal, intake, monkeypatch):
+    """Its owner is being told of it when it should expire, and is away: nothing else may happen for a minute."""
+    monkeypatch.setattr(decision, "LONG_EXPIRY", timedelta(seconds=0.05))
+    monkeypatch.setattr("mombus.bus.requests._LOOK_S", 0.05)
+    (asked,) = await say(intake, "mes", request())
+    service = Requests(bus, journal)
+    assert await service.act_on(asked.message_id)
+    running = asyncio.create_task(service.run())
+    try:
+        await until(partial(journal.read, request_rows.next_expiry), good=lambda at: at and at < datetime.now(UTC))
+        await asyncio.sleep(0.1)
+        assert len(await said(bus)) == 1, "it is acted on"
+        await journal.write(lambda c: request_rows.let_go(c, [asked.message_id]))
+        await until(partial(said, bus), good=lambda told: len(told) == 2)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_the_asker_is_told_even_when_the_hub_died_while_expiring(bus, journal, intake):

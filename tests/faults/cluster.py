@@ -72,7 +72,7 @@ class Cluster:
 
     async def healthy(self) -> None:
         """Return when every node says so."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not all([await node.healthy() for node in self.nodes]):  # noqa: ASYNC110 - others' own time
                 await asyncio.sleep(0.1)
 
