@@ -36,14 +36,14 @@ def waiting(
     rows = _pages(folder, "waiting", target=target) if each else ask(folder, "causes", target=target)
     if as_json:
         print_json(rows)
-        return Exit.FINDINGS if any(row["person"] for row in rows) else Exit.OK
-    undelivered = [one for one in ask(folder, "night")["undelivered"] if target in {None, one["target"]}]
-    for one in undelivered:
-        _show_undelivered(one)
-    if each:
-        _show_each(rows)
-    elif rows or not undelivered:
-        _show_causes(rows)
+    else:
+        undelivered = [one for one in ask(folder, "night")["undelivered"] if target in {None, one["target"]}]
+        for one in undelivered:
+            _show_undelivered(one)
+        if each:
+            _show_each(rows)
+        elif rows or not undelivered:
+            _show_causes(rows)
     return Exit.FINDINGS if any(row["person"] for row in rows) else Exit.OK
 
 

@@ -186,9 +186,10 @@ class Settling:
         self._noted = max(self._noted, seq or 0)
         taken = [e.entry.id for e in settlement.endings if e.entry.roomed and e.posting is None]
         newest = _newest(settlement.endings)
-        entering = {
-            entry.thing: entry.seq for entry in sorted(entries, key=lambda one: one.seq, reverse=True) if entry.enters
-        }
+        entering: dict[tuple[str, str], int] = {}
+        for entry in entries:
+            if entry.enters:
+                entering[entry.thing] = min(entry.seq, entering.get(entry.thing, entry.seq))
         withdrawn = [*settlement.withdrawn, *(entry.id for entry, to_wait in waits if not to_wait.open and entry.open)]
         unasked = [*settlement.unasked, *(entry.id for entry, to_wait in waits if entry.asks and not to_wait.open)]
         target, inbox = self._system, self._inbox
