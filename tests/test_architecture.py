@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,9 +29,23 @@ HEAVY = ("asyncua", "zeep", "httpx", "aiomqtt", "lxml", "faststream", "nats", "s
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The tree of a file, made while no garbage is collected.
+
+    What a collection ends may print a traceback, for which CPython parses, too; one parsing in the middle of another
+    lets it lose count of its depth: "AST constructor recursion depth mismatch".
+    """
+    gc.disable()
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    finally:
+        gc.enable()
+
+
 def imported(path: Path) -> Iterator[tuple[str, int, bool]]:
     """Every module that a file imports anywhere in it, its line, and whether it stands at the file's top."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    tree = parsed(path)
     top = {id(node) for node in tree.body}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -105,7 +121,7 @@ def test_canonical_asks_no_clock() -> None:
         f"{path.relative_to(ROOT)}:{node.lineno} calls {node.func.attr}()"
         for path in SOURCES
         if path.is_relative_to(ROOT / "canonical")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ("now", "utcnow", "today", "uuid4")
@@ -118,7 +134,7 @@ def test_no_cancellation_is_swallowed() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno} uses asyncio.wait_for"
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute)
         and node.attr == "wait_for"
         and isinstance(node.value, ast.Name)

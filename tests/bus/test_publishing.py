@@ -6,6 +6,7 @@ import signal
 from dataclasses import replace
 
 import pytest
+from freezing import frozen
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nats.errors import ConnectionClosedError
@@ -221,14 +222,11 @@ async def test_token_and_password_with_odd_characters(tmp_path):
 
 
 async def test_deadline_while_the_broker_is_frozen_then_recovery(broker, bus):
-    os.kill(broker.pid, signal.SIGSTOP)
-    try:
+    with frozen(broker.pid):
         with pytest.raises(NotStored):
             await bus.publish(order("PO-1"), deadline_s=0.3)
         assert bus.link.stalled
         assert "confirms nothing" in bus.link.reason
-    finally:
-        os.kill(broker.pid, signal.SIGCONT)
     assert (await bus.publish(order("PO-1"))).seq == 1
     assert not bus.link.stalled
 

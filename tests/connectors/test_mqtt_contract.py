@@ -65,7 +65,7 @@ class MesHarness(Harness):
         await self.broker.start()
 
     def connector(self) -> MesMqtt:
-        config = MesMqttConfig(connector="mes.mqtt", url=self.broker.url, keepalive_s=2, reply_timeout_s=1.5)
+        config = MesMqttConfig(connector="mes.mqtt", url=self.broker.url, keepalive_s=2, reply_timeout_s=4)
         return MesMqtt(config, Surroundings("mes", "lyon", ZoneInfo("Europe/Paris")))
 
     async def say(self, count: int) -> list[str]:

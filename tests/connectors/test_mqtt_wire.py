@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from freezing import frozen
 from patience import PATIENCE_S, until
 from test_mqtt_contract import confirmation, order
 
@@ -264,15 +264,12 @@ async def test_a_broker_that_hangs_is_noticed(broker: Broker) -> None:
     hub = mes(broker.url, keepalive_s=1, timeout_s=0.5)
     async with connected(hub):
         assert broker._process is not None
-        broker._process.send_signal(signal.SIGSTOP)
-        try:
+        with frozen(broker._process.pid):
             (unknown,) = await hub.write([order("PO-1")])
             assert isinstance(unknown, OutcomeUnknown)
             assert (await hub.probe()).health is Health.DOWN
             with pytest.raises(NotConnected):
                 await hear(hub, 1)
-        finally:
-            broker._process.send_signal(signal.SIGCONT)
         await until(lambda: _there(hub))
         await publish(broker.port, said("C1"))
         assert keys(await hear(hub, 2)) == ["C1"]

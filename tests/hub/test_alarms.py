@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
+from freezing import frozen
 from hub_plant import Asker, config, wire
 from patience import until
 
@@ -96,12 +95,9 @@ async def test_a_frozen_broker_is_one_alarm_and_measured(tmp_path) -> None:
             return not (await hub.desk.status())["broker"]["up"]
 
         nats = [one.pid for one in psutil.Process().children() if str(tmp_path) in " ".join(one.cmdline())]
-        os.kill(nats[0], signal.SIGSTOP)
-        try:
+        with frozen(nats[0]):
             await until(found, timeout_s=60)
             status, ready, metrics = await hub.desk.status(), await hub.desk.ready(), await hub.desk.metrics()
-        finally:
-            os.kill(nats[0], signal.SIGCONT)
         assert status["trouble"] == ["the broker: the broker doesn't answer; connecting again"]
         assert {name: why for name, why in ready.items() if why} == {
             "broker": "the broker doesn't answer; connecting again"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from datetime import timedelta
 
 import pytest
+from freezing import frozen
 from hub_plant import order
 from patience import until
 
@@ -40,13 +39,12 @@ async def test_it_shuts_when_the_broker_is_away_for_longer_than_a_start(tmp_path
     async with EmbeddedBroker(tmp_path / "broker") as broker, connect(broker.url) as bus:
         gate = Gate(Intake(), bus.link, lambda: None, nobody_is_told)
         assert (await gate.accept("erp", ITEM))[0].accepted
-        os.kill(broker.pid, signal.SIGSTOP)
-        await until(lambda: not bus.link.up)
-        await asyncio.sleep(0.3)
-        with pytest.raises(NotReachable, match="the broker doesn't answer"):
-            await gate.accept("erp", ITEM)
-        assert await gate.bookmark("erp") == "7"
-        os.kill(broker.pid, signal.SIGCONT)
+        with frozen(broker.pid):
+            await until(lambda: not bus.link.up)
+            await asyncio.sleep(0.3)
+            with pytest.raises(NotReachable, match="the broker doesn't answer"):
+                await gate.accept("erp", ITEM)
+            assert await gate.bookmark("erp") == "7"
         await until(lambda: bus.link.up)
         assert (await gate.accept("erp", ITEM))[0].accepted
 

@@ -73,9 +73,14 @@ async def test_what_makes_no_sense_about_a_system_is_said_of_it_and_of_nobody_el
             await crm.publish(question.reply, data, headers=headers or None)
 
         await crm.subscribe("mombus.connector.lyon.crm.probe", cb=heard)
+        looks = 0
         while given < len(answers):
-            assert (await health(plant, "crm"), await health(plant, "mes")) == ("down", "ok")
+            seen = await health(plant, "crm"), await health(plant, "mes")
             assert "mombus_system_up" in await plant.hub.desk.metrics()
+            if given < len(answers):
+                assert seen == ("down", "ok")
+                looks += 1
+        assert looks
         await until(lambda: health_is(plant, "crm", "ok"))
 
 
