@@ -83,6 +83,15 @@ def passes(error: BaseException) -> bool:
     return isinstance(error, OperationalError) or error.connection_invalidated
 
 
+def undone(connection: Connection) -> bool:
+    """True if the database has undone the whole transaction by itself, as SQLite does on a full disk.
+
+    What is said then is committed at once, and a commit at the end says nothing of what came before.
+    """
+    driver: Any = connection.connection.driver_connection
+    return connection.dialect.name != POSTGRESQL and not driver.in_transaction
+
+
 def to_mend(error: BaseException) -> str | None:
     """What a person has to do before a server lets anybody in; None for what may pass by itself."""
     said = str(error)

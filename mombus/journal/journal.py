@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from mombus.journal.databases import alone, in_words, open_engines, passes, to_mend
+from mombus.journal.databases import alone, in_words, open_engines, passes, to_mend, undone
 from mombus.journal.side import Side
 from mombus.journal.stalled import end_stalled
 from mombus.journal.tables import metadata
@@ -154,6 +154,7 @@ class Journal:
         return self._commit_apart(works)
 
     def _commit_apart(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
+        """What raises is undone alone. Where all was undone with it, each has a transaction of its own."""
         results: list[Any] = []
         with self._writing.engine.begin() as connection:
             for work in works:
@@ -163,8 +164,19 @@ class Journal:
                 except Exception as error:
                     if passes(error):
                         raise
+                    if undone(connection):
+                        break
                     results.append(error)
-        return results
+            else:
+                return results
+        return [self._commit_alone(work) for work in works]
+
+    def _commit_alone(self, work: Callable[[Connection], Any]) -> Any:
+        try:
+            with self._writing.engine.begin() as connection:
+                return work(connection)
+        except Exception as error:  # noqa: BLE001 - who asked for it is told
+            return error
 
     async def _free(self) -> None:
         """Free what a hub holds that stands still inside a transaction, while a write waits."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from mombus.journal.journal import Journal
 
@@ -53,3 +54,32 @@ async def test_one_alone_that_fails_leaves_nothing(journal: Journal) -> None:
         await journal.write(note("a"))
     assert await journal.write(note("b")) == "b"
     assert await names(journal) == ["a", "b"]
+
+
+async def test_a_full_disk_undoes_what_it_hits_and_nothing_else_that_was_told_as_done(tmp_path: Path) -> None:
+    """SQLite undoes all of a transaction that meets a full disk, and goes on as if each statement were one."""
+    journal = await Journal.open(f"sqlite:///{tmp_path}/journal.sqlite")
+
+    def almost_full(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE jottings(name TEXT PRIMARY KEY, size BLOB)"))
+        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 8}")
+
+    def large(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO jottings VALUES ('large', zeroblob(1000000))"))
+
+    def small(name: str) -> Callable[[Connection], str]:
+        def work(connection: Connection) -> str:
+            connection.execute(text("INSERT INTO jottings VALUES (:name, NULL)"), {"name": name})
+            return name
+
+        return work
+
+    await journal.write(almost_full)
+    works = [small("a"), small("b"), large, small("c")]
+    a, b, none, c = await asyncio.gather(*(journal.write(work) for work in works), return_exceptions=True)
+    assert (a, b, c) == ("a", "b", "c")
+    assert isinstance(none, OperationalError)
+    assert "full" in str(none)
+    assert await names(journal) == ["a", "b", "c"]
+    await journal.close()
