@@ -134,8 +134,8 @@ class Aliases(Declared):
         numbers = [number for number in given if number.native != number.canonical]
         if not numbers:
             return 0
-        taught = await self._taught()
         await self._journal.write(lambda c: table.learn(c, numbers))
+        taught = await self._taught()
         for number in numbers:
             taught.add((number.system, number.object))
             self._remember((number.system, number.object, number.native), number.canonical)
@@ -164,7 +164,9 @@ class Aliases(Declared):
             return {}
         identity = (system, message.object, id_of(message.key))
         if self._shared or identity not in self._learned:
-            self._remember(identity, await self._journal.read(lambda c: table.canonical(c, *identity)))
+            found = await self._journal.read(lambda c: table.canonical(c, *identity))
+            if found is not None or identity not in self._learned:
+                self._remember(identity, found)
         meaning = self._learned[identity]
         return {} if meaning is None else {message.object: {identity[2]: meaning}}
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from patience import until
 
 from canonical.isa95.operations import (
     MaterialRequirement,
@@ -87,6 +89,53 @@ async def test_learned_numbers_are_understood_after_a_restart_and_never_demanded
         other = order("X", "WO-77", object="maintenance_request")
         assert await reopened.inbound("cmms", other) == other
         assert await reopened.documents("cmms", "maintenance_request", "MR-1") == ["WO-9"]
+
+
+class SlowReads:
+    """The journal, whose reads tell what was so when they were asked for, once `go` is set."""
+
+    def __init__(self, journal):
+        self.write = journal.write
+        self._journal = journal
+        self.go = asyncio.Event()
+        self.waiting = 0
+
+    async def read(self, work):
+        found = await self._journal.read(work)
+        self.waiting += 1
+        await self.go.wait()
+        return found
+
+
+def said_by_number() -> Message:
+    return replace(order("FG-1000", "WO-9", object="maintenance_request"), source="cmms")
+
+
+async def test_a_number_that_is_looked_up_while_it_is_learned_is_understood(journal):
+    slow = SlowReads(journal)
+    aliases = Aliases({}, slow)
+    slow.go.set()
+    await aliases.learn([Numbered("cmms", "maintenance_request", "MR-0", "WO-1", NOW)])
+    slow.go.clear()
+    slow.waiting = 0
+    early = asyncio.create_task(aliases.inbound("cmms", said_by_number()))
+    await until(lambda: slow.waiting == 1)
+    await aliases.learn([Numbered("cmms", "maintenance_request", "MR-1", "WO-9", NOW)])
+    slow.go.set()
+    await early
+    assert (await aliases.inbound("cmms", said_by_number())).key == "MR-1"
+
+
+async def test_the_first_number_that_is_learned_while_something_is_looked_up_is_understood(journal):
+    slow = SlowReads(journal)
+    aliases = Aliases({}, slow)
+    learning = asyncio.create_task(aliases.learn([Numbered("cmms", "maintenance_request", "MR-1", "WO-9", NOW)]))
+    await asyncio.sleep(0)
+    early = asyncio.create_task(aliases.inbound("cmms", said_by_number()))
+    await until(lambda: slow.waiting)
+    slow.go.set()
+    await asyncio.gather(early, learning)
+    assert (await aliases.inbound("cmms", said_by_number())).key == "MR-1"
 
 
 async def test_what_the_system_calls_it_itself_is_not_learned(journal):
