@@ -191,6 +191,7 @@ class Commands:
             await self._inbox.settling.commit(work)
         except BaseException:
             entry.kind = before
+            self._inbox.hand.turn(entry)
             raise
         entry.kind, entry.waived, entry.attempts, entry.due = kind, waived, 0, None
         if command is not Command.HOLD:

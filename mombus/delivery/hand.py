@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound="Hashable")
 V = TypeVar("V")
 RECENT = 20_000
+MOST_BYTES = 64 * 1024 * 1024
+"""About so much is in memory of what is read, and so much of what was waiting: a target may be away for days."""
+OVERHEAD_BYTES = 2000
+"""What a message takes beside its body."""
 GONE_BEFORE = 100
 """So many that went another way may stand among those whose turn it is, before they are taken out."""
 
@@ -65,6 +69,9 @@ class Hand:
         self.unsettled: set[int] = set()
         self.size = 0
         """The bytes of what is held unacknowledged."""
+        self._loaded: dict[str, int] = {}
+        self.loaded = 0
+        """The bytes of what is back from the waiting room."""
         self.read = 0
         """The highest stream sequence read so far, without a hole before it."""
         self.caught_up = False
@@ -86,6 +93,17 @@ class Hand:
         """It is acknowledged."""
         self.unsettled.discard(entry.seq)
         self.size -= self._sizes.pop(entry.seq, 0)
+
+    def load(self, entry: Entry, message: Message) -> None:
+        """It is back from the waiting room."""
+        entry.message = message
+        self._loaded[entry.id] = size = len(message.content) + OVERHEAD_BYTES
+        self.loaded += size
+
+    def unload(self, entry: Entry) -> None:
+        """Only the waiting room has it, or nobody any more."""
+        entry.message = None
+        self.loaded -= self._loaded.pop(entry.id, 0)
 
     def add(self, entry: Entry) -> None:
         """Take an entry in, in its lanes. Its turn is asked for apart."""
@@ -109,6 +127,7 @@ class Hand:
         if self.newest.get(entry.thing) is entry:
             del self.newest[entry.thing]
         self.recent.put(entry.id, value=True)
+        self.unload(entry)
         for freed in self.lanes.remove(entry):
             self.turn(freed)
         if entry.id not in self.owing:
@@ -137,8 +156,12 @@ class Hand:
             return
         if entry.phase is Phase.QUEUED and entry.offer is not None:
             self._line_up(self.ready.setdefault(entry.offer, deque()), entry, entry.offer)
-        elif entry.phase is Phase.STORED and self.caught_up and self._released(entry):
+        elif self.is_free(entry):
             self._line_up(self.to_load, entry, None)
+
+    def is_free(self, entry: Entry) -> bool:
+        """True for what waits but needn't wait any longer, except for its turn."""
+        return entry.phase is Phase.STORED and self.caught_up and self._released(entry)
 
     def again(self, entries: Iterable[Entry]) -> None:
         """Entries whose write didn't happen go first again."""

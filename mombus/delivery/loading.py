@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.connector import MappingError, Offer
+from mombus.delivery.hand import MOST_BYTES
 from mombus.delivery.lanes import Entry, Phase
 from mombus.delivery.settling import Ending, Settlement
 from mombus.delivery.verdict import ToWait, text
@@ -45,11 +46,14 @@ class Loading:
         self._settling = settling
 
     async def load(self) -> None:
-        """Bring what may go back. Raises SQLAlchemyError when the waiting room can't be read; nothing is lost then."""
+        """Bring what may go back, as far as there is room for it; the rest comes when some of that is written.
+
+        Raises SQLAlchemyError when the waiting room can't be read; nothing is lost then.
+        """
         queue = self._hand.to_load
-        while queue:
+        while queue and self._hand.loaded < MOST_BYTES:
             taken = [queue.popleft() for _ in range(min(LOAD, len(queue)))]
-            part = [entry for entry in taken if entry.phase is Phase.STORED]
+            part = [entry for entry in taken if self._hand.is_free(entry)]
             try:
                 messages, known = await self._journal.read(partial(_waiting, self._system, part))
             except SQLAlchemyError:
@@ -59,27 +63,33 @@ class Loading:
                 self._hand.recent_revisions.put(thing, revision)
             refused = Settlement()
             for entry in part:
-                if entry.phase is Phase.STORED and entry.id in messages:
+                if entry.id in messages and self._hand.is_free(entry):
                     if entry.id in known.done and not entry.open:
                         entry.open, entry.ended = True, -math.inf
                     await self._bring(entry, messages[entry.id], refused)
-            if refused:
-                await self._settling.settle(refused)
+            await self._settle(refused, messages)
 
     async def _bring(self, entry: Entry, message: Message, refused: Settlement) -> None:
-        entry.message = message
         if self._hand.outdated(entry):
-            entry.phase = Phase.GONE
+            entry.phase, entry.message = Phase.GONE, message
             refused.endings.append(Ending(entry, Outcome.SUPERSEDED, reason=NEWER))
             return
         rule = await self._rule(message)
-        if entry.phase is not Phase.STORED:
-            return
+        if not self._hand.is_free(entry):
+            return  # a person, or a newer revision, was faster
         if isinstance(rule, ToWait):
             refused.waits.append((entry, replace(rule, open=entry.open)))
             return
+        self._hand.load(entry, message)
         entry.phase, entry.rule, entry.offer = Phase.QUEUED, rule, Offer(message.object, message.verb)
         self._hand.turn(entry)
+
+    async def _settle(self, refused: Settlement, messages: dict[str, Message]) -> None:
+        refused.waits = [(entry, to_wait) for entry, to_wait in refused.waits if self._hand.is_free(entry)]
+        for entry, _ in refused.waits:
+            entry.message = messages[entry.id]
+        if refused:
+            await self._settling.settle(refused)
 
     async def _rule(self, message: Message) -> Rule | ToWait:
         """The rule it goes by, or why it waits on."""

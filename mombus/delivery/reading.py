@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from mombus.delivery.hand import MOST_BYTES
 from mombus.delivery.opening import open_reading
 from mombus.delivery.reader import OtherStream, Reader, ReadingLost
 from mombus.delivery.target import Condition
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 STEP = 2000
 """How much of what isn't the target's is read until that is noted, while there is more to read."""
-MOST_BYTES = 64 * 1024 * 1024
-"""Nothing more is read while so much is in hand, in however few messages: a target may be away for days."""
 IDLE_S = 60.0
 """How often an inbox that gets nothing notes how far the stream went by: others see by that that it lacks nothing."""
 

@@ -280,7 +280,7 @@ class Settling:
             self._store_posting(entry, ending.posting)
 
     def _store_posting(self, entry: Entry, posting: ToWait) -> None:
-        entry.roomed, entry.message, entry.kind, entry.phase = True, None, posting.kind, Phase.STORED
+        entry.roomed, entry.kind, entry.phase = True, posting.kind, Phase.STORED
         entry.attempts, entry.open = 0, False
         entry.due = asyncio.get_running_loop().time() + (posting.delay_s or 0)
         self._wake(entry)
@@ -291,7 +291,8 @@ class Settling:
         self.hop(entry, _STATES.get(to_wait.kind, State.WAITING), to_wait.reason)
         if to_wait.kind in {Wait.PARKED, Wait.IN_DOUBT} and entry.message is not None:
             self._parked(entry, entry.message, to_wait.reason)
-        entry.roomed, entry.message, entry.kind, entry.open = True, None, to_wait.kind, to_wait.open
+        entry.roomed, entry.kind, entry.open = True, to_wait.kind, to_wait.open
+        self._hand.unload(entry)
         if to_wait.kind is Wait.STOCK:
             self._hand.stock.lacks(entry)
         if entry.missing is not None:
