@@ -129,6 +129,10 @@ class Session:
         except TimeoutError:
             return Probe(Health.DEGRADED, f"no answer to a probe within {PROBE_S:.0f} s")
 
+    async def seen(self) -> Probe:
+        """How it is, without waiting for another process: as `probe`, or as its own process said last."""
+        return await self.probe()
+
     def door(self) -> Mapping[str, Any] | None:
         """How it goes at its door, as `Doorkeeper.status`; None for a system that doesn't come to us."""
         return self.doorkeeper.status() if self.doorkeeper else None

@@ -168,12 +168,25 @@ def test_a_door_is_every_hubs() -> None:
             "last_refused": last,
             "trouble": None,
         }
-        return {"address": address, "systems": [{"name": "erp", "health": health, "door": door}]}
+        return {"address": address, "systems": [{"name": "erp", "health": health, "condition": None, "door": door}]}
 
     (row,) = whole.systems([hub("a", "elsewhere", 1, wrong=2), hub("b", "ok", 4, wrong=1, large=1)])
     assert (row["health"], row["hub"], row["door"]["let_in"]) == ("ok", "b", 5)
     assert row["door"]["refused"] == {"wrong": 3, "large": 1}
     assert row["door"]["last_refused"]["peer"] == "b"
+
+
+def test_what_is_behind_for_a_system_in_its_own_process_is_told_by_the_hub_that_delivers_to_it() -> None:
+    def hub(address: str, condition: str | None, lag: int, **more: int) -> dict[str, Any]:
+        row = {"name": "erp", "health": "down", "condition": condition, "lag": lag, "door": None, **more}
+        return {"address": address, "systems": [row]}
+
+    own, theirs = hub("a", None, 0), hub("b", "reconnecting", 38)
+    for hubs in ([own, theirs], [theirs, own], [own, hub("c", None, 0), theirs]):
+        (row,) = whole.systems(hubs)
+        assert (row["lag"], row["condition"]) == (38, "reconnecting")
+    (row,) = whole.systems([own, hub("c", None, 0)])
+    assert "hub" not in row, "nobody delivers to it now"
 
 
 async def test_any_hub_finds_messages_by_what_another_did_with_them(

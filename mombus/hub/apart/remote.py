@@ -197,6 +197,11 @@ class RemoteSession(Session):
         self.examined = said.examined.model_dump(mode="json") if said.examined else None
         return Probe(said.health, said.reason, self.last_data)
 
+    async def seen(self) -> Probe:
+        """As its process said last: one that stands still keeps nobody from telling of all the others."""
+        said = self._told or down(self.reason)
+        return Probe(said.health, said.reason, self.last_data)
+
     def door(self) -> Mapping[str, Any] | None:
         """What its process said of it last."""
         return self._told.door.model_dump() if self._told and self._told.door else None

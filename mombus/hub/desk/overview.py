@@ -60,7 +60,7 @@ class Overview:
     async def systems(self) -> list[dict[str, Any]]:
         """The systems as this hub sees them."""
         said, probes = await asyncio.gather(
-            self._delivery.status(), asyncio.gather(*(session.probe() for session in self._sessions.values()))
+            self._delivery.status(), asyncio.gather(*(session.seen() for session in self._sessions.values()))
         )
         statuses = by_target(said)
         rows = [

@@ -21,6 +21,7 @@ Told = dict[str, Any]
 def systems(hubs: Sequence[Told]) -> list[Told]:
     """Each system as the hubs see it that have it, or some of its shards; `hub` is where others are.
 
+    How one is whose connector is a process of its own every hub sees; what is behind for it only who delivers to it.
     Its door is every hub's: what went on there is counted together.
     """
     own, *others = hubs
@@ -80,11 +81,12 @@ def _of(spool: Told, where: str) -> str:
 
 
 def _system(own: Told | None, theirs: Sequence[Told]) -> Told:
-    here = [own] if own is not None and own["health"] != ELSEWHERE else []
-    if own is not None and (not theirs or (here and "shards" not in own)):
+    if own is not None and not theirs:
         return own
-    sharded = "shards" in (own or theirs[0])
-    return together([*here, *theirs]) if sharded else dict(theirs[0])
+    told = [own, *theirs] if own is not None and own["health"] != ELSEWHERE else [*theirs]
+    if "shards" in told[0]:
+        return together(told)
+    return dict(next((row for row in told if row["condition"] is not None), told[0]))
 
 
 def _door(doors: Sequence[Told]) -> Told | None:
