@@ -1,6 +1,7 @@
 """Commands to the running hub: JSON questions on `mombus.command.<site>.<name>`, answered to whoever asked.
 
-An answer is `{"result": …}` or `{"error": text}`, with `"unknown": true` where a question names what isn't there.
+An answer is `{"result": …}` or `{"error": text}`, with `"unknown": true` where a question names what isn't there and
+`"not_here": true` where another hub has it.
 It goes to inboxes only: a question whose reply subject is one of the bus's own is not answered, so that nobody makes
 the hub publish there.
 """
@@ -46,8 +47,16 @@ class UnknownNameError(ValueError):
         return error
 
 
+class NotHereError(LookupError):
+    """Another hub has what was asked about, or will have it in some seconds: nothing was done."""
+
+
 class HubAwayError(ValueError):
     """The hub that was asked by its name doesn't answer."""
+
+
+class NobodyThereError(HubAwayError):
+    """It doesn't hear: nothing was done."""
 
 
 def command_subject(site: str, name: str, hub: str | None = None) -> str:
@@ -59,18 +68,20 @@ def command_subject(site: str, name: str, hub: str | None = None) -> str:
 async def pass_on(
     bus: Bus, *, site: str, name: str, question: Mapping[str, Any], hub: str, within_s: float = PASS_ON_S
 ) -> Any:
-    """Ask another hub and return its answer. Raises ValueError with its refusal, HubAwayError."""
-    from nats.errors import Error  # noqa: PLC0415 - heavy
+    """Ask another hub and return its answer. Raises ValueError with its refusal, HubAwayError, NotHereError."""
+    from nats.errors import Error, NoRespondersError  # noqa: PLC0415 - heavy
 
     try:
         answer = await bus.client.request(
             command_subject(site, name, hub), json.dumps(question).encode(), timeout=within_s
         )
     except (Error, TimeoutError) as error:
-        raise HubAwayError(f"the hub that has it doesn't answer ({type(error).__name__}): try again soon") from error
+        away = NobodyThereError if isinstance(error, NoRespondersError) else HubAwayError
+        raise away(f"the hub that has it doesn't answer ({type(error).__name__}): try again soon") from error
     said = read_json(answer.data, bus.client.max_payload)
     if not isinstance(said, dict) or "result" not in said:
-        raise ValueError(str(said.get("error") if isinstance(said, dict) else said))
+        kind = NotHereError if isinstance(said, dict) and said.get("not_here") else ValueError
+        raise kind(str(said.get("error") if isinstance(said, dict) else said))
     return said["result"]
 
 
@@ -118,6 +129,8 @@ async def _answered(
         return {"result": await answer(name, _question(message.body))}
     except UnknownNameError as error:
         return {"error": str(error), "unknown": True}
+    except NotHereError as error:
+        return {"error": str(error), "not_here": True}
     except (ValueError, LookupError) as error:
         return {"error": str(error)}
     except Exception as error:  # noqa: BLE001 - a command that fails must not end the listening

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mombus.bus.commands import NotHereError
 from mombus.delivery.breaking import break_off
 from mombus.delivery.commands import Command, Done, Record
 from mombus.delivery.inbox import Inbox
@@ -20,6 +21,7 @@ from mombus.delivery.target import Condition, Patience
 from mombus.journal import audit, waiting
 from mombus.journal.inboxes import inbox_of, shard_of, system_of
 from mombus.journal.leaseholder import FencedJournal
+from mombus.journal.leases import LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -38,7 +40,7 @@ class UnknownTargetError(LookupError):
     """No target has that name."""
 
 
-class BetweenHubsError(UnknownTargetError):
+class BetweenHubsError(UnknownTargetError, NotHereError):
     """Another hub has the target, or will have it in some seconds."""
 
 
@@ -198,11 +200,17 @@ class Delivery:
         self, command: Command, target: str, message_id: str, *, who: str, why: str, document: str | None = None,
         record: Record = audit.note,
     ) -> Done:  # fmt: skip
-        """Do what a person decided about a waiting message, `record` writes it down. Raises UnknownTargetError."""
+        """Do what a person decided about a waiting message, `record` writes it down. Raises UnknownTargetError.
+
+        Where it is the target that another hub gets meanwhile, BetweenHubsError: it wasn't done then.
+        """
         inbox = self._inbox(await self.inbox_with(target, message_id))
-        return await inbox.commands.do(
-            command, message_id, who=who, why=why, document=document, record=record
-        )  # fmt: skip
+        try:
+            return await inbox.commands.do(
+                command, message_id, who=who, why=why, document=document, record=record
+            )  # fmt: skip
+        except LeaseLost as lost:
+            raise BetweenHubsError(f"another hub takes '{target}' over just now: try again in some seconds") from lost
 
     async def arrived(self, object: str, id: str, target: str | None = None) -> None:
         """`object` `id` is known now (at `target`, or everywhere): what waits for it is looked at again."""

@@ -75,6 +75,11 @@ class Lease:
         """Return when what an earlier holder had begun has ended."""
         await asyncio.sleep(max(0.0, self.calm_until - clock()))
 
+    async def over(self) -> None:
+        """Return when nothing is done under it any more. Who does something under it doesn't wait for that."""
+        if self.task is not None:
+            await asyncio.wait({self.task})
+
     def give_up(self) -> None:
         """It is over: break off what is done under it, once, so that it can clear up."""
         if not self.lost and self.task is not None:
@@ -90,7 +95,11 @@ class FencedJournal(Journal):
         self._lease = lease
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """As Journal.write. Once the lease is lost nothing is written and this doesn't return: it is cancelled."""
+        """As Journal.write. Once the lease is lost nothing is written.
+
+        What is done under it is broken off then: there this doesn't return, it is cancelled. Raises LeaseLost for
+        anybody else, such as a person's command, when that is over.
+        """
 
         def fenced(connection: Connection) -> T:
             self._lease.check(connection)
@@ -100,8 +109,8 @@ class FencedJournal(Journal):
             return await self._shared.write(fenced)
         except LeaseLost:
             self._lease.give_up()
-        never: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        return await never
+            await self._lease.over()
+            raise
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """As Journal.read."""

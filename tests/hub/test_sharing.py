@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub_plant import Asker, order
 from patience import until
+from sqlalchemy import text
 from two_hubs import Strict, asked, held, skip, two_hubs
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ async def test_a_command_finds_the_hub_that_has_the_system(
         (other,) = [hub.desk.neighbours.hub for hub in hubs if "mes" not in held(hub)]
         ids = [row["id"] for row in await parked()]
         assert "another hub has 'mes'" in (await asked(bus, "do", skip(ids[0]), hub=other))["error"]
-        for id in ids:
+        taken_away = text("UPDATE leases SET epoch = epoch + 1, expires = -1 WHERE name = 'mes'")
+        await hubs[0].desk._journal.write(lambda connection: connection.execute(taken_away) and None)
+        assert await asked(bus, "do", skip(ids[0])) == {"result": {"ok": True, "text": "skipped"}}, "by its next holder"
+        for id in ids[1:]:
             assert await asked(bus, "do", skip(id)) == {"result": {"ok": True, "text": "skipped"}}
+        (other,) = [hub.desk.neighbours.hub for hub in hubs if "mes" not in held(hub)]
         rows = {row["name"]: row for row in (await asked(bus, "own", hub=other))["result"]["systems"]}
         assert (rows["mes"]["health"], rows["mes"]["reason"]) == ("elsewhere", "another hub has it")
 

@@ -46,15 +46,19 @@ def brief(monkeypatch, quick):
 
 
 class Hub:
-    """A hub whose duties do nothing but tell that they are done; `hold` keeps one from ending when asked to."""
+    """A hub whose duties do nothing but tell that they are done.
+
+    `hold` keeps one from ending when asked to, `clearing_up` from ending when broken off.
+    """
 
     def __init__(self, journal: Journal, plan: str = "p") -> None:
         self.journal = journal
         self.doing: dict[str, Lease] = {}
         self.most: int = 0
         self.ended: list[str] = []
-        self.hold = asyncio.Event()
+        self.hold, self.clearing_up = asyncio.Event(), asyncio.Event()
         self.hold.set()
+        self.clearing_up.set()
         duties = dict.fromkeys(NAMES, self._do)
         self.holder = Leaseholder(journal, duties, said=Presence(address=f"http://{id(self)}", plan=plan))
         self.running = asyncio.create_task(self.holder.run())
@@ -66,6 +70,7 @@ class Hub:
             await self.hold.wait()
             self.ended.append(lease.name)
         finally:
+            await self.clearing_up.wait()
             del self.doing[lease.name]
 
     async def vanish(self) -> None:
@@ -184,7 +189,7 @@ async def test_a_hub_cut_off_from_the_journal_gives_up_before_another_takes_over
         await until(lambda: not hubs[0].doing)
 
 
-async def test_a_write_under_a_lost_lease_is_not_done_and_does_not_return(postgresql):
+async def test_a_write_under_a_lost_lease_is_not_done_and_who_only_asked_is_told(postgresql):
     async with several(postgresql, 1) as hubs:
         await until(lambda: done_once(hubs))
         journal, lease = hubs[0].journal, hubs[0].doing["erp"]
@@ -193,13 +198,17 @@ async def test_a_write_under_a_lost_lease_is_not_done_and_does_not_return(postgr
         await journal.write(
             lambda c: c.execute(text("UPDATE leases SET epoch = epoch + 1 WHERE name = 'erp'")) and None
         )
+        hubs[0].clearing_up.clear()
         writing = asyncio.create_task(
             fenced.write(lambda c: c.execute(text("INSERT INTO jottings VALUES ('x')")) and None)
         )
         await until(lambda: lease.lost)
         await journal.write(lambda _connection: None)
-        assert not writing.done()
-        writing.cancel()
+        assert not writing.done(), "what is done under it is broken off first"
+        hubs[0].clearing_up.set()
+        with pytest.raises(LeaseLost):
+            await writing
+        assert "erp" not in hubs[0].doing
         assert await fenced.read(lambda c: c.execute(text("SELECT * FROM jottings")).all()) == []
 
 

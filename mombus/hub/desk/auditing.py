@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mombus.bus.commands import NotHereError
 from mombus.desk.audit import AUDIT, VERIFY
 from mombus.hub.desk.fitting import fitting
 from mombus.journal import audit, chain
@@ -51,9 +52,14 @@ class Auditing:
 
     @asynccontextmanager
     async def refusals(self, command: str, question: Mapping[str, Any]) -> AsyncIterator[None]:
-        """A deed that can't even be tried (an unknown target, no reason given) is in the trail as well."""
+        """A deed that can't even be tried (an unknown target, no reason given) is in the trail as well.
+
+        One that is only asked of the wrong hub is in the trail of where it is done.
+        """
         try:
             yield
+        except NotHereError:
+            raise
         except (ValueError, LookupError) as error:
             said = {name: str(value)[:TEXT] for name, value in question.items() if value is not None}
             deed = Deed(

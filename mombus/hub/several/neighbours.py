@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from mombus.bus.commands import HubAwayError, listen, pass_on
+from mombus.bus.commands import HubAwayError, NobodyThereError, NotHereError, listen, pass_on
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 STATUS_S = 2.0
 """How long another hub may take to say how its systems are, or what else only it knows."""
+BETWEEN_S, LOOK_S = 8.0, 0.5
+"""How long what a person asks waits while hubs hand over what it is about, and how often is looked who has it now:
+longer than a lease lasts, shorter than who asks waits."""
 BACK_S = 60.0
 """How long a hub that ran another configuration when it went is waited for: it changes over, and may go back."""
 ANYWHERE = frozenset({
@@ -69,7 +72,21 @@ class Neighbours:
         await listening(answer=answer, hub=self.hub)
 
     async def answered(self, here: Answer, name: str, question: Mapping[str, Any]) -> Any:
-        """The answer, of `here` or of the hub it is for. Raises ValueError with the other hub's refusal."""
+        """The answer, of `here` or of the hub it is for, asked again while one hub takes over from another.
+
+        Raises ValueError with the other hub's refusal, NotHereError when that takes too long.
+        """
+        until = time.monotonic() + BETWEEN_S
+        while True:
+            try:
+                return await self._answered(here, name, question)
+            except (NotHereError, NobodyThereError):
+                about = _about(question)
+                if time.monotonic() > until or about is None or self.disagree_about(about):
+                    raise
+            await asyncio.sleep(LOOK_S)
+
+    async def _answered(self, here: Answer, name: str, question: Mapping[str, Any]) -> Any:
         about = _about(question)
         names: Sequence[str] = ()
         if about is not None and name not in ANYWHERE:
