@@ -85,6 +85,7 @@ class Stop(BaseModel):
     seconds: float = Field(description="How long it lasted in the period; an open one until now.")
     open: bool
     reason: str | None
+    reason_name: str | None = Field(description="As the bars name it: by the reason list, else as it was said.")
     category: str | None
     order: str | None
     kind: str = Field(description="planned, unplanned, outside shifts, or not said.")
@@ -119,14 +120,20 @@ class Downtimes(BaseModel):
     count: int
     open: int
     seconds: float
+    overlap_s: float = Field(
+        description="So much of it is counted more than once: stops of one piece of equipment that overlap."
+    )
     by_reason: list[Bar]
     by_category: list[Bar]
     by_equipment: list[Bar]
     by_kind: list[Bar] = Field(description="Whether they were planned, as far as somebody said so.")
+    more_bars: dict[str, int] = Field(
+        description="How many shorter bars by reason, category or equipment aren't told; their stops are in the sums."
+    )
     short_s: float = Field(description="What lasted less is a short stop, in seconds.")
-    short_stops: list[ShortStops] = Field(description="They are in all sums as well.")
-    stops: list[Stop] = Field(description="The longest first.")
-    reversed: int = Field(description="Stops that were taken back: they aren't counted.")
+    short_stops: list[ShortStops] = Field(description="They are in all sums as well; the 100 that come to most.")
+    stops: list[Stop] = Field(description="The longest first, 500 at most: `count` says how many there are.")
+    reversed: int = Field(description="Stops of that time that were taken back: they aren't counted.")
 
 
 class Stretch(BaseModel):
@@ -147,7 +154,7 @@ class Lane(BaseModel):
 
     equipment: str
     stretches: list[Stretch]
-    stopped_s: float
+    stopped_s: float = Field(description="For how long it stood in the period: once, where stops overlap.")
 
 
 class ShiftPlan(BaseModel):
@@ -179,7 +186,7 @@ class Kpis(BaseModel):
     """KPIs on the bus."""
 
     period: Period
-    rows: list[KpiRow] = Field(description="The newest revision of each, the newest period first.")
+    rows: list[KpiRow] = Field(description="The newest revision of each, the newest period first, 500 at most.")
 
 
 class Events(BaseModel):
@@ -203,6 +210,7 @@ class KpiDetail(BaseModel):
 
     row: KpiRow
     earlier: list[KpiRow] = Field(description="What was said of it before, the newest first.")
+    since: KpiRow | None = Field(description="What was said of it last, after this; null: this is the newest.")
     equipment: list[str] = Field(description="It and what is below it: their events are counted.")
     events: list[Events]
     stops: list[Bar] = Field(description="Stops by whether they were planned.")

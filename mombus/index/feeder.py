@@ -16,7 +16,7 @@ from mombus.bus.errors import BodyGone
 from mombus.bus.streams import MOM
 from mombus.index import texts
 from mombus.index.searching import LAST
-from mombus.index.tables import hops, messages, read_from, read_outcomes, refs
+from mombus.index.tables import REVERSES, hops, messages, read_from, read_outcomes, refs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -178,6 +178,8 @@ def _refs(message: Message, seq: int) -> list[dict[str, Any]]:
     found = {(message.object, message.key)} if message.key else set()
     if message.document:
         found.add(("document", message.document))
+    if message.reverses:
+        found.add((REVERSES, message.reverses))
     try:
         if message.content:
             own_id = getattr(message.body, "id", None)

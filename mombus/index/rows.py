@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 
 from canonical.objects import shown_key
 from mombus.index.selection import ORDERS
-from mombus.index.tables import messages, refs
+from mombus.index.tables import REVERSES, messages, refs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,8 @@ def by_id(connection: Connection, start: str, limit: int) -> list[dict[str, Any]
 
 def named(connection: Connection, seq: int, limit: int) -> list[dict[str, str]]:
     """What a message names, itself included."""
-    statement = select(refs.c.object, refs.c.value).where(refs.c.seq == seq).order_by(refs.c.object, refs.c.value)
+    r = refs.c
+    statement = select(r.object, r.value).where(r.seq == seq, r.object != REVERSES).order_by(r.object, r.value)
     return [{"object": row[0], "id": row[1]} for row in connection.execute(statement.limit(limit))]
 
 

@@ -38,7 +38,8 @@ refs = Table(
     sqlite_with_rowid=False,
 )  # fmt: skip
 """What a message is about and what it names: (object, id) of every reference in its body, its own, and the number of
-the document that it became in each target."""
+the document that it became in each target. A reversal has the id of what it undoes, as REVERSES."""
+REVERSES = "reverses"
 
 hops = Table(
     "hops", index_metadata,

@@ -36,6 +36,26 @@ def span(seconds: float) -> str:
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
+def lasted(seconds: float) -> str:
+    """How long something lasted, for sums: `12 ms`, `3.4 s`, `1 min 59 s`, `27 h 10 min`."""
+    if seconds < 59.95:
+        return span(seconds)
+    if seconds < 3599.5:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def percent(share: float | None) -> str:
+    """A share; one that isn't nothing, or isn't all, doesn't look so: `12.5 %`, `under 0.1 %`, `not known`."""
+    if share is None:
+        return "not known"
+    if 0 < share < 0.1:
+        return "under 0.1 %"
+    return "over 99.9 %" if 99.9 < share < 100 else f"{share:.1f} %"
+
+
 def size(number: int) -> str:
     """Bytes as people say them: `256 MiB`."""
     return str(Size(number))

@@ -53,9 +53,9 @@ def at(hours: float) -> datetime:
 
 def stop(
     id: str, start: float, end: float | None, why: str | None = None, *, equipment: str = "CAPPER1",
-    category: str = "mechanical",
+    category: str = "mechanical", text: str | None = None,
 ) -> Downtime:  # fmt: skip
-    reason = Reason(id=why, category=category) if why else None
+    reason = Reason(id=why, category=category, description=text) if why else None
     return Downtime(
         id=id, equipment_id=equipment, start_time=at(start), end_time=at(end) if end is not None else None,
         state="open" if end is None else "reasoned" if why else "closed", reason=reason,
@@ -115,12 +115,14 @@ class FloorPlant:
         self.hub, self.mes, self.http = hub, mes, http
         self._said = 0
 
-    async def say(self, object: str, *bodies: Element, revision: int = 0, **more: Any) -> None:
-        """The MES says them; they are in the index when this returns."""
+    async def say(
+        self, object: str, *bodies: Element, revision: int = 0, occurred: datetime = SIX, **more: Any
+    ) -> None:  # fmt: skip
+        """The MES says them; they are in the index once `indexed` returns."""
         for body in bodies:
             message = Message.of(
-                object, body, source="mes", site="lyon", occurred=SIX, recorded=datetime.now(UTC), revision=revision,
-                **more,
+                object, body, source="mes", site="lyon", occurred=occurred, recorded=datetime.now(UTC),
+                revision=revision, **more,
             )  # fmt: skip
             assert (outcome := await self.mes.say(message)).accepted, outcome.reason
             self._said += 1

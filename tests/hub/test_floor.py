@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,9 +20,12 @@ from mombus.hub.floor.genealogy import MOST_LOOKED_AT, Use, grow
 from mombus.hub.floor.period import in_shift
 from mombus.hub.floor.planned import Kind, Plans
 from mombus.web.tables import csv_of
+from mombus.web.words import lasted, percent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from canonical.isa95.events import Downtime
 
 beside_the_plant = pytest.mark.asyncio(loop_scope="module")
 """In the event loop that the plant runs in."""
@@ -68,7 +71,8 @@ async def test_of_each_stop_the_newest_revision_counts_and_what_was_taken_back_d
     assert (found["count"], found["open"], found["seconds"], found["reversed"]) == (4, 1, 23400, 1)
     bars = [(bar["name"], bar["count"], bar["seconds"], bar["share"], bar["cumulated"]) for bar in found["by_reason"]]
     assert bars == [
-        ("no reason given", 1, 14400, 61.5, 61.5), ("jam", 2, 7200, 30.8, 92.3), ("label", 1, 1800, 7.7, 100.0)
+        ("no reason given", 1, 14400, 61.538, 61.538), ("jam", 2, 7200, 30.769, 92.308),
+        ("label", 1, 1800, 7.692, 100.0),
     ]  # fmt: skip
     assert [bar["name"] for bar in found["by_category"]] == ["no category given", "mechanical"]
     assert (await one.get("downtime", **EARLY, equipment="FILLER1"))["by_reason"] == []
@@ -197,6 +201,51 @@ async def test_a_kpi_says_what_it_stands_on_and_what_it_may_not_know(one):
     assert (page.status_code, "noted after it was stated" in page.text) == (200, True)
 
 
+@beside_the_plant
+async def test_a_past_shift_is_told_as_it_is_known_now(one):
+    """What was closed, given a reason, taken back or said at all after the shift, with times of it."""
+    early = {"since": "2026-01-05T06:00:00+00:00", "until": "2026-01-05T14:00:00+00:00"}
+    six = (datetime(2026, 1, 5, 6, tzinfo=UTC) - at(0)).total_seconds() / 3600
+
+    async def say(*stops: Downtime, when: float, **more: Any) -> None:
+        await one.say("downtime", *stops, occurred=at(six + when), **more)
+
+    await one.say("reason_code", ReasonCode(id="jam-2", description="Jam at the infeed"))
+    await say(stop("A-1", six + 7, None), stop("A-2", six + 1, 2 + six, "jam"), when=1)
+    await say(stop("A-1", six + 7, six + 9, "jam-2", text="Paul called"), when=9, revision=1)
+    await say(stop("A-2R", six + 1, 2 + six, "jam"), when=30,
+              reverses=message_id("mes", "downtime", "sync", "A-2", "0"))  # fmt: skip
+    await say(stop("A-3", six + 7.5, six + 8.5, "jam-2", text="again"), stop("A-4", six + 3, six + 3), when=10)
+    await say(stop("A-5", six + 14, six + 15), stop("A-6", six - 1, six), when=1)
+    await one.indexed()
+    found = await one.get("downtime", **early)
+    assert {row["id"]: (row["seconds"], row["reason_name"], row["open"]) for row in found["stops"]} == {
+        "A-1": (3600, "Jam at the infeed", False), "A-3": (1800, "Jam at the infeed", False),
+        "A-4": (0, None, False),
+    }  # fmt: skip
+    assert (found["count"], found["seconds"], found["overlap_s"], found["reversed"]) == (3, 5400, 1800, 1)
+    assert [bar["name"] for bar in found["by_reason"]] == ["Jam at the infeed", "no reason given"]
+    (lane,) = (await one.get("shift", **early))["lanes"]
+    assert (lane["stopped_s"], lane["stretches"][0]["name"]) == (3600, "no reason given")
+    assert (await one.get("downtime", **early, equipment="FILLER1"))["reversed"] == 0
+    page = await one.http.get("/kpi/downtime", params={**early, "reason": "no reason given"})
+    assert "not known" in page.text, "of no time at all nothing is a share"
+
+
+@beside_the_plant
+async def test_lots_are_followed_as_corrected_and_two_containers_of_one_are_added_up(one):
+    await one.say("material_consumption", used("C-7", "PO-7", "TYPO"))
+    await one.say("material_consumption", used("C-7", "PO-7", "RIGHT"), revision=1)
+    output = made("R-7", "PO-7", "OUT")
+    containers = output.model_copy(update={"material_actual": output.material_actual * 2})
+    await one.say("production_response", containers)
+    await one.indexed()
+    found = await one.get("genealogy/OUT")
+    links = {(link["lot"], link["direction"]): link["quantity"] for link in found["links"]}
+    assert links == {("RIGHT", "consumed"): "10 H87", ("OUT", "produced"): "20 H87"}
+    assert (await one.get("genealogy/TYPO"))["links"] == []
+
+
 def test_a_running_shift_is_looked_at_if_no_time_is_said():
     zone = ZoneInfo("Europe/Paris")
     plant = Plant(enterprise="acme", site="lyon", timezone=zone, calendar=SHIFTS.calendar(zone))
@@ -210,6 +259,14 @@ def test_a_stretch_counts_as_far_as_it_lies_inside():
     assert inside(at(-1), at(1), at(0), at(8), now) == 3600
     assert inside(at(1), None, at(0), at(8), now) == 5 * 3600
     assert inside(at(9), None, at(0), at(8), now) == inside(at(-2), at(-1), at(0), at(8), now) == 0
+
+
+def test_a_share_that_is_not_nothing_or_not_all_does_not_look_so():
+    told = [percent(share) for share in (None, 0, 0.04, 61.538, 99.96, 100)]
+    assert told == ["not known", "0.0 %", "under 0.1 %", "61.5 %", "over 99.9 %", "100.0 %"]
+    assert [lasted(s) for s in (0, 1.3, 59.97, 119, 3599.7, 7500, 97800)] == [
+        "0 ms", "1.3 s", "1 min", "1 min 59 s", "1 h", "2 h 5 min", "27 h 10 min"
+    ]  # fmt: skip
 
 
 def test_a_spreadsheet_takes_no_text_for_a_formula():

@@ -10,6 +10,7 @@ from mombus.bus.commands import UnknownNameError
 from mombus.config.duration import duration
 from mombus.desk import floor
 from mombus.desk.question import QuestionError
+from mombus.hub.desk.fitting import fitting
 from mombus.hub.floor import downtimes, genealogy, lanes, planned
 from mombus.hub.floor.downtimes import by_category, by_kind, by_reason
 from mombus.hub.floor.period import in_shift, period_of
@@ -17,7 +18,7 @@ from mombus.hub.floor.planned import Plans
 from mombus.hub.floor.standing_on import Ground, standing_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from canonical.isa95.resources import Equipment
     from mombus.config.model import Plant
@@ -25,13 +26,23 @@ if TYPE_CHECKING:
     from mombus.hub.desk.topic import Answer
     from mombus.hub.floor.downtimes import Stop
     from mombus.hub.floor.genealogy import Use
-    from mombus.hub.floor.reading import Fact, Reading
+    from mombus.hub.floor.reading import Fact, Facts, Reading
 
 LONG_STOP = timedelta(days=7)
 """A stop that began so long before the period, and of which nothing was said since, isn't found."""
+SAID_LATER = timedelta(days=3)
+"""A stop or work that was said so long after the period at first, with its times, is found."""
 LONG_JOB = timedelta(days=3)
+LONG_KPI = timedelta(days=31)
+"""How long after a time the period of a KPI about it may end."""
 LISTED = 500
 """Stops and KPIs in a list."""
+BARS = 100
+"""Bars of one drawing."""
+NAMED = {
+    "reason": by_reason, "category": by_category, "equipment": downtimes.by_equipment, "kind": by_kind
+}  # fmt: skip
+"""By what stops are added up."""
 REVISIONS = 50
 STRETCHES = 1500
 NAMING = 300
@@ -56,21 +67,27 @@ class Floor:
         """What stood still, why and for how long. Raises QuestionError, UnknownNameError."""
         now, short = datetime.now(UTC), _short(asked.short)
         period = period_of(asked, self._plant, now)
-        facts = await self._reading.occurred(["downtime"], period.since - LONG_STOP, period.until)
-        found = [
-            stop for stop in downtimes.stops(
-                facts.counting, period.since, period.until, now, self._equipment(asked.equipment), await self._plans()
-            ) if _wanted(stop, asked, short)
-        ]  # fmt: skip
+        facts, plans = await self._stopped(period.since, period.until), await self._plans()
+        equipment = self._equipment(asked.equipment)
+
+        def lying(those: Sequence[Fact]) -> list[Stop]:
+            """The stops among them that are looked at."""
+            there = downtimes.stops(those, period.since, period.until, now, equipment, plans)
+            return [stop for stop in there if _wanted(stop, asked, short)]
+
+        found = lying(facts.counting)
+        seconds = sum(stop.seconds for stop in found)
+        drawn = {name: downtimes.pareto(found, named) for name, named in NAMED.items()}
+        once = downtimes.stood_s(found, period.since, period.until, now)
         return {
-            "period": period.row(now, partial=facts.partial), "count": len(found),
-            "open": sum(stop.open for stop in found), "seconds": sum(stop.seconds for stop in found),
-            "by_reason": downtimes.pareto(found, downtimes.by_reason),
-            "by_category": downtimes.pareto(found, downtimes.by_category),
-            "by_equipment": downtimes.pareto(found, downtimes.by_equipment),
-            "by_kind": downtimes.pareto(found, downtimes.by_kind), "short_s": short.total_seconds(),
-            "short_stops": downtimes.short_ones(found, short)[:LISTED],
-            "stops": [stop.row(short) for stop in found[:LISTED]], "reversed": facts.reversed,
+            "period": period.row(now, partial=facts.partial or plans.partial), "count": len(found),
+            "open": sum(stop.open for stop in found), "seconds": seconds,
+            "overlap_s": max(0.0, round(seconds - sum(once.values()), 3)),
+            **{f"by_{name}": bars[:BARS] for name, bars in drawn.items()},
+            "more_bars": {name: len(bars) - BARS for name, bars in drawn.items() if len(bars) > BARS},
+            "short_s": short.total_seconds(),
+            "short_stops": downtimes.short_ones(found, short)[:BARS],
+            "stops": fitting([stop.row(short) for stop in found[:LISTED]]), "reversed": len(lying(facts.undone)),
         }  # fmt: skip
 
     async def shift(self, asked: floor.Span) -> dict[str, Any]:
@@ -80,30 +97,30 @@ class Floor:
         """
         now = datetime.now(UTC)
         period = period_of(in_shift(asked, self._plant, now), self._plant, now)
-        stopped = await self._reading.occurred(["downtime"], period.since - LONG_STOP, period.until)
-        worked = await self._reading.occurred(lanes.WORK, period.since - LONG_JOB, period.until + LONG_JOB)
+        stopped, plans = await self._stopped(period.since, period.until), await self._plans()
+        worked = await self._worked(period.since, period.until)
         equipment = self._equipment(asked.equipment)
-        found = downtimes.stops(
-            stopped.counting, period.since, period.until, now, equipment, await self._plans()
-        )  # fmt: skip
+        found = downtimes.stops(stopped.counting, period.since, period.until, now, equipment, plans)
         drawn = lanes.lanes(
             found, worked.counting, since=period.since, until=period.until, now=now, equipment=equipment
         )
         many = sum(len(lane["stretches"]) for lane in drawn) > STRETCHES
-        partial = stopped.partial or worked.partial or many
+        partial = stopped.partial or worked.partial or plans.partial or many
         return {"period": period.row(now, partial=partial), "lanes": _at_most(drawn, STRETCHES)}
 
     async def kpis(self, asked: floor.Span) -> dict[str, Any]:
         """KPIs on the bus whose period lies in the time that is asked for. Raises QuestionError, UnknownNameError."""
         now = datetime.now(UTC)
         period = period_of(asked, self._plant, now)
-        facts = await self._reading.occurred(["kpi"], period.since - LONG_STOP, now)
+        facts = await self._reading.occurred(["kpi"], period.since - LONG_STOP, period.until, LONG_KPI)
+        equipment = self._equipment(asked.equipment)
         rows = [
             row for fact in facts.counting
-            if (row := _kpi(fact)) is not None and asked.equipment in {None, row["equipment"]}
+            if (row := _kpi(fact)) is not None and (not equipment or row["equipment"] in equipment)
             and _overlap(row, period.since, period.until)
         ]  # fmt: skip
-        rows.sort(key=lambda row: (row["end"], row["equipment"], row["id"]), reverse=True)
+        rows.sort(key=lambda row: (row["equipment"], row["id"]))
+        rows.sort(key=lambda row: datetime.fromisoformat(row["end"]), reverse=True)
         return {
             "period": period.row(now, partial=facts.partial or len(rows) > LISTED), "rows": rows[:LISTED]
         }  # fmt: skip
@@ -118,21 +135,27 @@ class Floor:
         body = stated.message.body
         equipment = self._equipment(body.equipment_id)
         ground = Ground(
-            await self._reading.occurred(["downtime"], body.start_time - LONG_STOP, body.end_time),
-            await self._reading.occurred(lanes.WORK, body.start_time - LONG_JOB, body.end_time + LONG_JOB),
-            await self._reading.occurred(["gap"], body.start_time - LONG_STOP, body.end_time + LONG_STOP),
+            await self._stopped(body.start_time, body.end_time), await self._worked(body.start_time, body.end_time),
+            await self._reading.occurred(["gap"], body.start_time - LONG_STOP, body.end_time, LONG_STOP),
             await self._plans(),
         )  # fmt: skip
         mine = next(row for row in rows if row["message_id"] == asked.id)
         return {
-            "row": mine, "earlier": [row for row in rows if row["seq"] < mine["seq"]], "equipment": sorted(equipment),
+            "row": mine, "earlier": [row for row in rows if row["seq"] < mine["seq"]],
+            "since": next((row for row in rows if row["seq"] > mine["seq"]), None), "equipment": sorted(equipment),
             **standing_on(body, stated.message.recorded, equipment, ground, datetime.now(UTC)),
         }  # fmt: skip
+
+    async def _stopped(self, since: datetime, until: datetime) -> Facts:
+        return await self._reading.occurred(["downtime"], since - LONG_STOP, until, SAID_LATER)
+
+    async def _worked(self, since: datetime, until: datetime) -> Facts:
+        return await self._reading.occurred(lanes.WORK, since - LONG_JOB, until, SAID_LATER)
 
     async def _plans(self) -> Plans:
         stated = await self._reading.stated(planned.OBJECTS)
         calendar = self._plant.calendar.work_calendar_entry if self._plant.calendar else ()
-        return Plans(stated.counting, calendar)
+        return Plans(stated.counting, calendar, partial=stated.partial)
 
     def _equipment(self, named: str | None) -> frozenset[str]:
         """A piece of equipment and what is below it; nothing if none is named."""
@@ -149,13 +172,13 @@ class Floor:
         if what == "lot":
             facts = await self._reading.naming(genealogy.OBJECTS, "material_lot", id, NAMING)
             return genealogy.uses_of(facts.counting), facts.partial
-        found: list[Use] = []
+        found: dict[int, Fact] = {}
         partial = False
         for named in ("production_order", *genealogy.OBJECTS):
             facts = await self._reading.naming(genealogy.OBJECTS, named, id, NAMING)
-            found += [use for use in genealogy.uses_of(facts.counting) if use.work == id]
+            found.update((fact.seq, fact) for fact in facts.counting)
             partial |= facts.partial
-        return found, partial
+        return [use for use in genealogy.uses_of(found.values()) if use.work == id], partial
 
 
 def _short(text: str) -> timedelta:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from canonical.isa95.events import Downtime
-from mombus.hub.floor.planned import Kind
+from mombus.hub.floor.planned import Kind, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -17,16 +17,22 @@ if TYPE_CHECKING:
 
 NO_REASON = "no reason given"
 NO_CATEGORY = "no category given"
+LONGEST_NAME = 250
+"""Characters of a reason: people may add a novel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A downtime in a period: `seconds` of it, an open one until now; `kind` says whether it was planned."""
+    """A downtime in a period: `seconds` of it, an open one until now; `kind` says whether it was planned.
+
+    `why` is the reason as people say it.
+    """
 
     body: Downtime
     seq: int
     message_id: str
     seconds: float
+    why: str
     kind: Kind = Kind.UNSAID
 
     @property
@@ -45,6 +51,7 @@ class Stop:
             "id": body.id, "message_id": self.message_id, "seq": self.seq, "equipment": body.equipment_id,
             "start": body.start_time.isoformat(), "end": body.end_time.isoformat() if body.end_time else None,
             "seconds": self.seconds, "open": self.open, "reason": body.reason.id if body.reason else None,
+            "reason_name": self.why if body.reason else None,
             "category": body.reason.category if body.reason else None, "order": body.production_order_id,
             "kind": self.kind.value, "short": self.short(short),
         }  # fmt: skip
@@ -59,11 +66,29 @@ def stops(  # noqa: PLR0917 - a period, and what is looked at in it
     for fact in facts:
         body = fact.message.body
         if isinstance(body, Downtime) and (not equipment or body.equipment_id in equipment):
-            seconds = inside(body.start_time, body.end_time, since, until, now)
-            if seconds > 0:
+            start, end = body.start_time, body.end_time
+            if lies_in(start, end, since, until, now):
                 kind = plans.kind(body, now) if plans else Kind.UNSAID
-                found.append(Stop(body, fact.seq, fact.message.id, seconds, kind))
+                seconds = inside(start, end, since, until, now)
+                found.append(Stop(body, fact.seq, fact.message.id, seconds, _why(body, plans), kind))
     return sorted(found, key=lambda stop: (-stop.seconds, stop.seq))
+
+
+def _why(body: Downtime, plans: Plans | None) -> str:
+    """By the reason list, which has one name for each reason; else by what was said with the stop."""
+    if body.reason is None:
+        return NO_REASON
+    listed = plans.reason_name(body.reason.id) if plans else None
+    return (listed or body.reason.description or body.reason.id)[:LONGEST_NAME]
+
+
+def lies_in(start: datetime, end: datetime | None, since: datetime, until: datetime, now: datetime) -> bool:
+    """True if some of a stretch lies in a period; an open one goes on until now.
+
+    A moment, which ends when it begins, lies in it as well. `until` itself is of the next period.
+    """
+    last = end or now
+    return start <= last and start < until and (last > since or start == last == since)
 
 
 def inside(start: datetime, end: datetime | None, since: datetime, until: datetime, now: datetime) -> float:
@@ -87,10 +112,21 @@ def pareto(found: Sequence[Stop], named: Callable[[Stop], str]) -> list[dict[str
     return bars
 
 
+def stood_s(found: Iterable[Stop], since: datetime, until: datetime, now: datetime) -> dict[str, float]:
+    """For how many seconds of the period each piece of equipment stood: once, where its stops overlap."""
+    spans: dict[str, list[tuple[datetime, datetime]]] = {}
+    for stop in found:
+        body = stop.body
+        span = max(body.start_time, since), min(body.end_time or now, until)
+        spans.setdefault(body.equipment_id, []).append(span)
+    return {
+        equipment: sum((end - start).total_seconds() for start, end in joined(of)) for equipment, of in spans.items()
+    }
+
+
 def by_reason(stop: Stop) -> str:
     """Why it stood."""
-    reason = stop.body.reason
-    return NO_REASON if reason is None else reason.description or reason.id
+    return stop.why
 
 
 def by_category(stop: Stop) -> str:
@@ -126,4 +162,4 @@ def by_equipment(stop: Stop) -> str:
 
 
 def _percent(part: float, whole: float) -> float | None:
-    return round(100 * part / whole, 1) if whole else None
+    return round(100 * part / whole, 3) if whole else None

@@ -41,11 +41,12 @@ class Use:
 
 @dataclass(slots=True)
 class Graph:
-    """What is found so far: the depth of each lot, and every use."""
+    """What is found so far: the depth of each lot, every use, and which messages were read."""
 
     depths: dict[str, int] = field(default_factory=dict)
     uses: dict[tuple[str, str, Direction], list[Use]] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
     partial: bool = False
     looked_at: int = 0
 
@@ -61,11 +62,11 @@ class Graph:
         return uses
 
     def add(self, uses: Iterable[Use]) -> None:
-        """Keep what a message says, each once."""
-        for use in uses:
-            known = self.uses.setdefault((use.work, use.lot, use.direction), [])
-            if use not in known:
-                known.append(use)
+        """Keep what messages say, each message once: it may say the same of two containers."""
+        new = [use for use in uses if use.message_id not in self.read]
+        self.read.update(use.message_id for use in new)
+        for use in new:
+            self.uses.setdefault((use.work, use.lot, use.direction), []).append(use)
 
 
 Look: TypeAlias = "Callable[[str, str], Awaitable[tuple[list[Use], bool]]]"

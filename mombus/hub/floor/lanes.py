@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from canonical.isa95.operations import SegmentResponse
 from canonical.isa95.work import JobResponse
-from mombus.hub.floor.downtimes import by_reason, inside
+from mombus.hub.floor.downtimes import by_reason, lies_in, stood_s
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from canonical.element import Element
     from mombus.hub.floor.downtimes import Stop
@@ -26,23 +26,27 @@ def lanes(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """One lane for each piece of equipment, by name; for all if none is named."""
     by: dict[str, list[dict[str, Any]]] = {}
-    stopped: dict[str, float] = {}
+    stopped = stood_s(found, since, until, now)
     for stop in found:
         by.setdefault(stop.body.equipment_id, []).append(_stop(stop))
-        stopped[stop.body.equipment_id] = stopped.get(stop.body.equipment_id, 0.0) + stop.seconds
     for fact in work:
         start, end = times(fact.message.body)
-        if start is not None and inside(start, end, since, until, now):
+        if start is not None and lies_in(start, end, since, until, now):
             for one in where(fact.message.body):
                 if not equipment or one in equipment:
                     by.setdefault(one, []).append(_work(fact, start, end))
     return [
         {
             "equipment": one, "stopped_s": stopped.get(one, 0.0),
-            "stretches": sorted(by[one], key=lambda stretch: (stretch["start"], stretch["seq"])),
+            "stretches": sorted(by[one], key=_begins),
         }
         for one in sorted(by)
     ]  # fmt: skip
+
+
+def _begins(stretch: Mapping[str, Any]) -> tuple[datetime, int]:
+    """In time, whatever the offsets that it is told with."""
+    return datetime.fromisoformat(stretch["start"]), stretch["seq"]
 
 
 def _stop(stop: Stop) -> dict[str, Any]:

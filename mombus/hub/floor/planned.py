@@ -37,22 +37,33 @@ class Kind(StrEnum):
 
 
 class Plans:
-    """What was said of plans: reasons by their id, windows of capabilities, and the plant's calendar."""
+    """What was said of plans: reasons by their id, windows of capabilities, and the plant's calendar.
 
-    def __init__(self, stated: Iterable[Fact], calendar: Sequence[CalendarEntry]) -> None:
+    `partial` is true if more was said of them than was read.
+    """
+
+    def __init__(
+        self, stated: Iterable[Fact], calendar: Sequence[CalendarEntry], *, partial: bool = False
+    ) -> None:  # fmt: skip
+        self.partial = partial
         bodies = [fact.message.body for fact in stated]
-        self._reasons = {body.id: body.planned is True for body in bodies if isinstance(body, ReasonCode)}
+        self._reasons = {body.id: body for body in bodies if isinstance(body, ReasonCode)}
         self._windows: dict[str | None, list[WorkCapability]] = {}
         for body in bodies:
             if isinstance(body, WorkCapability) and body.capability_type == "Unattainable":
                 self._windows.setdefault(body.equipment_id, []).append(body)
-        self._shifts = _joined((entry.start_time, entry.end_time) for entry in calendar if entry.entry_type == SHIFT)
+        self._shifts = joined((entry.start_time, entry.end_time) for entry in calendar if entry.entry_type == SHIFT)
+
+    def reason_name(self, id: str) -> str | None:
+        """What the reason list calls a reason; None if it doesn't say."""
+        listed = self._reasons.get(id)
+        return listed.description if listed is not None else None
 
     def kind(self, stop: Downtime, now: datetime) -> Kind:
         """What is known of a stop."""
         reason = stop.reason
         if reason is not None and reason.id in self._reasons:
-            return Kind.PLANNED if self._reasons[reason.id] else Kind.UNPLANNED
+            return Kind.PLANNED if self._reasons[reason.id].planned is True else Kind.UNPLANNED
         category = (reason.category or "").casefold() if reason is not None else ""
         if category.startswith(("planned", "unplanned")):
             return Kind.PLANNED if category.startswith("planned") else Kind.UNPLANNED
@@ -71,8 +82,8 @@ class Plans:
         return next_one == len(self._shifts) or self._shifts[next_one][0] >= end
 
 
-def _joined(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """Spans in their order, those that touch as one: years of shifts are looked through for each stop."""
+def joined(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Spans in their order, those that touch or overlap as one: years of shifts are looked through for each stop."""
     found: list[tuple[datetime, datetime]] = []
     for start, end in sorted(spans):
         if found and start <= found[-1][1]:

@@ -12,7 +12,7 @@ from mombus.index import facts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from canonical.message import Message
     from mombus.bus.connection import Bus
@@ -33,10 +33,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What counts, how many were taken back, and whether there is more."""
+    """What counts, what was taken back, and whether there is more."""
 
     counting: Sequence[Fact]
-    reversed: int
+    undone: Sequence[Fact]
     partial: bool
 
 
@@ -47,9 +47,11 @@ class Reading:
         self._bus = bus
         self._index = index
 
-    async def occurred(self, objects: Sequence[str], since: datetime, until: datetime) -> Facts:
-        """Facts of which a revision occurred in that time."""
-        look = partial(facts.occurred, objects=objects, since=since, until=until, limit=MOST)
+    async def occurred(
+        self, objects: Sequence[str], since: datetime, until: datetime, beyond: timedelta
+    ) -> Facts:  # fmt: skip
+        """Facts of which a revision occurred in that time, or not longer than `beyond` after it: as they are now."""
+        look = partial(facts.occurred, objects=objects, since=since, until=until, beyond=beyond, limit=MOST)
         return await self._read(await self._index.survey(look))
 
     async def stated(self, objects: Sequence[str]) -> Facts:
@@ -71,7 +73,7 @@ class Reading:
         whole = [Fact(seq, await self._bus.whole(message)) for seq, message in await read(self._bus, found.seqs)]
         undone = taken_back(fact.message for fact in whole)
         counting = [fact for fact in whole if counts(fact.message, undone)]
-        return Facts(counting, sum(is_undone(fact.message, undone) for fact in whole), found.partial)
+        return Facts(counting, [fact for fact in whole if is_undone(fact.message, undone)], found.partial)
 
 
 def taken_back(messages: Iterable[Message]) -> frozenset[str]:

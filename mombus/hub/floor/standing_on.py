@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from canonical.isa95.gap import Gap
-from mombus.hub.floor.downtimes import NO_REASON, by_kind, by_reason, pareto, stops
+from mombus.hub.floor.downtimes import by_kind, pareto, stops
 from mombus.hub.floor.lanes import WORK, times, where
 from mombus.hub.floor.planned import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
 
     from canonical.isa95.kpi import Kpi
     from mombus.hub.floor.downtimes import Stop
     from mombus.hub.floor.planned import Plans
     from mombus.hub.floor.reading import Fact, Facts
+
+
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Ground(NamedTuple):
@@ -47,22 +50,36 @@ def standing_on(
             "late": sum(fact.message.recorded > stated for fact in work),
         })  # fmt: skip
     late, gaps = sum(one["late"] for one in events), _gaps(body, ground.lost.counting, equipment)
+    doubts = _doubts(body, found, gaps, late, _overlapping(found))
     return {
-        "events": events, "stops": pareto(found, by_kind), "doubts": _doubts(body, found, gaps, late),
-        "partial": ground.stopped.partial or ground.worked.partial or ground.lost.partial,
+        "events": events, "stops": pareto(found, by_kind), "doubts": doubts,
+        "partial": any(one.partial for one in ground),
     }  # fmt: skip
 
 
-def _doubts(body: Kpi, found: Sequence[Stop], gaps: int, late: int) -> list[dict[str, Any]]:
+def _doubts(body: Kpi, found: Sequence[Stop], gaps: int, late: int, overlapping: int) -> list[dict[str, Any]]:
     told = {
         "stated with a finding": len(body.finding),
         "noted after it was stated": late,
         "stretches in which a wire lost something": gaps,
         "of its stops still open, counted until now": sum(stop.open for stop in found),
-        "of its stops without a reason": sum(by_reason(stop) == NO_REASON for stop in found),
+        "of its stops began while the same equipment stood already": overlapping,
+        "of its stops without a reason": sum(stop.body.reason is None for stop in found),
         "of its stops that nobody said to be planned or not": sum(stop.kind is Kind.UNSAID for stop in found),
     }
     return [{"text": text, "count": count} for text, count in told.items() if count]
+
+
+def _overlapping(found: Sequence[Stop]) -> int:
+    """How many began before an earlier one of the same equipment was over."""
+    over: dict[str, datetime] = {}
+    number = 0
+    for stop in sorted(found, key=lambda one: (one.body.start_time, one.seq)):
+        last = over.get(stop.body.equipment_id)
+        number += last is not None and stop.body.start_time < last
+        end = stop.body.end_time or FOR_EVER
+        over[stop.body.equipment_id] = end if last is None else max(last, end)
+    return number
 
 
 def _gaps(body: Kpi, lost: Sequence[Fact], equipment: Collection[str]) -> int:
