@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from nats.aio.msg import Msg
     from nats.js import JetStreamContext
+    from nats.js.api import ConsumerInfo
     from sqlalchemy import Connection
 
     from canonical.message import Message
@@ -37,6 +38,29 @@ AGAIN_S = 1.0
 GOODBYE_S = 1.0
 
 log = structlog.get_logger()
+
+
+class _Arrivals:
+    """Whether all that was delivered has arrived: a connection that ends loses what is on its way, and the broker, whom
+    nobody tells what came, doesn't say it again.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._sent = 0
+
+    def came(self, batch: Sequence[Msg]) -> None:
+        """These came next. Raises ConnectionError when one before them was lost."""
+        for msg in batch:
+            self._number += 1
+            if msg.metadata.sequence.consumer != self._number:
+                raise ConnectionError(f"delivery {self._number} was lost on its way")
+
+    def none_came(self, info: ConsumerInfo) -> None:
+        """Nothing came for IDLE_S. Raises ConnectionError when something was sent before that."""
+        if self._number < self._sent:
+            raise ConnectionError(f"deliveries {self._number + 1} to {self._sent} were lost on their way")
+        self._sent = (info.delivered.consumer_seq or 0) if info.delivered else 0
 
 
 class Feeder:
@@ -88,13 +112,15 @@ class Feeder:
         )  # fmt: skip
         consumer = await self._js.pull_subscribe("", stream=MOM, config=config)
         name = (await consumer.consumer_info()).name
+        arrivals = _Arrivals()
         try:
             while True:
                 try:
                     batch = await consumer.fetch(BATCH, timeout=IDLE_S)
                 except NothingYet:
-                    await consumer.consumer_info()
+                    arrivals.none_came(await consumer.consumer_info())
                     continue
+                arrivals.came(batch)
                 await self._store(batch)
         finally:
             await asyncio.shield(_put_away(self._js, consumer, name))

@@ -18,7 +18,7 @@ from canonical.wire import MESSAGE_ID, to_headers
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
 from mombus.bus.publishing import Letter
-from mombus.bus.streams import Limits
+from mombus.bus.streams import MOM, Limits
 from mombus.index import feeder
 from mombus.index.feeder import Feeder
 from mombus.index.tables import index_metadata, messages
@@ -99,3 +99,26 @@ async def test_a_database_that_does_not_take_it_now_is_tried_again(tmp_path, mon
         await bus.publish(material("FG-2"))
         await until_fed(index, "FG-1", "FG-2")
         assert len(refused) == 2
+
+
+@pytest.mark.parametrize("more", [True, False], ids=["more comes", "it was the last"])
+async def test_what_is_lost_on_its_way_is_read_again(tmp_path, monkeypatch, more):
+    """As when a connection ends: here somebody else takes what was to be delivered."""
+    monkeypatch.setattr(feeder, "IDLE_S", 0.1)
+    async with feeding(tmp_path, monkeypatch, lambda _message, _at: None) as (bus, index):
+        await bus.publish(material("FG-0"))
+        await until_fed(index, "FG-0")
+        (reader,) = await bus.js.consumers_info(MOM)
+        inbox = bus.client.new_inbox()
+        taker = await bus.client.subscribe(inbox)
+        await bus.client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{MOM}.{reader.name}", b'{"batch": 1}', reply=inbox)
+        taken = asyncio.create_task(taker.next_msg(PATIENCE_S))
+        expected = ["FG-0"]
+        while not taken.done():
+            expected.append(f"FG-{len(expected)}")
+            await bus.publish(material(expected[-1]))
+            await asyncio.wait({taken}, timeout=0.05)
+        if more:
+            expected.append("FG-last")
+            await bus.publish(material(expected[-1]))
+        await until_fed(index, *expected)
