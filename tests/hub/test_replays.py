@@ -13,12 +13,14 @@ import pytest
 import typer
 from history_plant import FACT, board, loaded, mombus, post, start, write_config
 from patience import PATIENCE_S, until
+from sqlalchemy.exc import OperationalError
 
 from mombus.cli import replay
 from mombus.cli.asking import asked, the_hub
 from mombus.desk.audit import Wanted as Deeds
 from mombus.hub import note
 from mombus.hub.hub import open_hub
+from mombus.hub.replay import feeding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -207,3 +209,23 @@ async def ended(folder: Path) -> dict[str, Any]:
             if row["progress"] == "done":
                 return dict(row)
             await asyncio.sleep(0.05)
+
+
+async def test_a_journal_that_does_not_answer_for_a_while_ends_no_feeding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeding, "AGAIN_S", 0.01)
+    asked, answers = 0, asyncio.Event()
+
+    class Away:
+        async def read(self, _work: Any) -> list[Any]:
+            nonlocal asked
+            asked += 1
+            if asked <= 2:
+                raise OperationalError("SELECT", {}, Exception("connection refused"))
+            answers.set()
+            return []
+
+    running = asyncio.create_task(feeding.Feeding(Away(), Away(), None, None).run())
+    await asyncio.wait({running, asyncio.create_task(answers.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    assert answers.is_set()
+    assert not running.done()
+    running.cancel()

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from mombus.bus.errors import BusError
 from mombus.delivery.delivery import BetweenHubsError
@@ -15,6 +16,7 @@ from mombus.delivery.replaying import Terms
 from mombus.index import selection as selecting
 from mombus.index.selection import Selection
 from mombus.journal import replays
+from mombus.journal.databases import in_words
 from mombus.journal.replays import Progress
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Feeding:
             feeding: dict[str, asyncio.Task[None]] = {}
             while True:
                 self._news.clear()
-                for replay in await self._journal.read(partial(replays.rows, progress=Progress.RUNNING)):
+                for replay in await self._all_running():
                     if replay.inbox not in feeding or feeding[replay.inbox].done():
                         feeding[replay.inbox] = tasks.create_task(self._feed(replay.inbox))
                 await self._news.wait()
@@ -84,8 +86,16 @@ class Feeding:
                 await asyncio.sleep(AGAIN_S)
 
     async def _running(self, inbox: str) -> Sequence[Replay]:
-        rows = await self._journal.read(partial(replays.rows, progress=Progress.RUNNING))
-        return [replay for replay in rows if replay.inbox == inbox]
+        return [replay for replay in await self._all_running() if replay.inbox == inbox]
+
+    async def _all_running(self) -> Sequence[Replay]:
+        """Asked until the journal answers."""
+        while True:
+            try:
+                return await self._journal.read(partial(replays.rows, progress=Progress.RUNNING))
+            except SQLAlchemyError as error:
+                log.warning("replays wait for the journal", reason=in_words(error))
+                await asyncio.sleep(AGAIN_S)
 
     async def _feed_one(self, replay: Replay, replaying: Replaying) -> None:
         await self._until_indexed(replay.upto)
