@@ -151,17 +151,12 @@ class Requests:
         except (HeaderError, UnknownObjectError):
             await delivery.ack()
             return
-        if reply.correlation is not None and await self._may_answer(reply):
+        if reply.correlation is not None:
             await self._close(partial(
-                table.answer, id=reply.correlation, action=reply.action, reason=reply.reason,
+                table.answer, id=reply.correlation, owner=reply.source, action=reply.action, reason=reply.reason,
                 document=reply.document, now=datetime.now(UTC),
             ))  # fmt: skip
         await delivery.ack()
-
-    async def _may_answer(self, reply: Message) -> bool:
-        """Only who was asked closes a request, whoever else can publish replies about its own objects."""
-        asked = await self.find(reply.correlation)
-        return asked is None or asked.owner == reply.source
 
     async def _close(self, work: Callable[[Connection], bool]) -> None:
         """Until it is written: an answer that isn't would let its request expire."""

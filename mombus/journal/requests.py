@@ -96,12 +96,16 @@ def find(connection: Connection, id: str) -> OpenRequest | None:
 
 
 def answer(
-    connection: Connection, id: str, *, action: str | None, reason: str | None, document: str | None, now: datetime
-) -> bool:
-    """Close an open request with its answer; False when it is unknown or closed already: the first answer wins."""
+    connection: Connection, id: str, *, owner: str, action: str | None, reason: str | None, document: str | None,
+    now: datetime,
+) -> bool:  # fmt: skip
+    """Close an open request with its answer; False when it is unknown or closed already: the first answer wins.
+
+    Only `owner` closes one, who was asked, whoever else can publish replies about its own objects.
+    """
     r = requests.c
     done = connection.execute(
-        update(requests).where(r.id == id, r.state == Asked.OPEN)
+        update(requests).where(r.id == id, r.owner == owner, r.state == Asked.OPEN)
         .values(state=Asked.ANSWERED, answer=action, reason=reason, document=document, ended=now)
     )  # fmt: skip
     return done.rowcount == 1

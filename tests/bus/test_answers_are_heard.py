@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from patience import until
@@ -70,23 +71,24 @@ async def test_a_journal_that_is_busy_ends_neither_hearing_nor_expiring(bus, jou
     monkeypatch.setattr("mombus.bus.requests._LOOK_S", 0.05)
     told = []
     service = Requests(bus, journal, observe=told.append)
-    really, refused = journal.write, []
+    really, refused = {"write": journal.write, "read": journal.read}, {"write": 0, "read": 0}
 
-    async def busy(work):
-        if len(refused) < 3:
-            refused.append(work)
+    async def busy(how, work):
+        if refused[how] < 3:
+            refused[how] += 1
             raise OperationalError("UPDATE", {}, Exception("database is locked"))
-        return await really(work)
+        return await really[how](work)
 
     id = await ask(service)
     late = await ask(service, "PO-2")
     await bus.publish(answer(id))
-    monkeypatch.setattr(journal, "write", busy)
+    for how in really:
+        monkeypatch.setattr(journal, how, partial(busy, how))
     running = asyncio.create_task(service.run())
     try:
+        await until(lambda: refused == {"write": 3, "read": 3})
         await until(lambda: answered(service, id))
         assert not running.done()
-        assert len(refused) == 3
         assert not await answered(service, late)
     finally:
         running.cancel()

@@ -166,7 +166,7 @@ async def test_requests_are_kept_for_a_year_after_their_end_and_open_ones_for_ev
             requests.record(connection, asked(name, old))
         requests.record(connection, asked("lately", timedelta(days=300)))
         for name in ("answered", "lately"):
-            requests.answer(connection, name, action="Accepted", reason=None, document=None, now=NOW - old)
+            requests.answer(connection, name, owner="erp", action="Accepted", reason=None, document=None, now=NOW - old)
         for name in ("told", "not told"):
             connection.execute(
                 requests.requests.update()

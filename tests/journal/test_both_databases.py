@@ -277,7 +277,7 @@ async def test_the_first_answer_wins_and_late_ones_expire(journal):
         )  # fmt: skip
         await journal.write(partial(requests.record, request=asked))
     assert await journal.read(requests.next_expiry) == NOW + timedelta(hours=1)
-    answer = partial(requests.answer, id="r1", action="Accepted", reason=None, document="D", now=NOW)
+    answer = partial(requests.answer, id="r1", owner="erp", action="Accepted", reason=None, document="D", now=NOW)
     assert [await journal.write(answer), await journal.write(answer)] == [True, False]
     await journal.write(lambda c: requests.expire(c, NOW + timedelta(days=1)))
     assert [one.id for one in await journal.read(requests.untold)] == ["r2"]
