@@ -63,7 +63,7 @@ def apply(
     named = before.files if before else files or []
     told = ask(folder, "plan_make", at=name_of(folder), salt=salt)
     own: list[str] = told["files"]
-    others = [path for path in named if [str(one.absolute()) for one in named] != own]
+    others = named if [str(path.absolute()) for path in named] != own else []
     made = planned(others, folder, salt) if others else of_own_files(told)
     if not as_json:
         show(made)

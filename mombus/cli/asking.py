@@ -95,12 +95,19 @@ def why_of(given: str | None) -> str:
 
 def the_hub(folder: Path | None) -> Note:
     """Where the hub is. Raises NoHub."""
+    return find(home_of(folder))
+
+
+def home_of(folder: Path | None) -> Path:
+    """The folder of the hub that runs. Raises NoHub."""
     errors: list[NoHub] = []
     for candidate in (folder,) if folder else FOLDERS:
         try:
-            return find(candidate)
+            find(candidate)
         except NoHub as error:
             errors.append(error)
+        else:
+            return candidate
     raise errors[0]
 
 

@@ -7,7 +7,7 @@ import contextlib
 import json
 import shutil
 import sys
-import tempfile
+from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,21 +18,18 @@ import typer
 from mombus.cli.check import config_or_exit
 from mombus.cli.exits import Exit
 from mombus.cli.run import run_until, set_up_logging, when_asked_to_stop
-from mombus.config.loader import load
+from mombus.cli.simulated import MARK, Simulated
 from mombus.config.scrubbing import Scrubber
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    from mombus.config.loader import Loaded
     from mombus.hub.hub import Hub
 
-MARK = "demo"
 ORDER = "PO-4711"
 ONCE_TIMEOUT_S = 120.0
 LOOK_S = 0.5
 USUAL_PORT = 8080
-POLLED = ("qms", "cmms", "wms")
 
 
 def demo(
@@ -85,7 +82,9 @@ async def _demo(path: Path, folder: Path, port: int, *, once: bool, pace: float,
 
     asked = when_asked_to_stop()
     async with simulated_plant(f"http://127.0.0.1:{port}", pace, orders=1 if once else 0) as urls:
-        again = partial(load_demo, [path], folder, urls, port, poll_s=0.2 if once else 2.0)
+        simulated = simulated_at(urls, folder, port, poll_s=0.2 if once else 2.0)
+        simulated.leave()
+        again = partial(simulated.load, [path])
         config = config_or_exit(again())
         table = LiveTable(config.plant.timezone, quiet=as_json)
         origin = Origin((path,), (), again)
@@ -116,16 +115,12 @@ def _free_port(wanted: int = 0) -> int:
     raise OSError("no port is free on 127.0.0.1")
 
 
-def load_demo(paths: Sequence[Path], folder: Path, urls: Mapping[str, str], port: int, poll_s: float) -> Loaded:
-    """The configuration in `paths` with the addresses where the simulated systems really are, polled more often."""
-    systems: dict[str, dict[str, Any]] = {name: {"url": url} for name, url in urls.items()}
-    for name in POLLED:
-        systems[name]["poll_s"] = poll_s
-    overlay = {"bus": {"folder": str(folder.absolute())}, "http": {"port": port}, "systems": systems}
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
-        json.dump(overlay, file)
-        file.flush()
-        return load([*paths, Path(file.name)])
+def simulated_at(urls: Mapping[str, str], folder: Path, port: int, poll_s: float) -> Simulated:
+    """A demo of the systems that are at `urls`, by their names in the example plant."""
+    from plant.plant import USUAL  # noqa: PLC0415 - not installed with the package
+
+    moved = {str(usual): urls[name] for name, usual in asdict(USUAL).items()}
+    return Simulated(str(folder.absolute()), port, poll_s, moved)
 
 
 @contextlib.asynccontextmanager

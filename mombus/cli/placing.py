@@ -29,18 +29,19 @@ class Place:
 
 @contextmanager
 def placed(files: Sequence[Path], own: Sequence[str]) -> Iterator[Place]:
-    """The one file of `files` stands where the hub's own one is. Exits with 64 where that isn't possible.
+    """The one of `files` that isn't the hub's own stands where its own one is. Exits with 64 where that isn't possible.
 
     Whoever looks finds the old file or the new one. What goes wrong inside leaves the new one there.
     """
     if not files:
         yield Place()
         return
-    here = Path(own[0]) if own else None
-    if here is None or len(files) != 1 or len(own) != 1 or files[0].absolute().parent != here.parent:
+    others = [(new, Path(old)) for new, old in zip(files, own, strict=False) if new.absolute() != Path(old)]
+    if len(files) != len(own) or len(others) != 1 or others[0][0].absolute().parent != others[0][1].parent:
         typer.echo(_elsewhere(own), err=True)
         raise typer.Exit(Exit.USAGE)
-    before, now = here.read_bytes(), files[0].read_bytes()
+    new, here = others[0]
+    before, now = here.read_bytes(), new.read_bytes()
     try:
         _replace(here, now)
     except OSError as error:
@@ -53,8 +54,8 @@ def _elsewhere(own: Sequence[str]) -> str:
     if not own:
         return "this hub wasn't started from a file: start it with `mombus run`"
     return (
-        f"the hub was started from {', '.join(own)}: change that, then `mombus apply`. Another file is put in its "
-        "place only from the same folder, because its paths begin there"
+        f"the hub was started from {' '.join(own)}: change that, then `mombus apply`. One file is put in the place of "
+        "another only in the same folder, because its paths begin there; name those that are laid over as well"
     )
 
 

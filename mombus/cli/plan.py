@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from mombus.cli.asking import Folder, Json, ask, name_of
-from mombus.cli.check import load_or_exit
+from mombus.cli.asking import Folder, Json, ask, home_of, name_of
+from mombus.cli.check import config_or_exit
 from mombus.cli.exits import Exit
 from mombus.cli.planned import show
 from mombus.cli.showing import print_json
+from mombus.cli.simulated import simulated_in
+from mombus.config.loader import load
+from mombus.hub.note import NoHub
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mombus.config.loader import Loaded
+    from mombus.config.model import Config
     from mombus.plan.plan import Plan
 
 Files = Annotated[
@@ -61,11 +68,12 @@ def planned(files: list[Path] | None, folder: Path | None, salt: str) -> Plan:
 
     Exits with 78 when they have errors, and with 1 when no hub answers.
     """
-    return (
-        _compared(files, folder, salt)
-        if files
-        else of_own_files(ask(folder, "plan_make", at=name_of(folder), salt=salt))
-    )
+    if files:
+        config = config_or_exit(_loaded(files, folder))
+        basis: dict[str, Any] = ask(folder, "plan_basis", at=name_of(folder), salt=salt)
+        if [str(path.absolute()) for path in files] != basis["files"]:
+            return _compared(config, files, basis, salt)
+    return of_own_files(ask(folder, "plan_make", at=name_of(folder), salt=salt))
 
 
 def of_own_files(told: dict[str, Any]) -> Plan:
@@ -81,30 +89,54 @@ def of_own_files(told: dict[str, Any]) -> Plan:
 
 
 def saved(path: Path) -> Saved:
-    """A plan that `--out` saved. Exits with 64 when the file is none."""
+    """A plan that `--out` saved. Exits with 64 when the file is none, or can't be read."""
     from mombus.plan.plan import Plan  # noqa: PLC0415 - only these commands need it
 
     try:
         said = json.loads(path.read_text("utf-8"))
         return Saved(Plan.model_validate(said["plan"]), str(said["salt"]), [Path(one) for one in said["files"]])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        typer.echo(f"{path} is no saved plan ({type(error).__name__}): make one with `mombus plan --out`", err=True)
+    except OSError as error:
+        typer.echo(f"{path} can't be read: {error.strerror}; make a plan with `mombus plan --out`", err=True)
+        raise typer.Exit(Exit.USAGE) from None
+    except (ValueError, LookupError, TypeError):
+        typer.echo(f"{path} is no saved plan: make one with `mombus plan --out`", err=True)
         raise typer.Exit(Exit.USAGE) from None
 
 
-def _compared(files: list[Path], folder: Path | None, salt: str) -> Plan:
+def _loaded(files: list[Path], folder: Path | None) -> Loaded:
+    """What they say; of a demo with its systems where they are, as they are for the demo's own file."""
+    try:
+        simulated = simulated_in(home_of(folder))
+    except NoHub:
+        simulated = None
+    return simulated.load(files) if simulated is not None else load(files)
+
+
+def _compared(config: Config, files: Sequence[Path], basis: dict[str, Any], salt: str) -> Plan:
     """Compared here: the hub reads no file that it wasn't started from."""
-    config = load_or_exit(files)
-    basis: dict[str, Any] = ask(folder, "plan_basis", at=name_of(folder), salt=salt)
     from mombus.plan.comparing import compare  # noqa: PLC0415 - only these commands need it
     from mombus.plan.fates import Flow  # noqa: PLC0415
     from mombus.plan.files import contents  # noqa: PLC0415
     from mombus.plan.picture import picture, sealing  # noqa: PLC0415
 
     new = picture(config, contents(config), sealing(salt))
-    return compare(basis["running"], new, Flow.model_validate(basis["flow"]))
+    made = compare(basis["running"], new, Flow.model_validate(basis["flow"]))
+    return made.model_copy(update={"hints": (*made.hints, *_left_out(files, basis["files"]))})
+
+
+def _left_out(files: Sequence[Path], own: Sequence[str]) -> Iterator[str]:
+    if len(files) < len(own):
+        given, over = " ".join(map(str, files)), " ".join(own[len(files) :])
+        yield (
+            f"the hub was started from {' '.join(own)}: what is laid over there is gone from this plan. "
+            f"`mombus plan {given} {over}` keeps it"
+        )
 
 
 def _save(out: Path, made: Plan, files: list[Path], salt: str) -> None:
     said = {"plan": made.model_dump(mode="json"), "salt": salt, "files": [str(path.absolute()) for path in files]}
-    out.write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    try:
+        out.write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    except OSError as error:
+        typer.echo(f"{out} can't be written: {error.strerror}", err=True)
+        raise typer.Exit(Exit.FINDINGS) from None

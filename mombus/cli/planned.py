@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from mombus.cli.showing import printable
+from mombus.plan.consumers import READS_ON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,10 +55,10 @@ def lines(plan: Plan) -> Iterator[str]:
 
 
 def _ending(plan: Plan) -> Iterator[str]:
-    if plan.hints or plan.restart or plan.undecided:
+    if plan.hints or plan.restart or plan.repeats or plan.undecided:
         yield ""
     yield from (f"? {hint}" for hint in plan.hints)
-    yield from (f"! {line}" for line in plan.restart)
+    yield from (f"! {line}" for line in (*plan.restart, *plan.repeats))
     for target, count in plan.undecided.items():
         waits = "message waits" if count == 1 else "messages wait"
         yield f"! {count} {waits} for {target}: decide with --skip {target} or --keep {target}, or clear them first"
@@ -87,7 +88,10 @@ def _consumer(consumer: ConsumerChange) -> Iterator[str]:
     more = len(consumer.names) - SHARDS_SHOWN
     names = ", ".join(consumer.names[:SHARDS_SHOWN]) + (f" and {more} more" if more > 0 else "")
     yield f"  {MARKS[consumer.how]} {names}"
-    yield from _indented(consumer.begins)
+    anew = [text for text in consumer.begins if not text.endswith(READS_ON)]
+    yield from _indented(anew)
+    if len(anew) < len(consumer.begins):
+        yield from _indented([f"everything else {READS_ON}" if anew else READS_ON])
 
 
 def _indented(texts: Iterable[str]) -> Iterator[str]:
@@ -99,5 +103,13 @@ def _fate(fate: Fate) -> str:
 
 
 def _value(value: Any) -> str:
-    text = "(default)" if value is None else str(value)
+    match value:
+        case None:
+            text = "(default)"
+        case bool():
+            text = "true" if value else "false"
+        case list():
+            text = ", ".join(map(str, value))
+        case _:
+            text = str(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

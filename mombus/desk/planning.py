@@ -38,6 +38,7 @@ class MaybeSalted(Asked):
 class Basis(Told):
     """What a plan begins with: the running configuration as `mombus.plan.picture` draws it, and what is on its way."""
 
+    files: tuple[str, ...] = Field(default=(), description="The files that the hub was started from, the base first.")
     running: dict[str, dict[str, dict[str, object]]]
     flow: Flow
 

@@ -76,3 +76,9 @@ def move(connection: Connection, system: str, bookmark: str, now: datetime, term
 def bookmark(connection: Connection, system: str) -> str | None:
     """Where to go on reading; None: from the beginning."""
     return connection.execute(select(bookmarks.c.bookmark).where(bookmarks.c.system == system)).scalar()
+
+
+def bookmarked(connection: Connection) -> list[str]:
+    """The systems that go on from a bookmark."""
+    b = bookmarks.c
+    return list(connection.execute(select(b.system).where(b.bookmark.is_not(None)).order_by(b.system)).scalars())

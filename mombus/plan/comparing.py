@@ -8,6 +8,7 @@ from mombus.plan.consumers import consumers
 from mombus.plan.fates import fates, left_over
 from mombus.plan.picture import KINDS, fingerprint
 from mombus.plan.plan import Change, FieldChange, Plan
+from mombus.plan.renaming import renamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,10 +32,11 @@ def compare(before: Picture, after: Picture, flow: Flow) -> Plan:
     changes = tuple(
         change for section in after for change in _section(section, before.get(section, {}), after[section])
     )
+    hints, repeats = renamed(changes, before, after, flow.bookmarked)
     return Plan(
         base=fingerprint(before), to=fingerprint(after), changes=changes, consumers=tuple(consumers(before, after)),
         in_flight=tuple(fates(before, after, flow)), left=tuple(left_over(before, after, flow)),
-        hints=tuple(_renamed(changes, before, after)),
+        hints=hints, repeats=repeats,
     )  # fmt: skip
 
 
@@ -63,16 +65,3 @@ def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[FieldCha
 def _short(value: Any) -> Any:
     """A plan is to be read, and to fit into an answer."""
     return f"{value[: LONGEST - 1]}…" if isinstance(value, str) and len(value) > LONGEST else value
-
-
-def _renamed(changes: tuple[Change, ...], before: Picture, after: Picture) -> Iterator[str]:
-    """A system that is gone and one that is new may be the same: then what waits is for the new one."""
-    systems = [change for change in changes if change.kind == "system"]
-    for gone in (change.what for change in systems if change.how == "removed"):
-        for new in (change.what for change in systems if change.how == "added"):
-            if before["systems"][gone].get("connector") == after["systems"][new].get("connector"):
-                yield (
-                    f"{gone} is removed and {new} added with the same connector. If {new} is {gone} by another name, "
-                    f"it begins anew all the same: it knows nothing of what {gone} got and doesn't get what waits for "
-                    f"it. Keep the name {gone}, or let it get what waits first"
-                )

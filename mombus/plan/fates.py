@@ -27,11 +27,15 @@ class Waits(Told):
 
 
 class Flow(Told):
-    """What is on its way: not yet read or in hand, by target; waiting; and what is in the spools, by system."""
+    """What is on its way: not yet read or in hand, by target; waiting; and what is in the spools, by system.
+
+    `bookmarked` are the systems that are read on from where they were left off.
+    """
 
     on_the_way: dict[str, int] = Field(default_factory=dict)
     waiting: tuple[Waits, ...] = ()
     spooled: dict[str, int] = Field(default_factory=dict)
+    bookmarked: tuple[str, ...] = ()
 
 
 def fates(before: Picture, after: Picture, flow: Flow) -> Iterator[Fate]:

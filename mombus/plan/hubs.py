@@ -32,10 +32,10 @@ def at_hub(address: str, mine: tuple[Picture, Picture], theirs: tuple[Picture, P
 
 
 def together(flows: Sequence[Flow]) -> Flow:
-    """What is on its way by way of all hubs; what waits is in the journal that they share."""
+    """What is on its way by way of all hubs; what waits, and the bookmarks, are in the journal that they share."""
     return Flow(
         on_the_way=_added(flow.on_the_way for flow in flows), waiting=flows[0].waiting,
-        spooled=_added(flow.spooled for flow in flows),
+        spooled=_added(flow.spooled for flow in flows), bookmarked=flows[0].bookmarked,
     )  # fmt: skip
 
 

@@ -86,6 +86,9 @@ class Plan(Told):
         default=(), description="What waits for systems that were no targets before: left by an earlier change."
     )
     hints: tuple[str, ...] = ()
+    repeats: tuple[str, ...] = Field(
+        default=(), description="What would take effect a second time, for which nobody takes it."
+    )
     hubs: tuple[AtHub, ...] = Field(default=(), description="The other hubs that share the journal.")
     apart: tuple[Apart, ...] = Field(default=(), description="The parts in processes of their own that it is for.")
 
@@ -98,7 +101,12 @@ class Plan(Told):
     def blocked(self) -> list[str]:
         """Why it can't be taken, whatever a person decides."""
         hubs = [f"the hub at {hub.address}: {said}" for hub in self.hubs for said in hub.says]
-        return [*self.restart, *hubs, *(f"{one.part}: {one.text}" for one in self.apart if one.how == "first")]
+        return [
+            *self.restart,
+            *self.repeats,
+            *hubs,
+            *(f"{one.part}: {one.text}" for one in self.apart if one.how == "first"),
+        ]
 
     @property
     def restart(self) -> list[str]:

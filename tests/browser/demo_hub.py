@@ -71,13 +71,14 @@ def demo_hub(folder: Path, port: int, overlay: Mapping[str, Any] | None = None) 
 
 async def _run(folder: Path, port: int, overlay: Path) -> None:
     from mombus.cli.check import config_or_exit  # noqa: PLC0415
-    from mombus.cli.demo import ORDER, load_demo, simulated_plant  # noqa: PLC0415 - only the process itself
+    from mombus.cli.demo import ORDER, simulated_at, simulated_plant  # noqa: PLC0415 - only the process itself
     from mombus.hub.hub import open_hub  # noqa: PLC0415
 
     answer, sys.stdout = sys.stdout, sys.stderr  # what is logged isn't the line that is waited for
     ended = asyncio.create_task(_end_of_input())
     async with simulated_plant(f"http://127.0.0.1:{port}", 0, orders=1) as urls:
-        config = config_or_exit(load_demo([ROOT / "routes.yaml", overlay], folder / "hub", urls, port, poll_s=0.5))
+        simulated = simulated_at(urls, folder / "hub", port, poll_s=0.5)
+        config = config_or_exit(simulated.load([ROOT / "routes.yaml", overlay]))
         async with open_hub(config) as hub:
             running = asyncio.create_task(hub.run())
             await _played(urls, ORDER)

@@ -105,6 +105,7 @@ async def test_a_running_demo_can_be_looked_at_and_stopped(tmp_path: Path) -> No
         await check_page(url)
         await check_waiting(folder, url)
         await check_kept(folder, url)
+        await check_plan(folder, tmp_path)
         brokers = [child for child in psutil.Process(process.pid).children() if "nats" in child.name()]
         assert brokers
         process.send_signal(signal.SIGINT)
@@ -191,3 +192,17 @@ async def check_kept(folder: Path, url: str) -> None:
     done = await asyncio.to_thread(mombus, "dismiss", row["id"][:8], "--why", "a test", "--folder", str(folder))
     assert done.returncode == 0, done.stderr
     assert json.loads((await asyncio.to_thread(mombus, "kept", "--json", "--folder", str(folder))).stdout) == []
+
+
+async def check_plan(folder: Path, elsewhere: Path) -> None:
+    """Where the simulated systems are is no change, and a system that goes needs no address."""
+    gone = {"systems": {"cmms": None}, "objects": {"maintenance_request": None}, "aliases": {"cmms": None}}
+    (elsewhere / "over.yaml").write_text(json.dumps({**gone, "routes": []}))
+    plan = await asyncio.to_thread(
+        mombus, "plan", "routes.yaml", str(elsewhere / "over.yaml"), "--json", "--folder", str(folder)
+    )
+    assert plan.returncode == 2, plan.stderr
+    changes = [(change["kind"], change["what"]) for change in json.loads(plan.stdout)["changes"]]
+    assert [one for one in changes if one[0] != "route"] == [
+        ("system", "cmms"), ("object", "maintenance_request"), ("alias", "cmms equipment")
+    ]  # fmt: skip

@@ -341,6 +341,7 @@ async def test_bookmarks_move_and_deeds_are_added(journal):
     for mark in ("1", "2"):
         await journal.write(partial(bookmarks.move, system="erp", bookmark=mark, now=NOW))
     assert await journal.read(lambda c: bookmarks.bookmark(c, "erp")) == "2"
+    assert await journal.read(bookmarks.bookmarked) == ["erp"]
     deed = Deed(at=NOW, who="ann", action="skip", target="erp", message_id="m", why="checked", result="skipped")
     await journal.write(lambda c: audit.note(c, deed))
     (noted,) = await journal.read(lambda c: audit.deeds(c, message_id="m"))

@@ -106,6 +106,7 @@ def test_another_rule_is_for_what_comes_and_for_what_waits(tmp_path: Path) -> No
     assert [(fate.target, fate.becomes) for fate in plan.in_flight] == [("mes", "old rules"), ("mes", "new rules")]
     (consumer,) = plan.consumers
     assert (consumer.target, consumer.begins) == ("mes", ("production_order: goes on where it is",))
+    assert [line.strip() for line in lines(plan) if "goes on" in line] == ["goes on where it is"]
 
 
 def test_what_waits_without_its_route_goes_to_a_person(tmp_path: Path) -> None:
@@ -191,6 +192,33 @@ def test_a_system_by_another_name_is_told(tmp_path: Path) -> None:
 
     (hint,) = planned(tmp_path, rename).hints
     assert "wms is removed and warehouse added with the same connector" in hint
+
+
+def test_a_new_name_that_would_tell_facts_once_more_is_not_taken(tmp_path: Path) -> None:
+    says = {"object": "inventory_movement", "occurred": "at", "body": '{"id": id}'}
+    base = deepcopy(BASE)
+    base["systems"]["wms"] |= {"poll_s": 1, "reads": [{"name": "m", "url": "/m", "items": "m", "says": [says]}]}
+    base["objects"]["inventory_movement"] = {"owner": "wms"}
+    base["routes"].append({"object": "inventory_movement", "to": "erp"})
+
+    def rename(config: dict[str, Any]) -> None:
+        config["systems"]["warehouse"] = config["systems"].pop("wms")
+        config["objects"]["inventory_movement"]["owner"] = "warehouse"
+        config["routes"][0]["to"] = ["mes", "warehouse"]
+
+    def move_as_well(config: dict[str, Any]) -> None:
+        rename(config)
+        config["systems"]["warehouse"]["url"] = "http://127.0.0.1:8204"
+
+    plan = planned(tmp_path, rename, Flow(bookmarked=("wms",)), base=base)
+    assert (plan.hints, plan.blocked) == ((), [*plan.repeats])
+    assert "take effect once more (inventory_movement → erp). Keep the name wms" in plan.repeats[0]
+    assert any(line.startswith("! warehouse is read at the address of wms") for line in lines(plan))
+    for harmless in (
+        planned(tmp_path, rename, Flow(), base=base),
+        planned(tmp_path, move_as_well, Flow(bookmarked=("wms",)), base=base),
+    ):
+        assert (len(harmless.hints), harmless.blocked) == (1, [])
 
 
 def test_what_an_earlier_change_left_is_told(tmp_path: Path) -> None:

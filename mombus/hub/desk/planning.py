@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mombus.desk.planning import APPLY, BASIS, CHANGED, GO_BACK, LOOK, PLAN, SHARE, Basis
-from mombus.journal import selection
+from mombus.journal import bookmarks, selection
 from mombus.journal.selection import Selection
 from mombus.plan.fates import Flow, Waits
 from mombus.plan.picture import picture, sealing
@@ -65,11 +65,12 @@ class Planning:
                 Waits(target=one.target, object=one.object, kind=one.kind, count=one.count) for one in groups
             ),
             spooled={state.system: state.items for state in self._spooling.states() if state.items},
+            bookmarked=tuple(await self._journal.survey(bookmarks.bookmarked)),
         )  # fmt: skip
 
     async def _basis(self, asked: Salted) -> Any:
         running, flow = await self.drawn(asked.salt), await self.flow()
-        return Basis(running=running, flow=flow).model_dump(mode="json")
+        return Basis(files=self._applying.paths, running=running, flow=flow).model_dump(mode="json")
 
     async def _plan(self, asked: MaybeSalted) -> Any:
         return (await self._applying.plan(asked.salt)).model_dump(mode="json")
