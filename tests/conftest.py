@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import proof as reliability
 import pytest
 from databases import new_database
+from httpx._config import DEFAULT_TIMEOUT_CONFIG as USUALLY
 from httpx._transports import default as client
+from patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[ROWS], config.stash[RAN] = [], set()
     hear_interrupts()
     read_authorities_once()
+    wait_long_for_answers()
     keep_files_in_memory()
 
 
@@ -70,6 +73,11 @@ def read_authorities_once() -> None:
         return usual() if verify is True and cert is None else create(verify, cert, trust_env)
 
     client.create_ssl_context = shared
+
+
+def wait_long_for_answers() -> None:
+    """A client that names no time waits five seconds, which a server on a busy machine may need."""
+    USUALLY.connect = USUALLY.read = USUALLY.write = USUALLY.pool = PATIENCE_S
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

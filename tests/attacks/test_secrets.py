@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import httpx
 from patience import until
+from ports import free_port
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -188,7 +189,7 @@ async def test_nothing_that_is_secret_is_written_anywhere(tmp_path: Path) -> Non
         "namespace: urn:x\nequipment:\n  F1:\n    path: /Objects/B\n    signals:\n"
         "      - {signal: number, node: Number, object: process_value, unit: MLT}\n"
     )
-    broker, system = Broker(user="hub", password="another"), Served(Starlette(routes=[
+    broker, system = Broker(free_port(), user="hub", password="another"), Served(Starlette(routes=[
         Route("/{path:path}", echo, methods=["GET", "POST", "PUT", "HEAD"])
     ]))  # fmt: skip
     await broker.start()

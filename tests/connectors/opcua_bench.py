@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from asyncua import Client, ua
 from patience import PATIENCE_S
+from ports import free_port
 
 from canonical.isa95.work import JobOrder
 from canonical.message import Message
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ROOT = Path(__file__).parents[2]
+SERVER = Path(__file__).with_name("opcua_server.py")
 BENCH = "urn:acme:bench"
 SIGNALS = """
 namespace: urn:acme:bench
@@ -49,13 +51,13 @@ class ServerProcess:
 
     def __init__(self, folder: Path, *flags: str) -> None:
         self.folder, self.flags, self.url = folder, flags, ""
+        self._port = free_port()
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> ServerProcess:
-        port = urlsplit(self.url).port or 0
         place = self.folder if "--secure" in self.flags else self.folder / "memory.json"
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("opcua_server.py")), str(port), str(place), *self.flags],
+            [sys.executable, str(SERVER), str(self._port), str(place), *self.flags],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         assert self._process.stdout is not None
@@ -80,7 +82,7 @@ class Wire:
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self.port, self.dumb = 0, False
+        self.port, self.dumb = free_port(), False
 
     @property
     def url(self) -> str:
@@ -89,7 +91,6 @@ class Wire:
     async def up(self) -> None:
         self.dumb = False
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
         if self._server is not None:
@@ -155,7 +156,8 @@ class Machine:
 
 
 def plc(url: str, signals: Path, **config: Any) -> PlcOpcua:
-    config = {"publishing_interval_ms": 20, "flush_ms": 10, "write_timeout_s": 1.0, "request_timeout_s": 2.0, **config}
+    """The connector; it waits long for a machine that a busy computer holds up, unless the test is about just that."""
+    config = {"publishing_interval_ms": 20, "flush_ms": 10, "write_timeout_s": 8.0, "request_timeout_s": 8.0, **config}
     made = PlcOpcua.Config(connector="plc.opcua", url=url, signals=signals.name, **config)
     return PlcOpcua(made, Surroundings("line1", "lyon", ZoneInfo("Europe/Paris"), folder=str(signals.parent)))
 

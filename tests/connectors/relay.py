@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from ports import free_port
+
 
 class Relay:
     """Listens at a port of its own and passes everything on to `upstream`."""
@@ -12,11 +14,10 @@ class Relay:
         self.upstream = 0
         self.swallow = False
         self._open: set[asyncio.StreamWriter] = set()
-        self.port = 0
+        self.port = free_port()
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         self._server.close()

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import httpx
 from erp_facts import ORDER, produced
+from patience import PATIENCE_S
+from ports import free_port
 from relay import Relay
 
 from connectors.connector import Connector, Surroundings
@@ -27,7 +29,7 @@ class ErpHarness(Harness):
     """One ERP with one released order."""
 
     def __init__(self) -> None:
-        self.erp, self.relay = Erp(), Relay()
+        self.erp, self.relay = Erp(free_port()), Relay()
         self._ids = count(1)
 
     async def start(self) -> None:
@@ -50,7 +52,7 @@ class ErpHarness(Harness):
 
     def connector(self) -> Connector:
         url = f"http://127.0.0.1:{self.relay.port}/erp?wsdl"
-        return ErpB2mml(ErpB2mmlConfig(connector="erp.b2mml", url=url, timeout_s=2), NOWHERE)
+        return ErpB2mml(ErpB2mmlConfig(connector="erp.b2mml", url=url, timeout_s=PATIENCE_S), NOWHERE)
 
     def good(self, count: int) -> list[Message]:
         return [produced(f"C-{next(self._ids)}") for _ in range(count)]

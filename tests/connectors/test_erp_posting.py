@@ -11,6 +11,7 @@ import httpx
 import pytest
 from erp_facts import AT, ORDER, consumed, decided, fact, measured_lot, moved, produced
 from lxml import etree
+from patience import PATIENCE_S, until
 from pydantic import ValidationError
 from relay import Relay
 from starlette.responses import Response
@@ -69,7 +70,7 @@ async def erp() -> AsyncIterator[Erp]:
 
 @pytest.fixture
 async def system(erp: Erp) -> AsyncIterator[ErpB2mml]:
-    system = connected_to(erp.url, timeout_s=2)
+    system = connected_to(erp.url, timeout_s=PATIENCE_S)
     await system.connect()
     yield system
     await system.close()
@@ -195,7 +196,7 @@ async def test_a_lost_answer_is_looked_up_and_posted_once(erp: Erp) -> None:
     relay = Relay()
     relay.upstream = erp.port
     await relay.start()
-    system = connected_to(f"http://127.0.0.1:{relay.port}/erp?wsdl", timeout_s=2)
+    system = connected_to(f"http://127.0.0.1:{relay.port}/erp?wsdl", timeout_s=PATIENCE_S)
     await system.connect()
     message = produced("C-1")
     relay.swallow = True
@@ -247,16 +248,16 @@ async def test_a_snapshot_is_everything_the_erp_has(system: ErpB2mml) -> None:
 
 
 async def test_probe_follows_the_erp(erp: Erp, system: ErpB2mml) -> None:
-    assert (await system.probe()).health is Health.OK
+    await until(system.probe, good=lambda probe: probe.health is Health.OK)
     system._heard_at = None
-    assert (await system.probe()).health is Health.OK
+    await until(system.probe, good=lambda probe: probe.health is Health.OK)
     await erp.stop()
     system._heard_at = None
     down = await system.probe()
     assert down.health is Health.DOWN
     assert "127.0.0.1" in down.reason
     await erp.start()
-    assert (await system.probe()).health is Health.OK
+    await until(system.probe, good=lambda probe: probe.health is Health.OK)
 
 
 class OddErp(Erp):

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from ports import free_port
+
 from canonical.isa95.operations import MaterialRequirement, OperationsRequest, SegmentRequirement
 from canonical.message import Message
 from canonical.quantity import Quantity
@@ -38,7 +40,7 @@ class MesHarness(Harness):
     tells_gaps: ClassVar[bool] = True
 
     def __init__(self, folder: Path) -> None:
-        self.broker = Broker(folder=folder)
+        self.broker = Broker(free_port(), folder)
         self.link = HostLink(self.broker.url, self._take)
         self.done: Counter[str] = Counter()
         self._said = 0

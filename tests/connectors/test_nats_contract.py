@@ -132,7 +132,7 @@ class NatsHarness(Harness):
                 await asyncio.sleep(0.02)
 
     def connector(self, **more: object) -> Nats:
-        declared = {"says": ["material"], "takes": ["material"], "answers": ["material"], "timeout_s": 3.0, **more}
+        declared = {"says": ["material"], "takes": ["material"], "answers": ["material"], "timeout_s": 8.0, **more}
         return Nats(NatsConfig.model_validate({"connector": "nats", "url": self.broker.url, **declared}), HERE)
 
     async def say(self, count: int) -> list[str]:

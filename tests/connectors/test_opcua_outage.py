@@ -122,7 +122,7 @@ async def test_a_frozen_connection_is_noticed(server: ServerProcess, tmp_path: P
     wire.silence()
     await asyncio.wait_for(reading, PATIENCE_S)
     await source.connect()
-    assert (await source.probe()).health is Health.OK
+    await until(source.probe, good=lambda probe: probe.health is Health.OK)
     await source.close()
     await wire.down()
 

@@ -66,11 +66,11 @@ async def test_the_companion_specifications_nodes_are_read(tmp_path: Path, monke
         await state.write_value(ua.LocalizedText("Execute", "en"))
         await speed.write_value(ua.Variant(82.5, await speed.read_data_type_as_variant_type()))
         await until(lambda: "Execute" in values(items, "state") and any(values(items, "speed")))
-        assert (await source.probe()).health is Health.DEGRADED
+        await until(source.probe, good=lambda probe: probe.health is Health.DEGRADED)
         assert "PACKER1/later" in (await source.probe()).reason
         await packer.add_variable(own, "Later", 7)
         await until(lambda: values(items, "later") == [7])
-        assert (await source.probe()).health is Health.OK
+        await until(source.probe, good=lambda probe: probe.health is Health.OK)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

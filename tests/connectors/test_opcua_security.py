@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from opcua_bench import ServerProcess, plc, signals_file
+from patience import until
 from pydantic import ValidationError
 
 from connectors.connector import ConfigError, Halted, Health
@@ -110,7 +111,7 @@ async def test_a_server_nobody_trusts_is_refused_until_its_certificate_is_copied
 
     shutil.copy(rejected, folder / "trusted")
     await source.connect()
-    assert (await source.probe()).health is Health.OK
+    await until(source.probe, good=lambda probe: probe.health is Health.OK)
     items = source.read(None)
     assert (await anext(items)).messages
     await items.aclose()
@@ -151,7 +152,7 @@ async def test_a_certificate_can_be_the_user(server: ServerProcess, folder: Path
     operator = {"user_certificate": "operator.der", "user_private_key": "operator.pem"}
     source = secure(server, folder, user=None, password=None, **operator)
     await source.connect()
-    assert (await source.probe()).health is Health.OK
+    await until(source.probe, good=lambda probe: probe.health is Health.OK)
     await source.close()
     stranger = {"user_certificate": "client.der", "user_private_key": "client.pem"}
     with pytest.raises(Halted, match="BadUserAccessDenied"):

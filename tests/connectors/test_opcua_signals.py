@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from asyncua import ua
 from opcua_bench import ROOT, SIGNALS, ServerProcess, job_order, machine, mark, plc, signals_file
-from patience import PATIENCE_S
+from patience import PATIENCE_S, until
 
 from connectors.connector import Gap, Health, Item
 
@@ -208,10 +208,12 @@ async def test_connected_without_data_is_degraded(server: ServerProcess, tmp_pat
         assert probe.health is Health.DEGRADED
         assert "no data for" in probe.reason
         assert probe.last_data is not None
-        text = mark()
-        await bench.write("Mark", text)
-        await listener.until(lambda: any(reading.text == text for reading in listener.readings("mark")))
-        assert (await source.probe()).health is Health.OK
+
+        async def well() -> bool:
+            await bench.write("Mark", mark())
+            return (await source.probe()).health is Health.OK
+
+        await until(well)
 
 
 async def test_what_is_told_again_has_the_same_id(server: ServerProcess, tmp_path: Path) -> None:

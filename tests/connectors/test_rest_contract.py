@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar
 
+from patience import PATIENCE_S
 from rest_bodies import message, surroundings
 from rest_system import SAYS, WRITE, Ledger
 
@@ -45,7 +46,7 @@ class RestHarness(Harness):
             "says": [SAYS],
         }
         config = RestConfig.model_validate(
-            {"connector": "rest", "url": self.ledger.url, "timeout_s": 2, "reads": [read], "writes": [WRITE]}
+            {"connector": "rest", "url": self.ledger.url, "timeout_s": PATIENCE_S, "reads": [read], "writes": [WRITE]}
         )
         return Rest(config, surroundings("ledger"))
 

@@ -73,9 +73,9 @@ async def written(connector: Rest, it: Message | None = None) -> Receipt | Conne
 
 
 async def hurried(connector: Rest, it: Message) -> Receipt | ConnectorError:
-    """Written by a call that has little time, but enough for it to be sent; those after it have all."""
+    """Written by a call that has little time, over a connection that is there already; those after it have all."""
     exchange = connector._exchange
-    exchange.open()  # the client they share isn't hurried
+    await connector.find(it)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(exchange, "_endpoint", exchange._endpoint.model_copy(update={"timeout_s": SOON_S}))
         call = asyncio.create_task(written(connector, it))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from patience import PATIENCE_S
+from patience import PATIENCE_S, until
 from rest_bodies import message, surroundings
 from rest_system import SAYS, Ledger
 from starlette.responses import Response
@@ -44,7 +44,7 @@ def rest(ledger: Ledger, style: str, bookmark: dict[str, Any] | None, **changes:
         "name": "docs", "url": f"/{style}/docs", "items": "data.items", "paging": STYLES[style], "bookmark": bookmark,
         "says": [SAYS],
     }  # fmt: skip
-    base = {"connector": "rest", "url": ledger.url, "poll_s": 0.02, "timeout_s": 2, "reads": [read | changes]}
+    base = {"connector": "rest", "url": ledger.url, "poll_s": 0.02, "timeout_s": PATIENCE_S, "reads": [read | changes]}
     return Rest(RestConfig.model_validate(base), surroundings("ledger"))
 
 
@@ -194,7 +194,7 @@ async def test_a_list_that_fails_for_a_while_is_heard_again_where_it_stopped(led
     ]
     keys, _ = await heard(connector, lambda keys, _: len(keys) == 3)
     assert keys == ["D-0", "D-1", "D-2"]
-    assert (await connector.probe()).health is Health.OK
+    await until(connector.probe, good=lambda probe: probe.health is Health.OK)
     await connector.close()
 
 

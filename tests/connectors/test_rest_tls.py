@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from patience import until
 from rest_bodies import surroundings
 
 from connectors.connector import Halted, Health
@@ -83,5 +84,5 @@ async def test_an_unknown_certificate_halts_and_says_where_to_put_it(url: str, t
 async def test_a_certificate_in_ca_file_is_trusted(url: str, tmp_path: Path) -> None:
     connector = rest(url, tmp_path, ca_file="server.pem")
     await connector.connect()
-    assert (await connector.probe()).health is Health.OK
+    await until(connector.probe, good=lambda probe: probe.health is Health.OK)
     await connector.close()

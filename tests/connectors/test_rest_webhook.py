@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from patience import until
 from rest_bodies import surroundings
 from rest_system import SAYS
 
@@ -207,7 +208,7 @@ async def test_a_system_that_only_posts_needs_no_address() -> None:
     config = {"connector": "rest", "listen": "/in/erp", "pushed": {"says": [SAYS]}}
     connector = Rest(RestConfig.model_validate(config), surroundings("erp"))
     await connector.connect()
-    assert (await connector.probe()).health is Health.OK
+    await until(connector.probe, good=lambda probe: probe.health is Health.OK)
     await connector.close()
 
 

@@ -95,6 +95,9 @@ class Sink:
         self.trouble: Callable[[Message, int], BaseException | None] = lambda _message, _attempt: None
         self.level = Level.POSTED
         self.delay_s = 0.0
+        self.free = asyncio.Event()
+        """What is being written waits while this isn't set."""
+        self.free.set()
         self.open = self.most_open = self.connects = 0
         self.up = True
         self.tries: dict[str, int] = {}
@@ -118,6 +121,7 @@ class Sink:
         self.most_open = max(self.most_open, self.open)
         self.batches.append(len(messages))
         try:
+            await self.free.wait()
             await asyncio.sleep(self.delay_s)
             return [self._one(message) for message in messages]
         finally:

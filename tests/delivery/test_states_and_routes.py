@@ -6,10 +6,13 @@ import asyncio
 from datetime import UTC, datetime
 
 from delivery_plant import FACT, ORDER, fact, hub, mes, order
+from patience import until
 
 from connectors.connector import Accept, Effect, MappingError, RetryableError
 from mombus.delivery.target import Rule, State
 from mombus.journal.waiting import Wait
+
+BUSY = RetryableError("busy", 0.5)
 
 
 async def test_an_older_revision_is_superseded_however_late_it_comes(bus, journal_path, sink):
@@ -35,11 +38,14 @@ async def test_older_revisions_are_known_after_a_restart(bus, journal_path, sink
 
 async def test_only_the_newest_of_what_queues_up_is_sent(bus, journal_path, sink):
     async with hub(bus, journal_path, mes(sink)) as running:
-        sink.delay_s = 0.3
+        sink.free.clear()
         await bus.publish(order("PO-1", 1))
-        await asyncio.sleep(0.1)
+        await until(lambda: sink.open)
         for revision in range(2, 10):
             await bus.publish(order("PO-1", revision))
+        newest = running.delivery._inboxes["mes"].hand.newest
+        await until(lambda: newest["production_order", "PO-1"].revision == 9)
+        sink.free.set()
         await running.until(lambda: ("PO-1", 9) in sink.ledger.rows())
         await running.until_state("PO-1", State.SUPERSEDED, times=7)
         assert sink.ledger.rows() == [("PO-1", 1), ("PO-1", 9)]
@@ -163,7 +169,8 @@ async def test_a_route_added_later_brings_its_history_and_nothing_twice(bus, jou
 
 async def test_an_older_revision_in_another_lane_never_overwrites_a_newer(bus, journal_path, sink):
     """A handling unit may change its lot, and with it its lane, between two revisions."""
-    sink.trouble = lambda m, attempt: RetryableError("busy", 0.2) if m.revision == 1 else None
+    newer = ("PO-1", 2)
+    sink.trouble = lambda m, _attempt: None if newer in (*sink.ledger.rows(), (m.key, m.revision)) else BUSY
     async with hub(bus, journal_path, mes(sink)) as running:
         await bus.publish(order("PO-1", 1, lanes=("order:A",)))
         await running.until_state("PO-1", State.RETRYING)

@@ -118,24 +118,29 @@ class HubProcess:
 
     async def stop(self) -> int:
         """Ask it to end, as soon as it hears that, and return its exit code."""
-        await until(self._hears_or_ended)
+        assert self.process
+        await hears_or_ended(self.process)
         self.signal(signal.SIGTERM)
         return await self.ended()
-
-    def _hears_or_ended(self) -> bool:
-        """Whether it would notice SIGTERM, as the kernel knows it: before that it just dies of it."""
-        assert self.process
-        try:
-            status = Path(f"/proc/{self.process.pid}/status").read_text()
-        except OSError:
-            return True
-        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
-        return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
     async def ended(self) -> int:
         """Wait for its end; its exit code."""
         assert self.process
         return await asyncio.wait_for(self.process.wait(), 60)
+
+
+async def hears_or_ended(process: asyncio.subprocess.Process) -> None:
+    """Return once it would notice SIGTERM, as the kernel knows it: before that it just dies of it."""
+
+    def hears() -> bool:
+        try:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+        except OSError:
+            return True
+        caught = next((line for line in status.splitlines() if line.startswith("SigCgt:")), None)
+        return caught is None or bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+    await until(hears)
 
 
 @asynccontextmanager

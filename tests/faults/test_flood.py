@@ -15,6 +15,7 @@ import pytest
 from asyncua import Client
 from factory import running
 from numbers_of_a_machine import BENCH, PLANT, describe, numbered, seen, stored
+from patience import PATIENCE_S
 from ports import free_port
 from proof import Part, Proof
 
@@ -39,7 +40,7 @@ class Flood:
         self._process = process
 
     async def stop(self) -> int:
-        async with Client(self.url) as client:
+        async with Client(self.url, timeout=PATIENCE_S, watchdog_intervall=PATIENCE_S) as client:
             space = await client.get_namespace_index(BENCH)
             node = await client.nodes.objects.get_child([f"{space}:Bench", f"{space}:Stop"])
             await node.write_value(True)

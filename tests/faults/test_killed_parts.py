@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from factory import hears_or_ended
 from ports import free_port
 from proof import Part, Proof
 from test_kill import ROOT, running_plant, start, until_they_agree
@@ -81,13 +82,14 @@ class Parts:
         codes = {}
         for name in (*APART, HUB, "broker"):
             process = self.processes.pop(name)
+            await hears_or_ended(process)
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
-            codes[name] = await asyncio.wait_for(process.wait(), 40)
+            codes[name] = await asyncio.wait_for(process.wait(), 60)
         return codes
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_parts_killed_during_the_scenario_lose_nothing_and_repeat_nothing(tmp_path: Path, proof: Proof) -> None:
     seed = int(os.environ.get("MOMBUS_SEED", time.time_ns() % 1_000_000))
     print(f"MOMBUS_SEED={seed} repeats this run")  # noqa: T201 - shown when the test fails

@@ -47,10 +47,11 @@ async def plant(tmp_path: Path, postgresql: str) -> AsyncIterator[Plant]:
 async def since_taken(plant: Plant, targets: list[str], since: float) -> float:
     """Seconds from `since` until each of these targets got something new."""
     before = {name: plant.targets[name].books.size() for name in targets}
-    await until(lambda: all(plant.targets[name].books.size() > before[name] for name in targets), 60)
+    await until(lambda: all(plant.targets[name].books.size() > before[name] for name in targets), 120)
     return time.monotonic() - since
 
 
+@pytest.mark.timeout(480)
 async def test_a_killed_hub_is_taken_over_and_a_frozen_one_is_fenced(plant: Plant, proof: Proof) -> None:
     first, second = await plant.add(), await plant.add()
     sending = Load(plant.url, lanes=LANES, pause_s=0.25)

@@ -50,7 +50,7 @@ async def shards(plant: Plant) -> list[int]:
 
 async def all_had(plant: Plant) -> None:
     """Return once every hub says that together they have all shards."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while await shards(plant) != [SHARDS] * len(plant.alive):  # noqa: ASYNC110 - in other processes
             await asyncio.sleep(0.2)
 
@@ -58,9 +58,10 @@ async def all_had(plant: Plant) -> None:
 async def more(plant: Plant, many: int) -> None:
     """Return when the target has so many more."""
     before = plant.targets["erp"].books.size()
-    await until(lambda: plant.targets["erp"].books.size() >= before + many, 60)
+    await until(lambda: plant.targets["erp"].books.size() >= before + many, 120)
 
 
+@pytest.mark.timeout(480)
 async def test_a_target_in_shards_gets_all_once_and_in_order_whoever_dies(plant: Plant, proof: Proof) -> None:
     declared = {"erp": {**findable(plant.targets["erp"].port), "shards": SHARDS}}
     alone = await plant.add({"erp": findable(plant.targets["erp"].port)})

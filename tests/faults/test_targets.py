@@ -38,9 +38,16 @@ def sometimes(trouble: Trouble, share: float, most: int = 1) -> Callable[[str, i
     return decide
 
 
+async def in_use(line: Line) -> None:
+    """Return soon after somebody has a connection over the line; after a second though nobody has."""
+    await asyncio.sleep(0.15)
+    with suppress(TimeoutError):
+        await until(lambda: line.in_use, 1.0)
+
+
 async def cuts(line: Line) -> None:
     for _ in range(12):
-        await asyncio.sleep(0.15)
+        await in_use(line)
         line.cut()
 
 
@@ -54,7 +61,7 @@ async def half_open(line: Line) -> None:
 
 async def half_closes(line: Line) -> None:
     for _ in range(10):
-        await asyncio.sleep(0.15)
+        await in_use(line)
         line.half_close()
 
 

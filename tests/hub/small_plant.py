@@ -16,6 +16,7 @@ import nats
 from asyncua import Client, ua
 from nats.js.errors import NotFoundError
 from patience import PATIENCE_S
+from ports import free_port
 from small_documents import confirmation, decision, enveloped, order, schedule
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -278,7 +279,7 @@ class SmallPlant:
 async def small_plant(folder: Path) -> AsyncIterator[SmallPlant]:
     """Everything, running."""
     async with AsyncExitStack() as stack:
-        broker, line, erp, ledger = Broker(), PackagingLine(pace=1), FaultyErp(), Ledger()
+        broker, line, erp, ledger = Broker(free_port()), PackagingLine(pace=1), FaultyErp(), Ledger()
         for system, end in ((broker, broker.close), (line, line.stop), (erp, erp.stop)):
             await system.start()
             stack.push_async_callback(end)

@@ -115,8 +115,8 @@ async def test_an_owner_that_answers_no_gets_refuses_them_at_once(tmp_path, monk
 
 
 async def test_an_expired_request_that_reaches_its_owner_is_refused_not_done(tmp_path, monkeypatch, asker, owner):
-    monkeypatch.setitem(decision.EXPIRY, Verb.GET, timedelta(seconds=0.3))
-    owner.trouble = [RetryableError("busy", retry_after_s=1.0)]
+    monkeypatch.setitem(decision.EXPIRY, Verb.GET, timedelta(seconds=2))
+    owner.trouble = [RetryableError("busy", retry_after_s=2.5)]
     async with plant(tmp_path, monkeypatch, asker, owner):
         await asker.say(get())
         first, second = await asker.answers(2)

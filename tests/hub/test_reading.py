@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hub_plant import Quiet
-from patience import until
+from patience import PATIENCE_S, until
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
@@ -114,7 +114,7 @@ async def test_a_hub_does_not_wait_for_ever_to_store_the_last(monkeypatch):
     async with reads(Line(FIRST), accept) as task:
         await begun.wait()
         task.cancel()
-        done, _ = await asyncio.wait({task}, timeout=2)
+        done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
         assert done
 
 
@@ -143,14 +143,15 @@ async def test_a_source_that_ends_is_read_again_in_its_own_time():
 
 
 async def test_a_connection_that_held_long_is_soon_tried_again(monkeypatch):
-    monkeypatch.setattr(reading, "HELD_S", 0.0)
+    for name, value in (("HELD_S", 0.0), ("FIRST_S", 0.2), ("MOST_S", 3600.0)):
+        monkeypatch.setattr(reading, name, value)
     line = Line(*(NotConnected("gone") for _ in range(8)))
 
     async def accept(_item: Item) -> list:
         return []
 
     async with reads(line, accept):
-        await until(lambda: line.connects == 9, timeout_s=1.5)
+        await until(lambda: line.connects == 9)  # pauses that grew would be longer than that is waited for
 
 
 async def test_a_target_joins_a_connection_that_its_source_has_opened_again():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import aiomqtt
 import httpx
 from patience import until
+from ports import free_port
 
 from mombus.config.loader import load
 from mombus.hub.hub import open_hub
@@ -76,7 +77,7 @@ async def running(file: Path):
 
 async def test_the_totals_of_erp_and_warehouse_are_right_after_a_reversal(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
-        broker, erp, wms = Broker(), Erp(), Wms(pace=0.05)
+        broker, erp, wms = Broker(free_port()), Erp(), Wms(pace=0.05)
         for system, end in ((broker, broker.close), (erp, erp.stop), (wms, wms.stop)):
             await system.start()
             stack.push_async_callback(end)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
-import time
+import threading
 import traceback
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 from databases import started
-from patience import until
+from patience import PATIENCE_S, until
 from sqlalchemy import Connection, make_url, select, text
 
 from mombus.journal import bookmarks, side
@@ -53,20 +53,21 @@ async def test_commits_are_repeated_when_the_server_is_back():
 
 async def test_who_stands_still_in_a_transaction_holds_nobody_up_for_long(postgresql):
     stopped, other = [await Journal.open(postgresql) for _ in range(2)]
-    runs = []
+    runs, goes_on = [], threading.Event()
 
     def stand_still(connection: Connection) -> None:
         """As a stopped process does, the first time."""
         alone(connection)
         runs.append(1)
         if len(runs) == 1:
-            time.sleep(6)
+            goes_on.wait(PATIENCE_S)
         connection.execute(text("SELECT 1"))
 
     standing = asyncio.create_task(stopped.write(stand_still))
     await until(lambda: runs)
     await other.write(alone)
     assert not standing.done()
+    goes_on.set()
     await standing
     assert len(runs) == 2
     for journal in (stopped, other):
@@ -109,6 +110,7 @@ async def test_what_only_a_person_can_mend_is_said_at_once_and_without_the_passw
         connection.execute("CREATE ROLE hub LOGIN PASSWORD 'sesame'")
         (folder / "pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
         connection.execute("SELECT pg_reload_conf()")
+    await until(lambda: asks_for_a_password(server.get_uri().replace("postgres:@", "hub@")))
     for user, database, why in (
         ("hub:swordfish@", "postgres", 'password authentication failed for user "hub": check `bus: store_user` and'),
         ("hub@", "postgres", "no password supplied: set `bus: store_password`"),
@@ -122,6 +124,15 @@ async def test_what_only_a_person_can_mend_is_said_at_once_and_without_the_passw
         assert "swordfish" not in told
         assert "sesame" not in told
     server.cleanup()
+
+
+def asks_for_a_password(uri: str) -> bool:
+    """True once the server has read who may come in."""
+    try:
+        psycopg.connect(uri).close()
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 async def test_a_line_that_swallows_what_is_asked_is_cut_and_the_next_is_used(postgresql, monkeypatch):
@@ -154,7 +165,7 @@ async def test_a_line_that_swallows_what_is_asked_is_cut_and_the_next_is_used(po
         )
         await until(lambda: "hasn't answered for" in journal.trouble)
         flows.set()
-        await asyncio.wait_for(asyncio.gather(writing, reading), 30)
+        await asyncio.wait_for(asyncio.gather(writing, reading), PATIENCE_S)
         assert await names(journal) == ["a"]
         assert (journal.trouble, len(opened) > 2) == ("", True)
         await journal.close()
@@ -175,7 +186,7 @@ async def test_a_server_that_stands_still_is_waited_for(monkeypatch):
     await until(lambda: "hasn't answered for" in journal.trouble)
     for process in all_of_it:
         process.resume()
-    await asyncio.wait_for(writing, 30)
+    await asyncio.wait_for(writing, PATIENCE_S)
     assert (await names(journal), journal.trouble) == (["a"], "")
     await journal.close()
     server.cleanup()

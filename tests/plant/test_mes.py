@@ -13,6 +13,7 @@ import aiomqtt
 import pytest
 from asyncua import Client
 from patience import PATIENCE_S, until
+from ports import free_port
 
 from plant.broker import Broker
 from plant.ending import end
@@ -80,7 +81,7 @@ async def line() -> AsyncIterator[PackagingLine]:
 @pytest.fixture
 async def plant(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[tuple[Host, PackagingLine, Broker]]:
     """Broker and MES; the line only where bottles are made, for it takes long to start."""
-    broker = Broker(folder=tmp_path)
+    broker = Broker(free_port(), tmp_path)
     line = request.getfixturevalue("line") if "line" in request.fixturenames else PackagingLine(port=broker.port)
     await broker.start()
     mes = Mes(broker.url, line.url, pace=0)
