@@ -27,7 +27,7 @@ ARTICLES = {"30001": "BOTTLE-05", "30002": "CAP-28", "30003": "LABEL-A", "30004"
 """The warehouse's own numbers."""
 CHARACTERISTICS = 3
 STOPS = 3
-MQTT_WAIT_S = 2.0
+ANSWERS_S, MQTT_WAIT_S = 30.0, 2.0
 
 
 async def numbers(urls: Mapping[str, str], order: str, qms_token: str | None = None) -> Numbers:
@@ -37,7 +37,7 @@ async def numbers(urls: Mapping[str, str], order: str, qms_token: str | None = N
     when a system doesn't answer.
     """
     token = qms_token or (Path(__file__).parent / "secrets" / "QMS_TOKEN").read_text("utf-8").strip()
-    async with httpx.AsyncClient(timeout=5, trust_env=False, follow_redirects=True) as http:
+    async with httpx.AsyncClient(timeout=ANSWERS_S, trust_env=False, follow_redirects=True) as http:
         line = await _line(urls["line1"], order)
         orders = sorted({order, *line["jobs"]})
         erp = await asyncio.gather(*(_get(http, urls["erp"], f"/numbers/{made}") for made in orders))
@@ -72,7 +72,7 @@ async def _line(url: str, order: str) -> Numbers:
     """The job's own result, every machine's counters, and the state of every order made since they began to count."""
     from asyncua.client.client import Client  # noqa: PLC0415 - heavy
 
-    async with Client(url, timeout=5) as client:
+    async with Client(url, timeout=ANSWERS_S, watchdog_intervall=ANSWERS_S) as client:
         index = await client.get_namespace_index(NAMESPACE)
         line = await client.nodes.objects.get_child(f"{index}:Line1")
         receiver = await line.get_child(f"{index}:JobOrderReceiver")
@@ -97,7 +97,7 @@ async def _counters(client: Client, index: int, machine: str) -> dict[str, int]:
 async def _mes(url: str, order: str) -> Numbers:
     """The retained topic in which the MES shows an order; empty when there is none."""
     parts = urlsplit(url)
-    async with aiomqtt.Client(parts.hostname or "127.0.0.1", parts.port or 1883, timeout=5) as client:
+    async with aiomqtt.Client(parts.hostname or "127.0.0.1", parts.port or 1883, timeout=ANSWERS_S) as client:
         await client.subscribe(f"mes/state/{order}", qos=1)
         try:
             async with asyncio.timeout(MQTT_WAIT_S):

@@ -16,6 +16,7 @@ import pytest
 from databases import new_database
 from httpx._config import DEFAULT_TIMEOUT_CONFIG as USUALLY
 from httpx._transports import default as client
+from hypothesis import HealthCheck, settings
 from patience import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ pytest.register_assert_rewrite("connectors.contract")
 FAULTS, PAGES = (Path(__file__).parent / name for name in ("faults", "browser"))
 EARLY = 0.8
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 8 * 1024**3  # noqa: S108 - pytest makes a folder of its own in it
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long one example takes says more about the machine than about what is tested."""
 ROWS = pytest.StashKey[list[reliability.Row]]()
 RAN = pytest.StashKey[set[str]]()
 
@@ -40,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hear_interrupts()
     read_authorities_once()
     wait_long_for_answers()
+    settings.load_profile("busy")
     keep_files_in_memory()
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-START_S = 30.0
+START_S = 90.0
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE_S = 45.0
+PATIENCE_S = 90.0
 OFTEN_S, SELDOM_S = 0.01, 0.3
 """How long it is waited between two looks: twice as long as looking takes, so that who waits holds up nobody."""
 

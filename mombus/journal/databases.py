@@ -76,11 +76,18 @@ def begins(connection: Connection, column: Column[str], start: str) -> ColumnEle
     return and_(column >= start, column < start + _LAST)
 
 
+_STOOD_STILL = "25P03"
+"""PostgreSQL's code for a session that it ended because of idle_in_transaction_session_timeout."""
+
+
 def passes(error: BaseException) -> bool:
-    """True for a server that is away, restarts, or ended one of two that waited for each other: try it again."""
+    """True for a server that is away, restarts, or ended one of two that waited for each other, or one that stood
+    still in a transaction: try it again.
+    """
     if not isinstance(error, DBAPIError) or not type(error.orig).__module__.startswith("psycopg"):
         return False
-    return isinstance(error, OperationalError) or error.connection_invalidated
+    stood_still = getattr(error.orig, "sqlstate", None) == _STOOD_STILL
+    return isinstance(error, OperationalError) or error.connection_invalidated or stood_still
 
 
 def undone(connection: Connection) -> bool:

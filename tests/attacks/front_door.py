@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from patience import PATIENCE_S
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,7 +22,7 @@ from mombus.web.doorkeeper import Doorkeeper
 from plant.served import Served
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.types import Receive, Scope, Send
 
@@ -64,7 +65,7 @@ async def heard(port: int, *pieces: bytes, pause_s: float = 0.0) -> bytes:
             await writer.drain()
             await asyncio.wait([listening], timeout=pause_s)
     try:
-        return await asyncio.wait_for(listening, 20)
+        return await asyncio.wait_for(listening, PATIENCE_S)
     finally:
         writer.close()
 
@@ -79,10 +80,10 @@ async def _all(reader: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
-async def street(**door: Any) -> AsyncIterator[Street]:
+async def street(clock: Callable[[], float] = time.monotonic, **door: Any) -> AsyncIterator[Street]:
     """A door declared like that, on a real server."""
     house = House()
-    keeper = Doorkeeper(house, DoorConfig.model_validate(door), system="erp", path="/in/erp")
+    keeper = Doorkeeper(house, DoorConfig.model_validate(door), system="erp", path="/in/erp", clock=clock)
     served = Served(keeper)
     await served.start()
     try:

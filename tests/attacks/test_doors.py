@@ -67,7 +67,7 @@ async def test_only_who_shows_a_credential_comes_in(
 
 
 async def test_who_guesses_is_not_listened_to_any_more_and_is_one_line_of_trouble(http: httpx.AsyncClient) -> None:
-    async with street(tokens=[token_hash(TOKEN)], users={"sap": "s3cret:word"}) as door:
+    async with street(lambda: 0.0, tokens=[token_hash(TOKEN)], users={"sap": "s3cret:word"}) as door:
         wrong = {"authorization": "Bearer wrong"}
         statuses = [(await http.post(door.url, headers=wrong)).status_code for _ in range(25)]
         assert statuses == [401] * 10 + [429] * 15
@@ -260,7 +260,7 @@ async def _endless() -> AsyncIterator[bytes]:
 
 
 async def test_too_often_is_429_and_tells_when_to_come_again(http: httpx.AsyncClient) -> None:
-    async with street(per_second=0.5, burst=3) as door:
+    async with street(lambda: 0.0, per_second=0.5, burst=3) as door:
         answers = [await http.post(door.url, content=b"x") for _ in range(5)]
         assert [answer.status_code for answer in answers] == [202, 202, 202, 429, 429]
         assert [answer.headers["retry-after"] for answer in answers[3:]] == ["2", "2"]

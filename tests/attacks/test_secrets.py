@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
-from patience import until
+from patience import PATIENCE_S, until
 from ports import free_port
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -108,7 +108,7 @@ async def hub(folder: Path, config: dict[str, Any]) -> AsyncIterator[tuple[str, 
             stderr=log, env=os.environ | SECRETS,
         )  # fmt: skip
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 while not (note := folder / "hub" / "hub.json").is_file():
                     assert process.returncode is None, (folder / "log").read_text()
                     await asyncio.sleep(0.05)

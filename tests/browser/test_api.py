@@ -9,6 +9,7 @@ import pytest
 import schemathesis
 from demo_hub import demo_hub
 from hypothesis import HealthCheck, Phase, given, settings
+from patience import PATIENCE_S
 from ports import free_port
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -43,7 +44,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHub]:
 
 def test_whatever_is_asked_is_answered_as_the_api_is_declared(hub: DemoHub) -> None:
     shown = {"authorization": f"Bearer {TOKEN}"}
-    schema = schemathesis.openapi.from_url(f"{hub.url}/openapi.json", headers=shown)
+    schema = schemathesis.openapi.from_url(f"{hub.url}/openapi.json", headers=shown, timeout=PATIENCE_S)
     found = [result.ok() for result in schema.get_all_operations()]
     operations = [operation for operation in found if operation.path not in LASTING]
     assert len(operations) > 20
@@ -68,6 +69,6 @@ def _ask(operation: Any, shown: dict[str, str]) -> None:
     )
     @given(case=operation.as_strategy())
     def asked(case: Any) -> None:
-        case.call_and_validate(headers=shown, checks=CHECKS)
+        case.call_and_validate(headers=shown, checks=CHECKS, timeout=PATIENCE_S)
 
     asked()

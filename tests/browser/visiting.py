@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Size: TypeAlias = Literal["desktop", "phone"]
 SIZES: dict[Size, tuple[int, int]] = {"desktop": (1280, 900), "phone": (390, 844)}
 DESK, WALL = ViewportSize(width=1280, height=900), ViewportSize(width=1920, height=1080)
-TIMEOUT_MS = 45_000
+TIMEOUT_MS = 90_000
 PICTURES = Path(__file__).parents[2] / "docs" / "screenshots"
 ALIKE = {"include": ["html"], "exclude": ["tbody > tr:nth-child(n+12)", "svg > .mark ~ .mark ~ .mark ~ .mark ~ .mark"]}
 """Of what is made alike the first ones are looked at by axe-core: it takes its time for each."""

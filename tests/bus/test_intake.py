@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from patience import until
+from patience import PATIENCE_S, until
 from sayings import NOW, consumption, material, order
 from working_spool import working_spool
 
@@ -511,7 +511,7 @@ async def test_what_was_spooled_is_said_once_though_the_hub_is_killed_while_it_i
         for text in ("a", "b", "c"):
             await made.accept(Item(messages=(order(text=text),)))
     async with spool(tmp_path / "spool", dying):
-        await asyncio.wait_for(killed.wait(), 20)
+        await asyncio.wait_for(killed.wait(), PATIENCE_S)
     async with spool(tmp_path / "killed", partial(intake.accept, "erp")) as made:
         await until(lambda: not made.state.items)
     assert [(m.revision, m.body.description) for m in await said(bus)] == [(1, "a"), (2, "b"), (3, "c")]

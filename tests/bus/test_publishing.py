@@ -246,7 +246,7 @@ async def test_killed_broker_loses_nothing_that_was_confirmed(tmp_path, proof):
                 await until(lambda reached=reached: len(confirmed) >= reached and broker.pid is not None)
                 os.kill(broker.pid, signal.SIGKILL)
 
-        await asyncio.wait_for(asyncio.gather(kill(), *(say(message) for message in messages)), 60)
+        await asyncio.wait_for(asyncio.gather(kill(), *(say(message) for message in messages)), PATIENCE_S)
         found = await ids(bus)
         assert sorted(confirmed) == sorted(m.id for m in messages)
         assert sorted(found) == sorted(confirmed), "each one stored, none twice"

@@ -22,7 +22,7 @@ def mombus(tmp_path: Path) -> Mombus:
     def run(*args: str, cwd: Path | None = None, stdin: int | None = None, options: Sequence[str] = ()) -> Result:
         command = [sys.executable, *options, "-c", "from mombus.cli.main import run; run()", *args]
         return subprocess.run(
-            command, cwd=cwd or tmp_path, stdin=stdin, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=cwd or tmp_path, stdin=stdin, capture_output=True, text=True, timeout=240, check=False
         )  # fmt: skip
 
     return run

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def written(out: Path, *more: str, over: Path | None = None) -> subprocess.CompletedProcess[str]:
     files = ["routes.yaml", *([str(over)] if over else [])]
     command = [sys.executable, "-m", "mombus", "broker-config", *files, "--out", str(out), *more]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
 
 
 async def test_an_account_connects_over_tls_with_its_password_and_nobody_without(tmp_path):
@@ -54,7 +54,7 @@ def test_it_is_written_also_when_the_configuration_names_already_what_it_makes(t
     over = tmp_path / "own.yaml"
     over.write_text("bus: {broker: tls://127.0.0.1:4222, credentials: broker/keys/hub.nk, ca: broker/ca.pem}\n")
     command = [sys.executable, "-m", "mombus", "broker-config", "routes.yaml", str(over), "--out", str(tmp_path / "b")]
-    done = subprocess.run([*command, "--nkeys"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*command, "--nkeys"], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, (tmp_path / "b" / "keys" / "hub.nk").exists()) == (0, True), done.stdout + done.stderr
 
 

@@ -23,7 +23,7 @@ def completed(folder: Path, words: str) -> list[str]:
     }  # fmt: skip
     command = [sys.executable, "-c", "from mombus.cli.main import run; run()"]
     done = subprocess.run(
-        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=240, check=False
     )  # fmt: skip
     return done.stdout.split()
 

@@ -157,7 +157,8 @@ class Machine:
 
 def plc(url: str, signals: Path, **config: Any) -> PlcOpcua:
     """The connector; it waits long for a machine that a busy computer holds up, unless the test is about just that."""
-    config = {"publishing_interval_ms": 20, "flush_ms": 10, "write_timeout_s": 8.0, "request_timeout_s": 8.0, **config}
+    patient = {"write_timeout_s": 20.0, "request_timeout_s": 20.0}
+    config = {"publishing_interval_ms": 20, "flush_ms": 10, **patient, **config}
     made = PlcOpcua.Config(connector="plc.opcua", url=url, signals=signals.name, **config)
     return PlcOpcua(made, Surroundings("line1", "lyon", ZoneInfo("Europe/Paris"), folder=str(signals.parent)))
 

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from nats.aio.client import Client
 from nats.errors import Error
+from patience import PATIENCE_S
 from pydantic import ValidationError
 
 from canonical.isa95.resources import MaterialDefinition
@@ -71,7 +72,7 @@ class System:
 
     async def say(self, subject: str, content: bytes, headers: dict[str, str] | None = None) -> dict[str, Any]:
         """As long as nobody takes it, it is said again."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 with suppress(Error, TimeoutError):
                     answer = await self.client.request(subject, content, timeout=2, headers=headers)
@@ -127,7 +128,7 @@ class NatsHarness(Harness):
 
     async def restart(self) -> None:
         await self.broker.start()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not self.system.client.is_connected:  # noqa: ASYNC110 - the client has no event for it
                 await asyncio.sleep(0.02)
 
@@ -269,7 +270,7 @@ async def test_what_makes_no_sense_is_kept_and_the_next_is_taken(
 async def test_more_than_may_wait_is_told_to_come_later(plant: NatsHarness) -> None:
     connector = plant.connector(max_waiting=3)
     statuses: set[str] = set()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not statuses:
             await connector.connect()
             request = plant.system.client.request

@@ -45,7 +45,7 @@ class OpcuaHarness(Harness):
         await self._wire.up()
 
     def connector(self) -> PlcOpcua:
-        return plc(self._wire.url, self._signals)
+        return plc(self._wire.url, self._signals, write_timeout_s=4.0)
 
     async def say(self, count: int) -> list[str]:
         marks = [mark() for _ in range(count)]

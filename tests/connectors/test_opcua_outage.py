@@ -114,7 +114,7 @@ async def test_a_frozen_connection_is_noticed(server: ServerProcess, tmp_path: P
     """Half-open: nothing comes any more, nobody says why."""
     wire = Wire(server.url)
     await wire.up()
-    source = plc(wire.url, signals_file(tmp_path))
+    source = plc(wire.url, signals_file(tmp_path), request_timeout_s=4.0)
     await source.connect()
     items: list[Item] = []
     reading = asyncio.create_task(until_lost(source, None, items))

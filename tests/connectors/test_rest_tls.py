@@ -75,9 +75,8 @@ async def test_an_unknown_certificate_halts_and_says_where_to_put_it(url: str, t
     connector = rest(url, tmp_path)
     with pytest.raises(Halted, match="ca_file"):
         await connector.connect()
-    probe = await connector.probe()
+    probe = await until(connector.probe, good=lambda probe: "certificate" in probe.reason)
     assert probe.health is Health.DOWN
-    assert "certificate" in probe.reason
     await connector.close()
 
 

@@ -134,7 +134,7 @@ async def finish(bus, folder: Path, total: int) -> int:
             everything = all(outcomes(folder).get(name, 0) == total for name in KINDS)
             return everything and await running.delivery.waiting() == []
 
-        await until(all_done, 60)
+        await until(all_done)
     return doubted
 
 

@@ -284,7 +284,7 @@ async def test_thousands_of_dead_letters_go_in_order_of_their_keys(bus, journal_
         part = await history(bus)
         for start in range(0, len(part), 500):
             await replay(running, part[start : start + 500], id=f"replay-{start}")
-        await until(lambda: len(sink.ledger.got()) == keys * each, 60)
+        await until(lambda: len(sink.ledger.got()) == keys * each)
         got = sink.ledger.got()
         assert len(set(got)) == keys * each
         for key in range(keys):

@@ -43,6 +43,7 @@ async def test_a_closed_target_is_not_written_to_and_its_deadlines_go_on(bus, jo
     rule = Rule(object="production_response", within_s=0.01)
     target = mes(sink, rule, closed=lambda _now: closed[0])
     async with hub(bus, journal_path, target) as running:
+        await running.delivery._inboxes["mes"]._reading.opened.wait()  # it may be closed before
         await bus.publish(fact("R-1"))
         await running.until_condition(Condition.CLOSED)
 

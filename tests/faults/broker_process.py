@@ -7,6 +7,7 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from patience import PATIENCE_S
 from ports import free_port
 
 from mombus.bus.embedded import executable
@@ -40,7 +41,7 @@ class BrokerProcess:
     async def start(self) -> None:
         """Return when it takes connections."""
         self._process = await asyncio.create_subprocess_exec(executable(), "-c", str(self._settings))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not await self._listens():  # noqa: ASYNC110 - in its own time
                 await asyncio.sleep(0.02)
 

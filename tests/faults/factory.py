@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import load
-from patience import until
+from patience import PATIENCE_S, until
 from ports import free_port
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class HubProcess:
     async def ended(self) -> int:
         """Wait for its end; its exit code."""
         assert self.process
-        return await asyncio.wait_for(self.process.wait(), 60)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE_S)
 
 
 async def hears_or_ended(process: asyncio.subprocess.Process) -> None:

@@ -59,7 +59,7 @@ async def everything(js: Any, stream: str, subject: str) -> list[bytes]:
 
 async def seen(url: str, wanted: Callable[[Any], Any]) -> Any:
     """The status once it is as wanted."""
-    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http, asyncio.timeout(60):
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http, asyncio.timeout(PATIENCE_S):
         while True:
             status = (await http.get(f"{url}/api/status")).json()
             if wanted(status):
@@ -80,7 +80,7 @@ async def numbered(url: str, last: int) -> None:
     """Return once that number is on the bus."""
     client = await nats.connect(url)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while last > await _newest(client.jetstream()):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.2)
     finally:

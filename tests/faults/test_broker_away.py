@@ -7,7 +7,6 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-import pytest
 from broker_process import BrokerProcess
 from factory import running
 from numbers_of_a_machine import PLANT, numbered, seen, stored
@@ -22,7 +21,6 @@ SPOOL_KB = 20
 GROWS_MB = 16.0
 
 
-@pytest.mark.timeout(400)
 async def test_a_broker_away_for_long_costs_a_bounded_spool_and_gaps(tmp_path: Path, proof: Proof) -> None:
     away_s = 120.0 if proof.full else 3.0
     broker = BrokerProcess(tmp_path / "broker")

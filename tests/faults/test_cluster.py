@@ -14,7 +14,7 @@ from cluster import NODES, Cluster, Node
 from counting_target import CountingTarget
 from factory import counted, findable, running
 from load import Load
-from patience import until
+from patience import PATIENCE_S, until
 from proof import Part, Proof
 from shipped_broker import TOKEN
 
@@ -56,7 +56,7 @@ class Shift:
 
 async def leader(bus: Bus, cluster: Cluster) -> Node:
     """The node that leads MOM."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             info = await bus.js.stream_info(MOM)
             if info.cluster and info.cluster.leader:
@@ -79,7 +79,6 @@ async def hub_in_a_cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Asy
         await erp.stop()
 
 
-@pytest.mark.timeout(240)
 async def test_nothing_acknowledged_is_lost_whatever_befalls_one_node(
     disk_path: Path, monkeypatch: pytest.MonkeyPatch, proof: Proof
 ) -> None:
@@ -148,7 +147,7 @@ async def test_copies_are_added_when_a_broker_becomes_a_cluster(
             assert (await bus.js.stream_info(MOM)).config.num_replicas == 1
         async with connect(cluster.url, token=TOKEN, ca=cluster.files["ca"], limits=Limits(replicas=3)) as bus:
             assert (await bus.js.stream_info(MOM)).config.num_replicas == 3
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 while await others(bus) < NODES - 1:  # noqa: ASYNC110 - in the brokers' own time
                     await asyncio.sleep(0.1)
 

@@ -56,7 +56,6 @@ async def more(plant: Plant) -> None:
     await until(lambda: all(target.books.size() > before[name] for name, target in plant.targets.items()), 90)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 async def test_hubs_whose_database_goes_away_lose_and_repeat_nothing(
     plant: Plant, server: DatabaseServer, how: str, proof: Proof

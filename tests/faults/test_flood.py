@@ -11,7 +11,6 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 import psutil
-import pytest
 from asyncua import Client
 from factory import running
 from numbers_of_a_machine import BENCH, PLANT, describe, numbered, seen, stored
@@ -45,7 +44,7 @@ class Flood:
             node = await client.nodes.objects.get_child([f"{space}:Bench", f"{space}:Stop"])
             await node.write_value(True)
         assert self._process.stdout
-        return int(await asyncio.wait_for(self._process.stdout.readline(), 60))
+        return int(await asyncio.wait_for(self._process.stdout.readline(), PATIENCE_S))
 
 
 @asynccontextmanager
@@ -74,7 +73,6 @@ async def memory_mb(hub: HubProcess, seconds: float) -> list[float]:
     return samples
 
 
-@pytest.mark.timeout(300)
 async def test_a_flood_of_values_is_dropped_by_number_and_takes_no_memory(tmp_path: Path, proof: Proof) -> None:
     floods_s = 30.0 if proof.full else 4.0
     describe(tmp_path)

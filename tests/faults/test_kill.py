@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import pytest
 from factory import hears_or_ended
+from patience import PATIENCE_S
 from ports import free_port
 from proof import Part, Proof
 
@@ -40,7 +40,7 @@ async def running_plant(hub_url: str) -> AsyncIterator[dict[str, str]]:
     )  # fmt: skip
     try:
         assert plant.stdout
-        urls = json.loads(await asyncio.wait_for(plant.stdout.readline(), 60))
+        urls = json.loads(await asyncio.wait_for(plant.stdout.readline(), PATIENCE_S))
         urls.pop("pid", None)
         yield urls
     finally:
@@ -73,10 +73,9 @@ class KilledHub:
         assert self.process
         await hears_or_ended(self.process)
         self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 60)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE_S)
 
 
-@pytest.mark.timeout(400)
 async def test_kills_during_the_scenario_lose_nothing_and_repeat_nothing(tmp_path: Path, proof: Proof) -> None:
     seed = int(os.environ.get("MOMBUS_SEED", time.time_ns() % 1_000_000))
     print(f"MOMBUS_SEED={seed} repeats this run")  # noqa: T201 - shown when the test fails

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dying_hub import Ledger, Place, fact
-from patience import until
+from patience import PATIENCE_S, until
 from proof import Part, Proof
 
 from connectors.connector import Effect
@@ -61,7 +61,7 @@ async def test_one_effect_and_one_dead_letter(tmp_path: Path, effect: Effect, pl
         for n in range(EACH):
             await bus.publish_batch([fact(f"{lane}-{n}", f"PO-{lane}") for lane in range(LANES)])
         async with hub(broker.url, tmp_path, effect, place) as dying:
-            assert await asyncio.wait_for(dying.wait(), 30) == -9, (tmp_path / "hub.log").read_text()
+            assert await asyncio.wait_for(dying.wait(), PATIENCE_S) == -9, (tmp_path / "hub.log").read_text()
         async with hub(broker.url, tmp_path, effect, Place.NONE):
             await until(lambda: settled(tmp_path))
         letters = (await bus.js.stream_info("DEAD")).state.messages

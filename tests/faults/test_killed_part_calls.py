@@ -7,12 +7,12 @@ import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-import pytest
 from books import Books
 from broker_process import BrokerProcess
 from counting_target import CountingTarget, Trouble
 from factory import HubProcess, configuration, counted, findable, keyed
 from load import Load
+from patience import PATIENCE_S
 from ports import free_port
 from proof import Part, Proof
 from several_hubs import send_until
@@ -51,7 +51,6 @@ class Deadly:
         return decide
 
 
-@pytest.mark.timeout(300)
 async def test_a_part_killed_at_the_targets_call_has_one_effect(tmp_path: Path, proof: Proof) -> None:
     async with AsyncExitStack() as stack:
         broker = BrokerProcess(tmp_path / "broker")
@@ -80,7 +79,7 @@ async def test_a_part_killed_at_the_targets_call_has_one_effect(tmp_path: Path, 
         enough, sending = asyncio.Event(), Load(lambda: rest.url, lanes=LANES, pause_s=0.1)
         work = asyncio.create_task(send_until(enough, sending))
         for _ in DEADLY:
-            await asyncio.wait_for(deadly.killed.wait(), 60)
+            await asyncio.wait_for(deadly.killed.wait(), PATIENCE_S)
             await victim.ended()
             deadly.killed.clear()
             await victim.start()

@@ -13,8 +13,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
 from factory import hears_or_ended
+from patience import PATIENCE_S
 from ports import free_port
 from proof import Part, Proof
 from test_kill import ROOT, running_plant, start, until_they_agree
@@ -85,11 +85,10 @@ class Parts:
             await hears_or_ended(process)
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
-            codes[name] = await asyncio.wait_for(process.wait(), 60)
+            codes[name] = await asyncio.wait_for(process.wait(), PATIENCE_S)
         return codes
 
 
-@pytest.mark.timeout(480)
 async def test_parts_killed_during_the_scenario_lose_nothing_and_repeat_nothing(tmp_path: Path, proof: Proof) -> None:
     seed = int(os.environ.get("MOMBUS_SEED", time.time_ns() % 1_000_000))
     print(f"MOMBUS_SEED={seed} repeats this run")  # noqa: T201 - shown when the test fails

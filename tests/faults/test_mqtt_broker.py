@@ -47,7 +47,6 @@ async def struck(plant: Mes, hub: HubProcess, end: Callable[[], Awaitable[None]]
     await plant.broker.start()
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("how", ["kill", "stop"])
 async def test_an_mqtt_broker_that_restarts_loses_and_repeats_nothing(tmp_path: Path, how: str, proof: Proof) -> None:
     restarts = 6 if proof.full else 2

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import psycopg
-import pytest
 from books import Books
 from counting_target import CountingTarget
 from load import SAYS
@@ -125,7 +124,6 @@ async def reader(plant: Plant) -> str:
     return next((hub["address"] for hub in hubs if hub["answers"] and "mes" in hub["leases"]), "")
 
 
-@pytest.mark.timeout(480)
 async def test_a_frozen_reader_changes_nothing_back_and_a_rolling_restart_is_hardly_seen(
     tmp_path: Path, postgresql: str, proof: Proof
 ) -> None:

@@ -51,7 +51,6 @@ async def since_taken(plant: Plant, targets: list[str], since: float) -> float:
     return time.monotonic() - since
 
 
-@pytest.mark.timeout(480)
 async def test_a_killed_hub_is_taken_over_and_a_frozen_one_is_fenced(plant: Plant, proof: Proof) -> None:
     first, second = await plant.add(), await plant.add()
     sending = Load(plant.url, lanes=LANES, pause_s=0.25)

@@ -61,7 +61,6 @@ async def more(plant: Plant, many: int) -> None:
     await until(lambda: plant.targets["erp"].books.size() >= before + many, 120)
 
 
-@pytest.mark.timeout(480)
 async def test_a_target_in_shards_gets_all_once_and_in_order_whoever_dies(plant: Plant, proof: Proof) -> None:
     declared = {"erp": {**findable(plant.targets["erp"].port), "shards": SHARDS}}
     alone = await plant.add({"erp": findable(plant.targets["erp"].port)})

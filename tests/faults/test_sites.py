@@ -61,7 +61,6 @@ class Factory:
             return bool(journal.execute(known, [system]).fetchall())
 
 
-@pytest.mark.timeout(240)
 async def test_a_site_that_is_cut_off_works_on_and_catches_up(
     disk_path: Path, monkeypatch: pytest.MonkeyPatch, proof: Proof
 ) -> None:

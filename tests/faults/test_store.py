@@ -56,7 +56,6 @@ async def ready(url: str) -> tuple[int, str]:
         return answer.status_code, answer.text
 
 
-@pytest.mark.timeout(240)
 async def test_full_disk_takes_nothing_in_says_so_and_goes_on_when_there_is_room(tmp_path: Path, proof: Proof) -> None:
     target = CountingTarget(Books(tmp_path / "books.db"))
     await target.start()
@@ -89,12 +88,11 @@ async def test_full_disk_takes_nothing_in_says_so_and_goes_on_when_there_is_room
 
 
 async def until_ready(url: str) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while (await ready(url))[0] != httpx.codes.OK:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.1)
 
 
-@pytest.mark.timeout(240)
 async def test_a_hub_killed_on_a_full_disk_takes_up_its_work_once_there_is_room(tmp_path: Path, proof: Proof) -> None:
     target = CountingTarget(Books(tmp_path / "books.db"))
     await target.start()

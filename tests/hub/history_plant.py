@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from patience import PATIENCE_S
 from small_documents import decision
 from small_plant import DECISION, JSON, TOKEN
 from starlette.applications import Starlette
@@ -124,7 +125,7 @@ async def post_docs(url: str, docs: Sequence[dict[str, Any]], status: int = 202,
 async def mombus(*args: str, cwd: Path, answers: str = "") -> tuple[int, str, str]:
     """The command line in a process of its own: exit code, stdout, stderr."""
     process = await start(*args, cwd=cwd)
-    out, err = await asyncio.wait_for(process.communicate(answers.encode()), 60)
+    out, err = await asyncio.wait_for(process.communicate(answers.encode()), PATIENCE_S)
     return process.returncode or 0, out.decode(), err.decode()
 
 

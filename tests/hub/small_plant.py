@@ -230,7 +230,8 @@ class SmallPlant:
 
         async def found() -> list[Mapping[str, Any]]:
             with suppress(NotFoundError):
-                stored = await self.nats.jetstream().get_last_msg("SIGNALS", "sig.lyon.process_value.>")
+                js = self.nats.jetstream(timeout=PATIENCE_S)
+                stored = await js.get_last_msg("SIGNALS", "sig.lyon.process_value.>")
                 readings = json.loads(stored.data or b"{}")["reading"]
                 return [one for one in readings if one["signal"] == "number" and wanted(one)]
             return []

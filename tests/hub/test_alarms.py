@@ -96,7 +96,7 @@ async def test_a_frozen_broker_is_one_alarm_and_measured(tmp_path) -> None:
 
         nats = [one.pid for one in psutil.Process().children() if str(tmp_path) in " ".join(one.cmdline())]
         with frozen(nats[0]):
-            await until(found, timeout_s=60)
+            await until(found)
             status, ready, metrics = await hub.desk.status(), await hub.desk.ready(), await hub.desk.metrics()
         assert status["trouble"] == ["the broker: the broker doesn't answer; connecting again"]
         assert {name: why for name, why in ready.items() if why} == {

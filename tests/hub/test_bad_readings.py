@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from asyncua import ua
 from nats.js.errors import NotFoundError
+from patience import PATIENCE_S
 from small_documents import confirmation
 from small_plant import SmallPlant, eventually, until
 
@@ -71,7 +72,7 @@ async def test_a_job_over_a_mebibyte_is_stored_apart(plant: SmallPlant) -> None:
         "parts": [{"article": "CAP-28", "qty": 1, "uom": "PC"}] * 12_000,
     }  # fmt: skip
     await plant.publish(json.dumps(job).encode(), "job_order")
-    js = plant.nats.jetstream()
+    js = plant.nats.jetstream(timeout=PATIENCE_S)
 
     async def stored() -> Any:
         with suppress(NotFoundError):
@@ -173,7 +174,7 @@ async def test_nobody_makes_the_hub_publish_elsewhere(plant: SmallPlant, reply: 
 
 
 async def test_what_is_no_message_on_the_bus_stops_nobody(plant: SmallPlant) -> None:
-    bus = plant.nats.jetstream()
+    bus = plant.nats.jetstream(timeout=PATIENCE_S)
     before = (await bus.stream_info(DEAD)).state.messages
     for body in (b"4711", b"\xff", b"[" * 5000):
         await bus.publish("mom.lyon.production_order.sync.erp.PO-X.PO-X", body)

@@ -98,7 +98,7 @@ class Plant:
             found.update(await self.desk.status())
             return found["waiting_total"] == count
 
-        await until(look, timeout_s=60.0)
+        await until(look)
         return found
 
     async def clear(self) -> None:
@@ -113,7 +113,7 @@ class Plant:
         async def look() -> bool:
             return (await self.bulk.progress(id))["state"] != "running"
 
-        await until(look, timeout_s=60.0)
+        await until(look)
         return await self.bulk.results(id)
 
 
@@ -324,7 +324,7 @@ async def test_the_command_line_shows_asks_and_follows(running):
     def mombus(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "mombus", *arguments, "--folder", str(running.folder)]
         return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+            command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL
         )
 
     await running.say(*(f"BAD-L{n}" for n in range(20)))

@@ -147,7 +147,7 @@ async def test_a_large_order_and_a_large_schedule_arrive_and_refused_items_are_n
         assert "PO-2321" in answer.text
         assert "/Quantity" in answer.text
         assert b"Envelope" in answer.content
-        await until(lambda: len(target.sizes) == MANY - 2, timeout_s=60)
+        await until(lambda: len(target.sizes) == MANY - 2)
         assert len((await hub.desk.kept.page(KeptItems()))["rows"]) == 2
         again = await post(hub, document(many(MANY, bad=(3, 2_321)), soap=True), SOAP)
         assert again.text.count('actionCode="Rejected"') == 2
@@ -156,7 +156,7 @@ async def test_a_large_order_and_a_large_schedule_arrive_and_refused_items_are_n
         long = "".join(f"<Description>{'x' * 100_000}</Description>" for _ in range(50))
         answer = await post(hub, document(iter([order("PO-LARGE", more=long)])), PLAIN)
         assert answer.status_code == 200, answer.text
-        await until(lambda: "PO-LARGE" in target.sizes, timeout_s=60)
+        await until(lambda: "PO-LARGE" in target.sizes)
         assert target.sizes["PO-LARGE"] > 5_000_000
         assert target.twice == []
         bad = await post(hub, document(iter([*many(MANY), "<Open>"])), PLAIN)
@@ -199,7 +199,7 @@ async def test_a_kill_in_the_middle_and_the_document_again_leave_each_item_once(
     async def begun() -> bool:
         return sum(file.stat().st_size for file in streams.glob("**/MOM/msgs/*.blk")) > 500_000
 
-    await until(begun, timeout_s=60)
+    await until(begun)
     hub.send_signal(signal.SIGKILL)
     assert "done" not in await asyncio.to_thread(hub.stdout.read), "killed before the end"
     hub.wait()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from hub_plant import Asker, Owner, config, get, order, wire
-from patience import until
+from patience import PATIENCE_S, until
 
 from canonical.message import Verb
 from connectors.connector import Item, Offer
@@ -73,7 +73,7 @@ async def killed_before_learning(folder: Path) -> None:
 async def test_a_number_that_was_delivered_is_learned_at_the_next_start(tmp_path, monkeypatch):
     here = map(str, Path(__file__).parents[:2])
     doomed = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, str(tmp_path), *here)
-    assert await asyncio.wait_for(doomed.wait(), 30) == -signal.SIGKILL
+    assert await asyncio.wait_for(doomed.wait(), PATIENCE_S) == -signal.SIGKILL
     asker = mes()
     async with plant(tmp_path, asker, monkeypatch):
         await asker.say(get("M-77"))

@@ -12,6 +12,7 @@ import pytest
 from hub_plant import Asker, Owner, config, order, until, wire
 from nats.errors import Error
 from own_broker import broker
+from patience import PATIENCE_S
 
 from connectors.protocols.nats import NatsConfig
 from mombus.config.model import Bus, Route
@@ -66,7 +67,7 @@ class Plant:
 
     async def ask(self, subject: str, content: bytes, headers: dict[str, str] | None = None) -> dict[str, Any]:
         """Until it is answered, and taken."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 with suppress(Error, TimeoutError):
                     said = json.loads((await self.client.request(subject, content, timeout=5, headers=headers)).data)
@@ -92,7 +93,7 @@ async def test_what_it_asks_an_owner_for_comes_to_it(tmp_path, monkeypatch):
         async with open_hub(here.config):
             asked = await here.ask("board.say.production_order.get", b"", {"ce-subject": "PO-2"})
             assert asked["status"] == "stored"
-            await until(lambda: any(got.subject == "board.take.production_order.show" for got in here.told), 30)
+            await until(lambda: any(got.subject == "board.take.production_order.show" for got in here.told))
     (shown,) = [got for got in here.told if got.subject.endswith(".show")]
     assert json.loads(shown.data)["id"] == "PO-2"
     assert shown.headers["ce-correlation"] == asked["id"]
@@ -103,10 +104,10 @@ async def test_what_is_for_it_waits_in_order_while_it_is_away(tmp_path, monkeypa
     async with plant(tmp_path, monkeypatch, erp) as here, open_hub(here.config) as hub:
         for number in range(3):
             assert (await erp.say(order("PO-1", f"version {number}"))).accepted
-        await until(lambda: down(hub), 30)
+        await until(lambda: down(hub))
         await here.take("board.take.>")
-        await until(lambda: here.told and b"version 2" in here.told[-1].data, 30)
-        await until(lambda: known(hub, f"B-{len(here.told)}"), 30)
+        await until(lambda: here.told and b"version 2" in here.told[-1].data)
+        await until(lambda: known(hub, f"B-{len(here.told)}"))
     revisions = [int(got.headers["ce-revision"]) for got in here.told]
     assert revisions == sorted(set(revisions))
 
@@ -129,5 +130,5 @@ async def test_what_it_says_while_the_hub_stops_and_starts_has_one_effect(tmp_pa
         async with open_hub(here.config):
             assert (await again)["status"] == "stored"
             assert (await here.say("M-1"))["status"] == "stored"
-            await until(lambda: "M-1" in [got.key for got in here.mes.got], 30)
+            await until(lambda: "M-1" in [got.key for got in here.mes.got])
     assert [got.key for got in here.mes.got] == ["M-0", "M-1"]

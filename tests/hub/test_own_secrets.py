@@ -91,6 +91,6 @@ async def test_delivery_hands_over_between_systems_whose_secrets_it_was_never_gi
                 open_hub(erp, parts=parse_parts(["connectors:erp"])),
                 open_hub(wms, parts=parse_parts(["connectors:wms"])),
             ):
-                await until(lambda: systems.taken == ["CAP-1"], 30)
+                await until(lambda: systems.taken == ["CAP-1"])
     finally:
         await served.stop()

@@ -176,7 +176,7 @@ async def test_what_is_on_the_disk_of_a_part_is_in_the_hubs_status(tmp_path, mon
                 (spool["system"], spool["items"], spool["apart"], spool["reason"]) for spool in spools
             ] == [("erp", 1, True, "the hub's disk is full")]
 
-        await until(told, 30)
+        await until(told)
 
 
 async def test_a_get_is_answered_by_a_system_of_another_part(tmp_path, monkeypatch):

@@ -145,13 +145,13 @@ async def test_a_source_that_ends_is_read_again_in_its_own_time():
 async def test_a_connection_that_held_long_is_soon_tried_again(monkeypatch):
     for name, value in (("HELD_S", 0.0), ("FIRST_S", 0.2), ("MOST_S", 3600.0)):
         monkeypatch.setattr(reading, name, value)
-    line = Line(*(NotConnected("gone") for _ in range(8)))
+    line = Line(*(NotConnected("gone") for _ in range(9)))
 
     async def accept(_item: Item) -> list:
         return []
 
     async with reads(line, accept):
-        await until(lambda: line.connects == 9)  # pauses that grew would be longer than that is waited for
+        await until(lambda: line.connects == 10)  # pauses that grew would be longer than that is waited for
 
 
 async def test_a_target_joins_a_connection_that_its_source_has_opened_again():

@@ -179,7 +179,7 @@ async def test_a_hub_that_is_killed_goes_on_with_its_replay(tmp_path: Path) -> N
                 if not begun:
                     await asked(the_hub(tmp_path / "hub"), "replay_begin", wish(source=["ledger"]))
                     begun = 1
-                await until(lambda: len(one.ids) >= goal, 60)  # noqa: B023 - awaited at once
+                await until(lambda: len(one.ids) >= goal)  # noqa: B023 - awaited at once
                 if goal == number:
                     assert (await ended(tmp_path))["fates"] == {"sent": number}
             finally:
@@ -198,7 +198,7 @@ async def up(folder: Path) -> None:
         except LookupError:
             return False
 
-    await until(there, 60)
+    await until(there)
 
 
 async def ended(folder: Path) -> dict[str, Any]:

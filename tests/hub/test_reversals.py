@@ -96,15 +96,15 @@ async def test_the_totals_of_erp_and_warehouse_are_right_after_a_reversal(tmp_pa
 
         async with running(file):
             await says(confirmation("C-1", 120), usage("C-1", 120))
-            await until(lambda: erp.numbers("PO-1")["documents"] == 2, 30)
+            await until(lambda: erp.numbers("PO-1")["documents"] == 2)
         async with running(file):
             await says(confirmation("C-1R", 120, reverses="C-1"), usage("C-1R", 120, reverses="C-1"))
             await says(confirmation("C-1B", 110), usage("C-1B", 110))
-            await until(lambda: erp.numbers("PO-1")["documents"] == 6, 30)
+            await until(lambda: erp.numbers("PO-1")["documents"] == 6)
 
             async def cancelled() -> bool:
                 return await expected() == {"C-1": 0, "C-1B": 110}
 
-            await until(cancelled, 30)
+            await until(cancelled)
         numbers = erp.numbers("PO-1")
         assert (numbers["good"], numbers["consumption"], numbers["duplicates"]) == ("110", {"CAP-28": "110"}, 0)

@@ -45,16 +45,16 @@ async def test_a_target_waits_until_all_hubs_agree_about_it(
 
         async with open_hub(settings(tmp_path, url, postgresql, "old", OLD)) as old:
             await erp.say(order("PO-1"))
-            await until(lambda: len(mes.got) == len(wms.got) == 1, 60)
+            await until(lambda: len(mes.got) == len(wms.got) == 1)
             new = await stack.enter_async_context(open_hub(settings(tmp_path, url, postgresql, "new", *NEW)))
             for hub in (old, new):
-                await until(lambda hub=hub: said_by(hub), 60)
-            await until(lambda: "mes" not in [*old.desk._delivery.here, *new.desk._delivery.here], 60)
+                await until(lambda hub=hub: said_by(hub))
+            await until(lambda: "mes" not in [*old.desk._delivery.here, *new.desk._delivery.here])
             await erp.say(order("PO-2"))
             await erp.say(order("PO-3", "new"))
-            await until(lambda: len(wms.got) == 3, 60)
+            await until(lambda: len(wms.got) == 3)
             assert [message.key for message in mes.got] == ["PO-1"]
-        await until(lambda: len(mes.got) == 2, 60)
+        await until(lambda: len(mes.got) == 2)
         assert [message.key for message in mes.got] == ["PO-1", "PO-3"], "by the routes that hold now"
         assert not new.desk.heard()
 

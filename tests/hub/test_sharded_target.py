@@ -36,7 +36,7 @@ def shards(hub: Hub) -> int:
 async def test_any_hub_answers_for_all_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: str) -> None:
     erp, mes = Asker(), Mended()
     async with two_hubs(tmp_path, monkeypatch, postgresql, erp, mes, shards=PARTITIONS) as (hubs, bus, _):
-        await until(lambda: all(map(shards, hubs)) and sum(map(shards, hubs)) == PARTITIONS, 60)
+        await until(lambda: all(map(shards, hubs)) and sum(map(shards, hubs)) == PARTITIONS)
         for number in range(ORDERS):
             await erp.say(order(f"PO-{number}"))
 
@@ -46,7 +46,7 @@ async def test_any_hub_answers_for_all_shards(tmp_path: Path, monkeypatch: pytes
         async def count(expected: int) -> bool:
             return len(await parked()) == expected
 
-        await until(lambda: count(ORDERS), 60)
+        await until(lambda: count(ORDERS))
         (row,) = [row for row in (await asked(bus, "status"))["result"]["systems"] if row["name"] == "mes"]
         assert (row["shards"], row["waiting"]) == (PARTITIONS, {"parked": ORDERS})
         ids = [row["id"] for row in await parked()]
@@ -66,12 +66,12 @@ async def test_any_hub_answers_for_all_shards(tmp_path: Path, monkeypatch: pytes
             assert [row["seq"] for row in rows] == sorted(row["seq"] for row in rows)
             return Counter(row["fate"] for row in rows) == {"tried again": ORDERS - 6, "sent": 6}
 
-        await until(all_told, 60)
+        await until(all_told)
 
         mes.mended = True
         choice = {"command": "retry", "target": "mes", "who": "ada", "why": "mended"}
         assert (await asked(bus, "bulk_begin", choice))["result"]["total"] == ORDERS - 6
-        await until(lambda: count(0), 60)
+        await until(lambda: count(0))
         assert len({message.key for message in mes.got}) == len(mes.got) == ORDERS - 6
 
         assert (await asked(bus, "replay_begin", wish))["result"]["targets"] == ["mes"]
@@ -80,6 +80,6 @@ async def test_any_hub_answers_for_all_shards(tmp_path: Path, monkeypatch: pytes
             (one,) = (await asked(bus, "replay_list"))["result"]
             return one["progress"] == "done" and one["judged"] == ORDERS
 
-        await until(done, 60)
+        await until(done)
         assert len({message.key for message in mes.got}) == len(mes.got) == ORDERS, "what was skipped was never sent"
         assert (await asked(bus, "resume", {"system": "mes", "who": "ada", "why": "checked"}))["result"]["ok"]

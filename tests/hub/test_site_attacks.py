@@ -164,9 +164,9 @@ async def test_what_one_site_tells_reaches_the_other_over_the_joined_brokers(tmp
             await bus.publish(material("M-1"))
             own = Bus(broker=lyon, credentials=tmp_path / "lyon" / credentials_file(HUB, Proof.NKEYS))
             async with open_hub(lyon_config(tmp_path, own, lyon)):
-                await until(lambda: [got.key for got in mes.got] == ["M-1"], 30)
+                await until(lambda: [got.key for got in mes.got] == ["M-1"])
                 await bus.publish(material("M-2"))
-                await until(lambda: [got.key for got in mes.got] == ["M-1", "M-2"], 30)
+                await until(lambda: [got.key for got in mes.got] == ["M-1", "M-2"])
     assert {got.source for got in mes.got} == {"nantes"}
 
 
@@ -187,7 +187,7 @@ async def test_a_hostile_site_that_joins_reads_and_changes_nothing(tmp_path, mon
         open_hub(lyon_config(tmp_path, Bus(broker=url, credentials=own), url)) as hub,
         hostile(tmp_path / "hostile", remote) as attacker,
     ):
-        await until(lambda: joined(attacker), 30)
+        await until(lambda: joined(attacker))
         await listen(attacker, heard)
         before = await facts(admin)
         for prefix in ("$JS.API", "$JS.lyon.API", "site.lyon", "HUB.API"):
@@ -204,7 +204,7 @@ async def test_a_hostile_site_that_joins_reads_and_changes_nothing(tmp_path, mon
             deeds = await hub.desk.audit.deeds(Deeds(who="account site-nantes"))
             return any("mom.lyon.material" in str(deed["action"]) for deed in deeds)
 
-        await until(noted, 30)
+        await until(noted)
     proof(
         Part.ATTACK,
         fault="a hostile site joins as a leaf node: it listens, publishes, commands, reads, purges and deletes streams",
@@ -242,7 +242,7 @@ async def test_a_hostile_site_that_is_told_reads_that_and_changes_nothing(tmp_pa
         connect(url, credentials=hub, limits=Limits()) as bus,
     ):
         await bus.publish(material("M-1"))
-        await until(lambda: answered(attacker, "site.nantes.STREAM.INFO.MOM"), 30)
+        await until(lambda: answered(attacker, "site.nantes.STREAM.INFO.MOM"))
         await listen(attacker, heard)
         before = await facts(admin)
         assert await reaches(attacker, "site.nantes", set(CALLS) - TOLD) == set()

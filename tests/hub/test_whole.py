@@ -64,7 +64,7 @@ async def opened(folder: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> A
     erp, mes = Asker(), Calling()
     monkeypatch.setattr(neighbours, "STATUS_S", 8.0)
     async with two_hubs(folder, monkeypatch, store, erp, mes) as (hubs, bus, stack):
-        await until(lambda: sorted(len(held(hub)) for hub in hubs) == [1, 2], 30)
+        await until(lambda: sorted(len(held(hub)) for hub in hubs) == [1, 2])
         here, other = sorted(hubs, key=lambda hub: "mes" not in held(hub))
         yield Plant(stack, bus, erp, mes, here, other)
 
@@ -72,7 +72,7 @@ async def opened(folder: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> A
 async def test_any_hub_and_the_pages_apart_show_the_whole(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         assert (await plant.erp.say(order(f"PO-{number}"))).accepted
-    await until(lambda: len(plant.mes.got) == 3, 30)
+    await until(lambda: len(plant.mes.got) == 3)
     far = FarDesk(plant.bus.client, "lyon")
     for desk in (plant.here.desk, plant.other.desk, far):
 
@@ -80,7 +80,7 @@ async def test_any_hub_and_the_pages_apart_show_the_whole(plant: Plant, monkeypa
             (flow,) = (await desk.ask(STATUS, Nothing()))["flows"]
             return (flow["total"], flow["state"]) == (3, "delivered")
 
-        await until(counted, 30)
+        await until(counted)
         status = await desk.ask(STATUS, Nothing())
         assert {row["address"] for row in status["hubs"]} == {plant.here.url, plant.other.url}
         assert sorted(name for row in status["hubs"] for name in row["leases"]) == sorted(["erp", "mes", HOUSE])
@@ -101,7 +101,7 @@ async def what_is_on_the_disk_of_one_hub_is_told_by_all(plant: Plant, monkeypatc
     async def told() -> bool:
         return any("1 items (" in line and "erp: " in line for line in (await plant.here.desk.status())["trouble"])
 
-    await until(told, 30)
+    await until(told)
     for desk in (plant.here.desk, plant.other.desk):
         assert sum(len(row["spools"]) for row in (await desk.ask(STATUS, Nothing()))["hubs"]) == 1
 
@@ -138,7 +138,7 @@ async def one_that_ended_without_a_word_is_told_with_what_is_on_its_disk(plant: 
         lines = (await plant.here.desk.status())["trouble"]
         return next((line for line in lines if line.startswith("the hub at http://gone doesn't answer since ")), "")
 
-    await until(told, 30)
+    await until(told)
     assert "it ended without a word; 7 items are in the spools on its disk: start it again, or move" in await told()
 
 
@@ -149,7 +149,7 @@ async def who_asks_if_it_is_ready_hears_of_one_that_runs_something_else(plant: P
             "expires + 60 FROM hubs LIMIT 1"
         )) and None
     )  # fmt: skip
-    await until(lambda: len(plant.here.desk.heard()) == 2, 30)
+    await until(lambda: len(plant.here.desk.heard()) == 2)
     async with httpx.AsyncClient(trust_env=False) as http:
         answer = await http.get(f"{plant.here.url}/readyz?verbose")
     assert answer.status_code == httpx.codes.OK

@@ -75,7 +75,7 @@ def test_run_says_so_and_ends(tmp_path: Path) -> None:
         connection.execute(text("CREATE TABLE bookmarks (system TEXT PRIMARY KEY, bookmark TEXT, at TEXT)"))
     engine.dispose()
     command = [sys.executable, "-m", "mombus", "run", str(tmp_path / "routes.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 1
     assert f"its table bookmarks has no term. {ADVICE}" in done.stderr
     assert "Traceback" not in done.stderr

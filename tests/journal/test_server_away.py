@@ -6,6 +6,7 @@ import asyncio
 import signal
 import tempfile
 import threading
+import time
 import traceback
 from functools import partial
 from pathlib import Path
@@ -72,6 +73,24 @@ async def test_who_stands_still_in_a_transaction_holds_nobody_up_for_long(postgr
     assert len(runs) == 2
     for journal in (stopped, other):
         await journal.close()
+
+
+async def test_who_stood_still_in_a_transaction_until_the_server_ended_it_does_it_again(postgresql):
+    journal, runs = await Journal.open(postgresql), []
+
+    def stand_still(connection: Connection) -> None:
+        """As a process does that gets no time on a busy machine."""
+        runs.append(connection.execute(text("SELECT pg_backend_pid()")).scalar())
+        if len(runs) == 1:
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '10ms'"))
+            with psycopg.connect(postgresql, autocommit=True) as server:
+                while server.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", runs).fetchone():
+                    time.sleep(0.01)
+        connection.execute(text("SELECT 1"))
+
+    await journal.write(stand_still)
+    assert len(set(runs)) == 2
+    await journal.close()
 
 
 async def test_works_done_alone_come_one_after_the_other(postgresql):
