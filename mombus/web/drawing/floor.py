@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -11,12 +11,27 @@ NAMES = 170
 """Room for the names of lanes."""
 LANE, TOP = 34, 28
 BOX, BOX_HEIGHT, COLUMN, ROW = 180, 46, 250, 62
-TICKS = 8
+NARROWEST = 2.0
+"""Of a bar, so that what was short is seen."""
+TICKS, LABEL = 9, 45
+"""Times on the axis at most, and room for one."""
+HOUR_S, DAY_S = 3600, 86400
+STEPS_S = (
+    1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, *(hours * HOUR_S for hours in (1, 2, 3, 4, 6, 12)),
+    *(days * DAY_S for days in (1, 2, 7, 14)),
+)  # fmt: skip
+"""Seconds between two times on the axis."""
 
 
-def gantt(plan: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
-    """A lane for each piece of equipment over the period, work above stops; times as in `zone`."""
+def gantt(plan: Mapping[str, Any], zone: tzinfo, *, fit: bool = False) -> dict[str, Any]:
+    """A lane for each piece of equipment over the period, work above stops; times as in `zone`.
+
+    With `fit` it begins with what is known first, `since`, where that is in the second half of the period: a plant
+    that is an hour old isn't squeezed into the last of 24.
+    """
     since, until, now = (datetime.fromisoformat(plan["period"][name]) for name in ("since", "until", "at"))
+    begun = _begun(plan, since, until) if fit else None
+    since = begun or since
     whole = (until - since).total_seconds()
 
     def x(at: datetime) -> float:
@@ -28,21 +43,50 @@ def gantt(plan: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
         y = TOP + number * LANE
         bars = []
         for one in lane["stretches"]:
-            start = x(datetime.fromisoformat(one["start"]))
+            start = min(x(datetime.fromisoformat(one["start"])), WIDTH - NARROWEST)
             end = x(datetime.fromisoformat(one["end"]) if one["end"] else now)
-            stop = one["what"] == "stop"
-            bars.append({**one, "x": start, "width": max(2.0, round(end - start, 1)), "y": y + (16 if stop else 3)})
+            width = max(NARROWEST, round(end - start, 1))
+            bars.append({**one, "x": start, "width": width, "y": y + (16 if one["what"] == "stop" else 3)})
         lanes.append({"equipment": lane["equipment"], "y": y, "bars": bars})
-    height = TOP + len(lanes) * LANE + 4
-    return {"width": WIDTH, "height": height, "names": NAMES, "lane": LANE, "lanes": lanes,
-            "ticks": [{"x": x(at), "text": at.astimezone(zone).strftime("%H:%M" if whole <= 172800 else "%d.%m.")}
-                      for at in _ticks(since, until)],
-            "now": x(now) if since <= now < until else None}  # fmt: skip
+    ticks = [(x(at), text) for at, text in _ticks(since, until, zone)]
+    return {
+        "width": WIDTH, "height": TOP + len(lanes) * LANE + 4, "names": NAMES, "lane": LANE, "lanes": lanes,
+        "ticks": [{"x": place, "text": text} for place, text in ticks if place <= WIDTH - LABEL], "since": begun,
+        "now": x(now) if since <= now < until else None,
+    }  # fmt: skip
 
 
-def _ticks(since: datetime, until: datetime) -> list[datetime]:
-    step: timedelta = (until - since) / TICKS
-    return [since + step * number for number in range(TICKS)]
+def _begun(plan: Mapping[str, Any], since: datetime, until: datetime) -> datetime | None:
+    """Shortly before the first stretch; None if that is in the first half of the period, or there is none."""
+    starts = [datetime.fromisoformat(one["start"]) for lane in plan["lanes"] for one in lane["stretches"]]
+    first = min(starts, default=since)
+    if first - since < (until - since) / 2 or first >= until:
+        return None
+    return first - (until - first) / 50
+
+
+def _ticks(since: datetime, until: datetime, zone: tzinfo) -> Iterator[tuple[datetime, str]]:
+    """Round times of the clocks in `zone`, few enough to be read; where a day begins, its date."""
+    whole_s = (until - since).total_seconds()
+    step_s = next((step_s for step_s in STEPS_S if whole_s / step_s <= TICKS), STEPS_S[-1])
+    local = since.astimezone(zone)
+    stride_s = min(step_s, HOUR_S)
+    at = since + timedelta(seconds=-(local.minute * 60 + local.second + local.microsecond / 1e6) % stride_s)
+    while at < until:
+        local = at.astimezone(zone)
+        if _is_round(local, step_s):
+            day_begins = local.hour == local.minute == local.second == 0
+            yield at, local.strftime("%m-%d" if day_begins else "%H:%M" if step_s >= 60 else "%H:%M:%S")
+        at += timedelta(seconds=stride_s)
+
+
+def _is_round(local: datetime, step_s: int) -> bool:
+    """Of steps up to an hour all are; longer ones begin with the day, those of days with the week."""
+    if step_s <= HOUR_S:
+        return True
+    if step_s < DAY_S:
+        return local.hour % (step_s // HOUR_S) == 0
+    return local.hour == 0 and (local.toordinal() - 1) % (step_s // DAY_S) == 0
 
 
 def graph(found: Mapping[str, Any]) -> dict[str, Any]:

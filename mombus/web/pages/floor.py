@@ -51,7 +51,8 @@ async def kpi(request: Request, ask: Ask, id: str) -> Response:
 async def shift(request: Request, ask: Ask) -> Response:
     """A lane for each piece of equipment."""
     found = await ask(floor.SHIFT, asked_for(floor.Span, request.query_params))
-    drawn = gantt(found, rendering.zone_of(request))
+    chosen = found["period"]["shift"] or any(request.query_params.get(name) for name in ("since", "until"))
+    drawn = gantt(found, rendering.zone_of(request), fit=not chosen)
     return _page(request, "shift.html", found, found=found, drawn=drawn, tab="/kpi/shift")
 
 
