@@ -82,7 +82,7 @@ class Stop(BaseModel):
     equipment: str
     start: datetime = Field(description="When it began, which may be before the period.")
     end: datetime | None = Field(description="Null: it is open.")
-    seconds: float = Field(description="How long it lasted in the period; an open one until now.")
+    seconds: float = Field(description="How long it lasted in the period, until now.")
     open: bool
     reason: str | None
     reason_name: str | None = Field(description="As the bars name it: by the reason list, else as it was said.")

@@ -37,9 +37,9 @@ def span(seconds: float) -> str:
 
 
 def lasted(seconds: float) -> str:
-    """How long something lasted, for sums: `12 ms`, `3.4 s`, `1 min 59 s`, `27 h 10 min`."""
+    """How long something lasted, for sums: `0 s`, `12 ms`, `3.4 s`, `1 min 59 s`, `27 h 10 min`."""
     if seconds < 59.95:
-        return span(seconds)
+        return span(seconds) if seconds else "0 s"
     if seconds < 3599.5:
         minutes, rest = divmod(round(seconds), 60)
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"

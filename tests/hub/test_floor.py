@@ -71,8 +71,8 @@ async def test_of_each_stop_the_newest_revision_counts_and_what_was_taken_back_d
     assert (found["count"], found["open"], found["seconds"], found["reversed"]) == (4, 1, 23400, 1)
     bars = [(bar["name"], bar["count"], bar["seconds"], bar["share"], bar["cumulated"]) for bar in found["by_reason"]]
     assert bars == [
-        ("no reason given", 1, 14400, 61.538, 61.538), ("jam", 2, 7200, 30.769, 92.308),
-        ("label", 1, 1800, 7.692, 100.0),
+        ("no reason given", 1, 14400, 61.538462, 61.538462), ("jam", 2, 7200, 30.769231, 92.307692),
+        ("label", 1, 1800, 7.692308, 100.0),
     ]  # fmt: skip
     assert [bar["name"] for bar in found["by_category"]] == ["no category given", "mechanical"]
     assert (await one.get("downtime", **EARLY, equipment="FILLER1"))["by_reason"] == []
@@ -258,6 +258,7 @@ def test_a_stretch_counts_as_far_as_it_lies_inside():
     now = datetime(2026, 3, 2, 12, tzinfo=UTC)
     assert inside(at(-1), at(1), at(0), at(8), now) == 3600
     assert inside(at(1), None, at(0), at(8), now) == 5 * 3600
+    assert inside(at(5), at(7), at(0), at(8), now) == 3600, "what is to come hasn't lasted yet"
     assert inside(at(9), None, at(0), at(8), now) == inside(at(-2), at(-1), at(0), at(8), now) == 0
 
 
@@ -265,7 +266,7 @@ def test_a_share_that_is_not_nothing_or_not_all_does_not_look_so():
     told = [percent(share) for share in (None, 0, 0.04, 61.538, 99.96, 100)]
     assert told == ["not known", "0.0 %", "under 0.1 %", "61.5 %", "over 99.9 %", "100.0 %"]
     assert [lasted(s) for s in (0, 1.3, 59.97, 119, 3599.7, 7500, 97800)] == [
-        "0 ms", "1.3 s", "1 min", "1 min 59 s", "1 h", "2 h 5 min", "27 h 10 min"
+        "0 s", "1.3 s", "1 min", "1 min 59 s", "1 h", "2 h 5 min", "27 h 10 min"
     ]  # fmt: skip
 
 

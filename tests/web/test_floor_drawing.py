@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mombus.web.drawing.floor import NAMES, WIDTH, gantt
+from mombus.web.drawing.floor import NAMES, WIDTH, gantt, graph
 
 PARIS = ZoneInfo("Europe/Paris")
 DAY = timedelta(days=1)
@@ -55,3 +55,17 @@ def test_times_on_the_axis_are_round_for_the_plant(
 ) -> None:  # fmt: skip
     drawn = gantt(plan(datetime(*until, tzinfo=UTC), whole), PARIS)
     assert [tick["text"] for tick in drawn["ticks"]] == texts
+
+
+def test_a_lot_that_comes_back_to_itself_has_a_line_back() -> None:
+    ways = [("T1", "A", "consumed"), ("T1", "B", "produced"), ("T2", "B", "consumed"), ("T2", "A", "produced")]
+    found = {
+        "lots": [{"id": "B", "depth": -1}, {"id": "A", "depth": 0}],
+        "links": [{"work": work, "lot": lot, "direction": way} for work, lot, way in ways],
+    }
+    drawn = graph(found)
+    assert {(line["from"], line["to"]): line["back"] for line in drawn["lines"]} == {
+        ("A", "B"): True,
+        ("B", "A"): False,
+    }
+    assert drawn["back"]

@@ -92,8 +92,8 @@ def lies_in(start: datetime, end: datetime | None, since: datetime, until: datet
 
 
 def inside(start: datetime, end: datetime | None, since: datetime, until: datetime, now: datetime) -> float:
-    """How many seconds of a stretch lie in a period; an open one goes on until now. 0: none."""
-    return max(0.0, (min(end or now, until) - max(start, since)).total_seconds())
+    """How many seconds of a stretch lie in a period, until now: what is to come hasn't lasted yet. 0: none."""
+    return max(0.0, (min(end or now, until, now) - max(start, since)).total_seconds())
 
 
 def pareto(found: Sequence[Stop], named: Callable[[Stop], str]) -> list[dict[str, Any]]:
@@ -117,8 +117,8 @@ def stood_s(found: Iterable[Stop], since: datetime, until: datetime, now: dateti
     spans: dict[str, list[tuple[datetime, datetime]]] = {}
     for stop in found:
         body = stop.body
-        span = max(body.start_time, since), min(body.end_time or now, until)
-        spans.setdefault(body.equipment_id, []).append(span)
+        start, end = max(body.start_time, since), min(body.end_time or now, until, now)
+        spans.setdefault(body.equipment_id, []).append((start, max(start, end)))
     return {
         equipment: sum((end - start).total_seconds() for start, end in joined(of)) for equipment, of in spans.items()
     }
@@ -162,4 +162,4 @@ def by_equipment(stop: Stop) -> str:
 
 
 def _percent(part: float, whole: float) -> float | None:
-    return round(100 * part / whole, 3) if whole else None
+    return round(100 * part / whole, 6) if whole else None

@@ -11,6 +11,8 @@ NAMES = 170
 """Room for the names of lanes."""
 LANE, TOP = 34, 28
 BOX, BOX_HEIGHT, COLUMN, ROW = 180, 46, 250, 62
+DIP = 30
+"""How far lines that lead back go below the lots."""
 NARROWEST = 2.0
 """Of a bar, so that what was short is seen."""
 TICKS, LABEL = 9, 45
@@ -102,9 +104,11 @@ def graph(found: Mapping[str, Any]) -> dict[str, Any]:
         }
         for depth, column in columns.items() for number, lot in enumerate(column)
     }  # fmt: skip
+    lines = _lines(found["links"], boxes)
+    back = any(line["back"] for line in lines)
     return {
-        "width": (max(columns) - first) * COLUMN + BOX + 16, "height": tallest * ROW + 8, "box": BOX,
-        "box_height": BOX_HEIGHT, "lots": list(boxes.values()), "lines": _lines(found["links"], boxes),
+        "width": (max(columns) - first) * COLUMN + BOX + 16, "height": tallest * ROW + 8 + (DIP if back else 0),
+        "box": BOX, "box_height": BOX_HEIGHT, "lots": list(boxes.values()), "lines": lines, "back": back,
     }  # fmt: skip
 
 
@@ -114,9 +118,19 @@ def _lines(links: Sequence[Mapping[str, Any]], boxes: Mapping[str, Mapping[str, 
     for link in links:
         works.setdefault(link["work"], {"consumed": [], "produced": []})[link["direction"]].append(link["lot"])
     return [
-        {"work": work, "from": start, "to": end, "path": _curve(boxes[start], boxes[end])}
-        for work, lots in works.items() for start in lots["consumed"] for end in lots["produced"] if start != end
+        {"work": work, "from": start, "to": end, **_way(boxes[start], boxes[end])}
+        for work, lots in works.items() for start in lots["consumed"] for end in lots["produced"]
     ]  # fmt: skip
+
+
+def _way(start: Mapping[str, Any], end: Mapping[str, Any]) -> dict[str, Any]:
+    """To the right; back, around the lots from below, where a lot became one that it is made of itself."""
+    if start["x"] < end["x"]:
+        return {"back": False, "path": _curve(start, end)}
+    x1, x2 = start["x"] + BOX * 0.6, end["x"] + BOX * 0.4
+    y1, y2 = start["y"] + BOX_HEIGHT, end["y"] + BOX_HEIGHT
+    low = max(y1, y2) + DIP
+    return {"back": True, "path": f"M{x1} {y1}C{x1} {low} {x2} {low} {x2} {y2}"}
 
 
 def _curve(start: Mapping[str, Any], end: Mapping[str, Any]) -> str:
