@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from connectors.connector import Halted
@@ -33,6 +34,8 @@ class Standing:
         self._reconnecting: asyncio.Task[None] | None = None
         self._away = ""
         """Why it was stopped last."""
+        self._at_once = asyncio.Event()
+        """A person wants it to be tried now."""
         self.going = asyncio.Event()
         self.going.set()
         self.condition = Condition.STARTING
@@ -60,10 +63,12 @@ class Standing:
         self.set(Condition.PAUSED, reason)
 
     def resume(self) -> None:
-        """Go on after a pause or a halt."""
-        self.going.set()
-        self.set(Condition.RUNNING)
-        self._nudge()
+        """Go on after a pause or a halt; a target that is away is tried at once."""
+        if self._reconnecting is not None and not self._reconnecting.done():
+            self.set(Condition.RECONNECTING, self._away)
+            self._at_once.set()
+        else:
+            self._go_on()
 
     def failing(self, reason: str | None) -> None:
         """The broker or the journal doesn't work, or does again (None). What a person must end is told before that."""
@@ -86,6 +91,11 @@ class Standing:
         if self._reconnecting is not None:
             await break_off(self._reconnecting)
 
+    def _go_on(self) -> None:
+        self.going.set()
+        self.set(Condition.RUNNING)
+        self._nudge()
+
     async def _back(self, stop: Stop) -> None:
         attempts = 0
         while not stop.person:
@@ -93,7 +103,7 @@ class Standing:
             self._away = stop.reason
             if self.condition is not Condition.PAUSED:
                 self.set(Condition.RECONNECTING, stop.reason)
-            await asyncio.sleep(min(5.0, back_off(attempts, self._patience)))
+            await self._pause(min(5.0, back_off(attempts, self._patience)))
             try:
                 await (self._target.connect or self._target.sink.connect)()  # type: ignore[attr-defined]
             except Halted as error:
@@ -102,7 +112,13 @@ class Standing:
                 stop = Stop(text(error), person=False)
             else:
                 if self.condition is not Condition.PAUSED:
-                    self.resume()
+                    self._go_on()
                 return
         self.set(Condition.HALTED, stop.reason)
         self._alarm(f"halted: {stop.reason}")
+
+    async def _pause(self, pause_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._at_once.wait()
+        self._at_once.clear()

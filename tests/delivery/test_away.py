@@ -44,6 +44,23 @@ async def test_what_a_target_lacks_is_known_while_it_is_away(bus, journal_path, 
     assert sorted(sink.ledger.got()) == ["PO-9", *(f"R-{n}" for n in range(5))]
 
 
+async def test_a_target_that_is_away_is_tried_at_once_by_one_who_resumes_it_and_not_written_to_before(
+    bus, journal_path, sink
+):
+    sink.up = False
+    async with hub(bus, journal_path, mes(sink), patience=replace(QUICK, first_s=60.0, most_s=60.0)) as running:
+        await bus.publish(fact("R-1"))
+        await running.until_condition(Condition.RECONNECTING)
+        running.delivery.resume("mes")
+        standing = running.delivery._inboxes["mes"].standing
+        assert (standing.condition, standing.going.is_set()) == (Condition.RECONNECTING, False)
+        await until(lambda: sink.connects == 1)
+        sink.up = True
+        running.delivery.resume("mes")
+        await running.until_state("R-1", State.DELIVERED)
+        assert sink.connects == 2
+
+
 async def test_more_than_fits_in_hand_is_counted_while_the_target_is_away(bus, journal_path, sink):
     sink.up = False
     async with hub(bus, journal_path, mes(sink), patience=replace(QUICK, window=8)) as running:
