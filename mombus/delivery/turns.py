@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from mombus.delivery.waking import Waking
     from mombus.delivery.writing import Writing
 
+AGAIN_S = 1.0
+"""When it is tried again after a fault."""
 LOOK_S = 10.0
 """How often it is looked whether a closed target is open: the clock may be set."""
 
@@ -64,21 +66,31 @@ class Turns:
     async def run(self) -> None:
         """Give turns until cancelled."""
         while True:
-            await self._standing.going.wait()
-            if (closing := self._gate.closing()) is not None:
-                self._standing.close_until(closing)
-                await asyncio.sleep(max(0.0, min(LOOK_S, self._gate.seconds_left(closing))))
-                continue
-            self._waking.begin()
-            self._ring()
-            await self._load()
-            if not self._standing.going.is_set():
-                continue
-            held_back_s = self._start_writes()
-            self.room.set()
-            self._resting = True
-            await self._waking.wait(held_back_s)
-            self._resting = False
+            try:
+                await self._round()
+            except Exception as error:  # noqa: BLE001 - a fault of our own: who stopped giving turns would be missed late
+                reason = f"delivery itself failed: {text(error)}"
+                self._alarm(reason)
+                self._standing.failing(reason)
+                await asyncio.sleep(AGAIN_S)
+
+    async def _round(self) -> None:
+        """Look at all that may go, and wait until there may be more."""
+        await self._standing.going.wait()
+        if (closing := self._gate.closing()) is not None:
+            self._standing.close_until(closing)
+            await asyncio.sleep(max(0.0, min(LOOK_S, self._gate.seconds_left(closing))))
+            return
+        self._waking.begin()
+        self._ring()
+        await self._load()
+        if not self._standing.going.is_set():
+            return
+        held_back_s = self._start_writes()
+        self.room.set()
+        self._resting = True
+        await self._waking.wait(held_back_s)
+        self._resting = False
 
     @property
     def busy(self) -> bool:
@@ -109,7 +121,7 @@ class Turns:
             await self._loading.load()
         except SQLAlchemyError as error:
             self._standing.failing(f"the waiting room can't be read: {text(error)}")
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(AGAIN_S)
         except Exception as error:  # noqa: BLE001 - a fault of our own: what could be read still gets its turn
             self._alarm(f"what waits can't be looked at again: {text(error)}")
 

@@ -63,6 +63,22 @@ async def test_a_damaged_row_of_the_waiting_room_stops_no_other_lane(bus, journa
         await running.until_state("R-2", State.DELIVERED)
 
 
+async def test_a_fault_of_our_own_in_giving_turns_is_told_and_ends_nothing(bus, journal_path, sink, monkeypatch):
+    monkeypatch.setattr("mombus.delivery.turns.AGAIN_S", 0.02)
+    looks = 0
+
+    def closed(_now):
+        nonlocal looks
+        looks += 1
+        if looks <= 2:
+            raise LookupError("no such weekday")
+
+    async with hub(bus, journal_path, mes(sink, closed=closed)) as running:
+        await bus.publish(fact("R-1"))
+        await running.until_state("R-1", State.DELIVERED)
+        assert any("no such weekday" in hop.reason for hop in running.hops if hop.state is State.ALARM)
+
+
 async def test_an_old_revision_behind_a_message_that_is_parked_with_it_does_not_wait_as_well(bus, journal_path, sink):
     """Both come in one batch: the outcome of the old one is its end."""
 
