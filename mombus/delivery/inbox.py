@@ -16,7 +16,6 @@ from mombus.delivery.dead import Dead
 from mombus.delivery.gate import Gate
 from mombus.delivery.hand import Hand
 from mombus.delivery.in_hand import Unsent, in_hand, unsent
-from mombus.delivery.lanes import Phase
 from mombus.delivery.loading import Loading
 from mombus.delivery.locks import Locks
 from mombus.delivery.opening import waiting_entries
@@ -154,7 +153,7 @@ class Inbox:
         rows = await self.journal.survey(lambda connection: waiting.summary(connection, self.target.system))
         return Status(
             target=self.target.system, condition=self.standing.condition, reason=self.standing.reason,
-            since=self.standing.since, lag=self._reading.lag, in_hand=self.hand.live, late=self._late(),
+            since=self.standing.since, lag=self._reading.lag, in_hand=self.hand.live,
             unsent=in_hand(self.hand.entries.values(), self.clock()),
             waiting={kind: number for kind, number, _ in rows}, last_delivery=self.settling.last_delivery,
             oldest_waiting=min((since for *_, since in rows), default=None),
@@ -176,12 +175,6 @@ class Inbox:
     def _serialised_by(self, entry: Entry) -> frozenset[str]:
         accept = self.writing.accept(entry.offer) if entry.offer is not None else None
         return self.target.serialise_by | (accept.serialise_by if accept is not None else frozenset())
-
-    def _late(self) -> int:
-        """How much of what is in hand should be done by now."""
-        now = self.clock()
-        live = (entry for entry in self.hand.entries.values() if entry.phase is not Phase.STORED)
-        return sum(entry.deadline is not None and entry.deadline < now for entry in live)
 
     async def _recall(self) -> None:
         """What the journal remembers of the time before the stop."""

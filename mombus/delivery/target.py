@@ -199,8 +199,7 @@ class Condition(StrEnum):
 class Status:
     """How a target's inbox is: why, since when, how much is before it, in hand and waiting, and the last delivery.
 
-    `late` is how much of what is in hand is over its deadline; what waits tells that of itself. `unsent` tells of what
-    is in hand object by object.
+    `unsent` tells of what is in hand object by object; what waits tells of itself.
     """
 
     target: str
@@ -209,8 +208,12 @@ class Status:
     since: datetime
     lag: int
     in_hand: int
-    late: int = 0
     unsent: Sequence[InHand] = ()
     waiting: Mapping[str, int] = field(default_factory=dict)
     last_delivery: datetime | None = None
     oldest_waiting: datetime | None = None
+
+    @property
+    def late(self) -> int:
+        """How much of what is in hand is over its deadline."""
+        return sum(one.late for one in self.unsent)

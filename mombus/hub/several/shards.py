@@ -48,6 +48,6 @@ def _one(shards: Sequence[Status]) -> Status:
     worst = min(shards, key=lambda status: _WORST.index(status.condition))
     return replace(
         worst, lag=sum(one.lag for one in shards), in_hand=sum(one.in_hand for one in shards),
-        late=sum(one.late for one in shards), unsent=[one for shard in shards for one in shard.unsent],
+        unsent=[one for shard in shards for one in shard.unsent],
         last_delivery=max((one.last_delivery for one in shards if one.last_delivery), default=None),
     )  # fmt: skip
