@@ -33,7 +33,7 @@ def basic(user: str, password: str, scheme: str = "Basic") -> str:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(trust_env=False) as client:
         yield client
 
 

@@ -122,7 +122,7 @@ async def hub(folder: Path, config: dict[str, Any]) -> AsyncIterator[tuple[str, 
 async def told(url: str) -> AsyncIterator[bytes]:
     """Everything the hub tells over HTTP, once the order has met every target's trouble."""
     pages = httpx.BasicAuth("ann", SECRETS["PAGES"])
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         for credential in (SECRETS["PAGES"], "wrong"):
             answer = await client.post("/in/erp", content=ORDER, headers={"content-type": "application/xml"},
                                        auth=("erp", credential))  # fmt: skip

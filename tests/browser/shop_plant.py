@@ -69,7 +69,7 @@ class ShopPlant:
     def __init__(self, hub: Hub, shop: Shop, store: Shop, till: Shop) -> None:
         self.hub, self.shop, self.store, self.till = hub, shop, store, till
         self.url = hub.url
-        self.http = httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=60)
+        self.http = httpx.AsyncClient(base_url=hub.url, trust_env=False)
 
     async def say(self, *ids: str, refused: bool = False) -> None:
         """The office says orders; the shop refuses them if so."""

@@ -11,8 +11,6 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pytest
-import pytest_asyncio
 from books import Books
 from counting_target import CountingTarget, Trouble
 from factory import counted, findable, keyed, running
@@ -22,7 +20,8 @@ from patience import until
 from proof import Part, Proof
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
 LANES, ROUNDS = 10, 16
 SEED = 20260302
@@ -115,43 +114,28 @@ CASES = {
 }
 
 
-@dataclass
-class Ran:
-    """What the one run came to: what was sent, and where it was counted."""
-
-    sent: list[str]
-    targets: dict[str, CountingTarget]
-    lines: dict[str, Line]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ran(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ran]:
-    folder = tmp_path_factory.mktemp("targets")
+async def test_a_target_that_fails_gets_each_message_once_and_in_order(tmp_path: Path, proof: Proof) -> None:
     async with AsyncExitStack() as stack:
         targets, lines, systems = {}, {}, {}
         for name, case in CASES.items():
-            targets[name] = target = CountingTarget(Books(folder / f"{name}.db"))
+            targets[name] = target = CountingTarget(Books(tmp_path / f"{name}.db"))
             target.trouble = case.trouble or target.trouble
             await target.start()
             stack.push_async_callback(target.stop)
             lines[name] = await stack.enter_async_context(Line(target.port))
             systems[name] = case.declare(lines[name].port)
-        hub = await stack.enter_async_context(running(folder, systems))
+        hub = await stack.enter_async_context(running(tmp_path, systems))
         sending = Load(lambda: hub.url, lanes=LANES, pause_s=0.1)
         strikes = [case.line(lines[name]) for name, case in CASES.items() if case.line]
         await asyncio.gather(sending.send(ROUNDS), *strikes)
-        yield Ran(sending.sent, targets, lines)
-
-
-@pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("name", CASES)
-async def test_a_target_that_fails_gets_each_message_once_and_in_order(ran: Ran, name: str, proof: Proof) -> None:
-    case, target, line = CASES[name], ran.targets[name], ran.lines[name]
-    count = await counted(target.books, ran.sent)
-    struck = target.troubled + line.struck
-    assert count.right, (name, count, count.lost[:5], count.twice[:5])
-    assert struck >= case.least, f"{case.fault}: struck only {struck} times, which proves little"
-    proof(
-        Part.TARGET, fault=case.fault, load=f"{len(ran.sent)} facts in {LANES} lanes, {len(CASES)} targets at once",
-        expected="one document each, in order per lane", seen=f"struck {struck} times: {count}",
-    )  # fmt: skip
+        counts = {name: await counted(target.books, sending.sent) for name, target in targets.items()}
+    wrong = {name: (count, count.lost[:5], count.twice[:5]) for name, count in counts.items() if not count.right}
+    struck = {name: targets[name].troubled + lines[name].struck for name in CASES}
+    assert not wrong
+    assert [name for name, case in CASES.items() if struck[name] < case.least] == [], f"{struck} proves little"
+    for name, case in CASES.items():
+        proof(
+            Part.TARGET, fault=case.fault,
+            load=f"{len(sending.sent)} facts in {LANES} lanes, {len(CASES)} targets at once",
+            expected="one document each, in order per lane", seen=f"struck {struck[name]} times: {counts[name]}",
+        )  # fmt: skip

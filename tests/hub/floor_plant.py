@@ -151,6 +151,6 @@ async def floor_plant(folder: Path) -> AsyncIterator[FloorPlant]:
         plant = settings.plant.model_copy(update={"calendar": SHIFTS.calendar(settings.plant.timezone)})
         async with (
             open_hub(settings.model_copy(update={"plant": plant})) as hub,
-            httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=30) as http,
+            httpx.AsyncClient(base_url=hub.url, trust_env=False) as http,
         ):
             yield FloorPlant(hub, mes, http)

@@ -117,7 +117,7 @@ async def post(url: str, ids: Sequence[str], lots: int = 1, door: str = "ledger"
 
 
 async def post_docs(url: str, docs: Sequence[dict[str, Any]], status: int = 202, door: str = "ledger") -> None:
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.post(f"{url}/in/{door}", content=json.dumps({"docs": docs}), headers=JSON)
         assert answer.status_code == status, answer.text
 

@@ -301,7 +301,7 @@ async def small_plant(folder: Path) -> AsyncIterator[SmallPlant]:
         assert loaded.config, loaded.findings
         hub = await stack.enter_async_context(open_hub(loaded.config))
         clients = (
-            await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=20)),
+            await stack.enter_async_context(httpx.AsyncClient(trust_env=False)),
             await stack.enter_async_context(aiomqtt.Client("127.0.0.1", broker.port)),
             await stack.enter_async_context(Client(line.url, timeout=PATIENCE_S, watchdog_intervall=PATIENCE_S)),
             await nats.connect(note.find(folder / "hub").broker),

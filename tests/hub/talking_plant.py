@@ -113,6 +113,6 @@ async def talking_plant(folder: Path, within: timedelta | None = None) -> AsyncI
         settings = config(folder, "erp", "mes", "wms", owns=OWNS, routes=routes, bus=Bus(folder=folder / "hub"))
         async with (
             open_hub(settings) as hub,
-            httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=30) as http,
+            httpx.AsyncClient(base_url=hub.url, trust_env=False) as http,
         ):
             yield Plant(folder, hub, http, erp, mes, wms)

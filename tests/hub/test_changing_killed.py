@@ -130,7 +130,7 @@ async def test_a_kill_while_changing_loses_and_repeats_nothing(tmp_path: Path) -
         file.write_text(config_of(targets.server.url, port, *names))
 
     write("a")
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
         talking = asyncio.create_task(saying())
         for names in (("a", "b"), ("a",)):
             async with hub(tmp_path, http) as process:
@@ -168,9 +168,7 @@ async def test_a_hub_that_is_killed_while_all_change_leaves_what_is_told_and_men
         bus = {"store": postgresql.replace("postgres:@", ""), "store_user": "postgres"}
         bus["broker"] = await stack.enter_async_context(broker(tmp_path / "nats"))
         one, two = [
-            await stack.enter_async_context(
-                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30)
-            )
+            await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False))
             for port in ports.values()
         ]
 

@@ -112,8 +112,7 @@ async def test_over_http_it_is_the_hubs_own_file_that_is_taken(tmp_path: Path, m
     async with AsyncExitStack() as stack:
         hub = await stack.enter_async_context(running(tmp_path))
         http, browser = [
-            await stack.enter_async_context(httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=45))
-            for _ in range(2)
+            await stack.enter_async_context(httpx.AsyncClient(base_url=hub.url, trust_env=False)) for _ in range(2)
         ]
         write(tmp_path, routes=promised)
         told = (await http.get("/api/plan")).json()
@@ -139,7 +138,7 @@ async def test_over_http_it_is_the_hubs_own_file_that_is_taken(tmp_path: Path, m
 
 
 async def test_a_broken_file_is_told_until_a_good_one_is_read(tmp_path: Path) -> None:
-    async with running(tmp_path) as hub, httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=45) as http:
+    async with running(tmp_path) as hub, httpx.AsyncClient(base_url=hub.url, trust_env=False) as http:
 
         async def told(words: str) -> bool:
             return words in (await http.get("/readyz?verbose")).text

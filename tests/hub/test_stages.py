@@ -116,7 +116,7 @@ def config_of(folder: Path, one: Board) -> Config:
 async def looking(folder: Path) -> AsyncIterator[Looking]:
     async with (
         strict_board() as one,
-        httpx.AsyncClient(trust_env=False, timeout=30) as http,
+        httpx.AsyncClient(trust_env=False) as http,
         open_hub(config_of(folder, one)) as running,
     ):
         yield Looking(running, one, http)

@@ -69,7 +69,7 @@ async def ticking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         for name, role in (("ann", Role.ENGINEER), ("bob", Role.ENGINEER), ("vic", Role.VIEWER)):
             await house.add(name, role)
         await server.start()
-        async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=30) as http:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as http:
             yield page, http
         await server.stop()
 
@@ -120,7 +120,7 @@ async def test_a_browser_whose_first_forms_come_by_a_live_part_gets_the_cookie_t
     async with housed(tmp_path) as house:
         page, server = Ticking(house), Served(house.app)
         await server.start()
-        async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=30) as http:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as http:
             async with page.looking(http, {}) as said:
                 token = said.partition('value="')[2][:64]
             answer = await http.post("/sign-out", data={"csrf": token}, headers={"origin": server.url})
