@@ -47,6 +47,12 @@ class Undelivered(BaseModel):
     do: str = Field(description="What may be done.")
 
 
+class Ill(SystemState):
+    """A system that isn't well."""
+
+    do: str = Field(description="What may be done.")
+
+
 class Line(BaseModel):
     """One flow: an object on its way from its owner to those who need it."""
 
@@ -65,10 +71,11 @@ class Night(BaseModel):
     how: How
     trouble: list[str] = Field(description="What a person should look at, a sentence for each cause, the worst first.")
     lines: list[Line]
+    besides: list[str] = Field(description="Of that, what is told nowhere else here.")
     causes: list[Cause] = Field(description="Why messages wait: for a person first, then by age.")
     causes_total: int
     undelivered: list[Undelivered] = Field(description="What systems that are away haven't got, the oldest first.")
-    systems: list[SystemState] = Field(description="Those that aren't well.")
+    systems: list[Ill] = Field(description="Those that aren't well, but for which nothing is there.")
     notes: list[Note] = Field(description="What was handed over and isn't dealt with.")
 
 

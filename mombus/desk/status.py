@@ -90,6 +90,7 @@ class Status(BaseModel):
     disagreements: int = Field(description="How many are open.")
     kept: int = Field(description="How many items are kept that couldn't be taken in.")
     trouble: list[str] = Field(description="What a person should look at, a sentence for each cause, the worst first.")
+    besides: list[str] = Field(description="Of that, what isn't about how a system is or what waits for one.")
 
 
 STATUS = Question("status", Nothing)

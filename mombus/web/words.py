@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
 
 from mombus.config.size import Size
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _FORMULA = re.compile(r"[=@\t\r\n]|[+-](?!\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\Z)")
 """How what a spreadsheet would take for a formula begins; a number with a sign is none."""
+
+_UNCOUNTED = frozenset({"equipment", "labour"})
 
 MOST_TIMES = 8
 """A text that is laid out takes at most so many times its characters: strangers nest as deep as they like."""
@@ -66,6 +72,12 @@ def clock(at: str | datetime | None, zone: tzinfo) -> str:
     return "-" if at is None else _local(at, zone).strftime("%H:%M:%S")
 
 
+def lately(at: str | datetime, now: datetime, zone: tzinfo) -> str:
+    """The time of day to the second as clocks show it in `zone`, with the date before it unless that is today's."""
+    today = _local(at, zone).date() == now.astimezone(zone).date()
+    return clock(at, zone) if today else day(at, zone)
+
+
 def day(at: str | datetime | None, zone: tzinfo) -> str:
     """Date and time of day to the second as clocks show them in `zone`, `-` for none."""
     return "-" if at is None else _local(at, zone).strftime("%Y-%m-%d %H:%M:%S")
@@ -93,6 +105,19 @@ def _local(at: str | datetime, zone: tzinfo) -> datetime:
 def words(name: str) -> str:
     """A data object's name as people say it: `production order`."""
     return name.replace("_", " ")
+
+
+def things(count: int, objects: Collection[str]) -> str:
+    """So many of data objects as people say it: `1 production order`, `3 capabilities`; of several, `4 messages`."""
+    said = words(next(iter(objects))) if len(objects) == 1 else "message"
+    return f"{count} {said if count == 1 else _many(said)}"
+
+
+def _many(said: str) -> str:
+    if said in _UNCOUNTED:
+        return said
+    first, of, rest = said.partition(" of ")
+    return f"{first[:-1]}ies{of}{rest}" if first.endswith("y") else f"{first}s{of}{rest}"
 
 
 def harmless(text: str) -> str:

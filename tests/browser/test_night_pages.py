@@ -396,3 +396,26 @@ async def test_the_wall_shows_what_is_stuck_and_nothing_to_press(plant: ShopPlan
     await expect(page.get_by_role("button")).to_have_count(0)
     await decide(await visitor.new_page(), "PO-W1", "Skip", "skipped")
     await expect(page.get_by_text("Nothing waits.")).to_be_visible()
+
+
+async def test_systems_that_are_away_are_told_of_once_and_fit_on_every_screen(
+    plant: ShopPlant, visitor: Visitor
+) -> None:
+    for name in ("store", "till"):
+        await getattr(plant, name).server.stop()
+    await plant.say("PO-A1")
+
+    async def away() -> list[str]:
+        return sorted(one["target"] for one in (await plant.get("/api/night"))["undelivered"])
+
+    await until(away, good=lambda names: names == ["store", "till"])
+    page = await visitor.wall("/?wall")
+    await expect(page.locator(".entry h3", has_text="1 production order for store")).to_have_count(1)
+    await expect(page.get_by_text("Systems that aren't well")).to_have_count(0)
+    page = await visitor.open("/", "desktop")
+    await expect(page.get_by_text("get store to answer")).to_have_count(1)
+    tall = await page.locator("tr.over").first.evaluate("(row) => row.getBoundingClientRect().height")
+    assert tall < 100, "what may be done has a row of its own"
+    for name in ("store", "till"):
+        await getattr(plant, name).server.start()
+        await until(partial(arrived, getattr(plant, name), "PO-A1"))

@@ -22,7 +22,7 @@ def system(name: str, health: str = "ok", reason: str = "", **more: Any) -> dict
 
 
 def told(*systems: dict[str, Any], broker: str | None = None) -> list[str]:
-    return reporting.trouble(systems, [], broker=broker, disagreements=0, kept=0, hubs=[], answers={})
+    return reporting.trouble(systems, [], broker=broker, disagreements=0, kept=0, hubs=[], answers={})["trouble"]
 
 
 def test_systems_with_one_reason_are_one_line() -> None:
@@ -41,8 +41,8 @@ def test_what_systems_lack_that_are_away_is_told_with_why() -> None:
         system("erp", "down", refused, lag=3), system("mes", "down", refused, lag=1),
         system("qms", "halted", "-", lag=1), system("wms", "degraded", "slow", lag=9),
     ) == [
-        "erp and mes are down: connection refused; 4 messages wait for that",
-        "qms is halted: -; 1 message waits for that", "wms is degraded: slow",
+        "erp and mes are down: connection refused; 4 messages wait for it",
+        "qms is halted: -; 1 message waits for it", "wms is degraded: slow",
     ]  # fmt: skip
 
 
@@ -54,6 +54,16 @@ def test_a_broker_that_is_away_is_one_line() -> None:
         f"the broker: {away}", "wms is down: connection refused",
     ]  # fmt: skip
     assert told(*failing) == ["erp and mes are down: failing: reading failed"]
+
+
+def test_what_is_about_neither_a_system_nor_what_waits_is_also_told_apart() -> None:
+    mes = system("mes", door={"trouble": "mes: 3 wrong tokens"})
+    found = reporting.trouble(
+        [system("erp", "down", "-"), mes], [], broker="", disagreements=1, kept=2, hubs=["disk"], answers={}
+    )  # fmt: skip
+    rest = ["1 open disagreement: `mombus disagreements`", "2 items that could not be taken in: `mombus kept`"]
+    assert found["trouble"] == ["disk", "erp is down: -", "mes: 3 wrong tokens", *rest]
+    assert found["besides"] == ["disk", "mes: 3 wrong tokens", *rest]
 
 
 def test_what_only_gets_answers_is_not_called_a_delivery() -> None:

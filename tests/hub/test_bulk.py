@@ -135,7 +135,7 @@ async def test_a_thousand_poisoned_lanes_are_one_line_and_one_decision_replays_t
     async with plant(monkeypatch, tmp_path) as running:
         await running.say(*bad)
         status = await running.waiting(LANES)
-        assert status["trouble"] == [f"{LANES} of production order to mes are parked: the period is closed"]
+        assert status["trouble"] == [f"{LANES} production orders to mes are parked: the period is closed"]
         assert [flow["waiting"] for flow in status["flows"]] == [LANES]
         assert len(json.dumps(status)) < 20_000
         await running.say(*(f"GOOD-{n}" for n in range(300)))

@@ -49,7 +49,7 @@ async def found(journal: Journal, rows: Sequence[dict[str, Any]], **more: Any) -
 
 
 async def told(journal: Journal, *rows: dict[str, Any]) -> list[dict[str, Any]]:
-    return waits.cause_rows(await found(journal, rows), NOW, PARIS)
+    return waits.cause_rows(await found(journal, rows), NOW, PARIS, {"mes": "mes@acme.example"})
 
 
 async def test_a_thousand_messages_with_one_cause_are_one_line(journal):
@@ -103,6 +103,13 @@ async def test_what_may_be_done_is_a_command(journal, kind, do):
     assert cause["rows"][0]["do"] == cause["do"]
 
 
+@pytest.mark.parametrize("kind", [Wait.PARKED, Wait.IN_DOUBT])
+async def test_who_may_help_is_named(journal, kind):
+    (cause,) = await told(journal, row(7, kind, target="mes"))
+    assert ", or call mes@acme.example, then `mombus " in cause["do"]
+    assert cause["rows"][0]["do"] == cause["do"]
+
+
 async def test_every_reason_to_wait_says_what_may_be_done():
     assert set(waits._DO) == set(Wait)
 
@@ -117,7 +124,7 @@ async def test_trouble_is_what_a_person_ends_and_what_is_late(journal):
     seen = await found(journal, rows)
     answers = {"production_response": "operations@acme.example"}
     assert sorted(line for cause in seen if (line := waits.trouble(cause, answers))) == [
-        "1 of production response to erp is late: HTTP 503 (operations@acme.example answers for it)",
+        "1 production response to erp is late: HTTP 503 (operations@acme.example answers for it)",
         f"2 messages to erp are parked: {CLOSED}",
         f"production response R-6 to mes is parked: {CLOSED}",
     ]

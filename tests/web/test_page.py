@@ -17,7 +17,8 @@ HOSTILE = "<script>alert(1)</script>"
 def cause(**more: Any) -> dict[str, Any]:
     return {
         "id": "abc", "target": "erp", "kind": "parked", "person": True, "reason": HOSTILE, "reasons": 2, "count": 240,
-        "since": AT, "late": 7, "orders": ["PO-1", "PO-2"], "orders_total": 240, "do": "mend it, then `mombus retry`",
+        "since": AT, "late": 7, "objects": {"downtime": 200, "material": 40}, "orders": ["PO-1", "PO-2"],
+        "orders_total": 240, "do": "mend it, then `mombus retry`",
         "may": ["retry", "sent", "hold", "skip"], "choice": {"target": "erp", "kind": "parked", "reason": None},
         "rows": [],
     } | more  # fmt: skip
@@ -27,7 +28,7 @@ class Desk:
     def __init__(self, **night: Any) -> None:
         self._night = {
             "at": AT, "site": "lyon", "how": "good", "trouble": [], "lines": [], "causes": [], "causes_total": 0,
-            "undelivered": [], "systems": [], "notes": [],
+            "besides": [], "undelivered": [], "systems": [], "notes": [],
         } | night  # fmt: skip
 
     async def ask(self, _question: Any, _asked: Any) -> dict[str, Any]:
@@ -72,13 +73,28 @@ async def test_a_cause_says_what_to_do_and_offers_it() -> None:
     text = await page(causes=[cause()], causes_total=3, trouble=["240 are parked"], how="bad")
     for said in (
         "1 thing to look at", "240 messages for", '<strong class="late">7 late</strong>', "(and 1 more like it)",
-        ">PO-1</a>", "and 238 more", "mend it, then <strong>retry</strong>", "and 2 more causes",
+        ">PO-1</a>", "and 238 more", "mend it, then <strong>Retry</strong>", "and 2 more causes",
         'aria-label="Retry: 240 parked for erp"', 'aria-label="Hold: 240 parked for erp"',
         'aria-label="Hand over: 240 parked for erp"',
     ):  # fmt: skip
         assert said in text, said
     assert "Skip:" not in text, "what loses something isn't one of the three safe actions"
     assert HOSTILE not in text
+
+
+async def test_a_system_that_lacks_something_is_told_of_once_with_who_looks_after_it() -> None:
+    away = {
+        "target": "mes", "health": "down", "reason": "no answer", "count": 2, "late": 0, "since": AT, "orders": [],
+        "orders_total": 0, "objects": {"production_order": 2}, "do": "get mes to answer, or call mes@acme.example",
+    }  # fmt: skip
+    vault = {"name": "vault", "health": "down", "since": AT, "reason": "gone", "do": "get vault to answer"}
+    for path in ("/", "/?wall"):
+        text = await page(path, undelivered=[away], systems=[vault], trouble=["mes is down", "vault is down"])
+        assert "2 things to look at" in text
+        assert "mes is down" not in text, "it is told below, with what to do"
+        assert text.count("no answer") == text.count("gone") == 1
+        assert "2 production orders for" in text
+        assert "get mes to answer, or call mes@acme.example" in text
 
 
 async def test_times_are_the_plants() -> None:

@@ -136,12 +136,12 @@ class FrontDesk:
         return reporting.summary(
             self._config.plant.site, hubs=whole.rows(hubs, silent), systems=systems,
             flows=reporting.flow_rows(self._config, flows, whole.flows(hubs), groups),
-            waiting=waits.cause_rows(found, now, zone)[: waits.SHOWN], causes_total=len(found),
+            waiting=self.waiting.rows(found, now)[: waits.SHOWN], causes_total=len(found),
             waiting_total=sum(group.count for group in groups),
             messages=reporting.message_rows(flows, whole.arrivals(hubs)),
             broker={"up": link.up, "reason": link.reason, "since": link.since.isoformat()}, disagreements=quarrels,
             kept=kept,
-            trouble=reporting.trouble(
+            **reporting.trouble(
                 systems, found, broker=link.denied if link.up else link.reason, disagreements=quarrels, kept=kept,
                 hubs=[*whole.trouble(hubs, silent, zone), *self.heard()], answers=self._process_owners(),
             ),

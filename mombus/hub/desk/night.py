@@ -11,10 +11,11 @@ from mombus.delivery.commands import Command
 from mombus.desk.night import NIGHT
 from mombus.desk.notes import Notes
 from mombus.hub.desk import waits
-from mombus.hub.desk.undelivered import AWAY, touched, undelivered
+from mombus.hub.desk.undelivered import AWAY, ill, touched, undelivered
 from mombus.index import rows
 from mombus.journal import selection
 from mombus.journal.selection import Selection
+from mombus.journal.waiting import Wait
 
 if TYPE_CHECKING:
     from mombus.config.model import Config
@@ -55,11 +56,13 @@ class NightShift:
         groups = await self._journal.survey(partial(selection.groups, selection=Selection(), now=now))
         orders = await self._orders(status)
         found = lines(status, groups, self._owners, orders)
+        away = undelivered(status["systems"], self._contacts, orders, now)
         return {
             "at": status["at"], "site": status["site"], "how": _overall(status, found), "trouble": status["trouble"],
-            "lines": found, "causes": sorted(status["waiting"], key=_urgency), "causes_total": status["causes_total"],
-            "undelivered": undelivered(status["systems"], self._contacts, orders, now),
-            "systems": [system for system in status["systems"] if system["health"] != "ok"], "notes": notes,
+            "besides": status["besides"], "lines": found,
+            "causes": [_safely(cause) for cause in sorted(status["waiting"], key=_urgency)],
+            "causes_total": status["causes_total"],
+            "undelivered": away, "systems": ill(status["systems"], self._contacts, away), "notes": notes,
         }  # fmt: skip
 
     async def _orders(self, status: Told) -> Mapping[int, Sequence[str]]:
@@ -120,9 +123,9 @@ def _state(flow: Told, groups: Sequence[Group], health: Mapping[str, Told]) -> t
     if late:
         return "bad", f"{late} late"
     for end in (flow["target"], flow["source"]):
-        away = AWAY.get(health.get(end, {}).get("health", ""))
-        if away:
-            return "bad", f"{end} {away}"
+        away = health.get(end, {}).get("health")
+        if away in AWAY:
+            return "bad", away if end == flow["target"] else f"{end} {AWAY[away]}"
     if groups:
         largest = max(groups, key=lambda group: group.count)
         return "warn", f"{sum(group.count for group in groups)} {largest.kind}"
@@ -133,8 +136,20 @@ def _state(flow: Told, groups: Sequence[Group], health: Mapping[str, Told]) -> t
 
 def _may(groups: Sequence[Group]) -> list[str]:
     """What is safe to do to everything that waits on a way."""
-    offered = {command for group in groups for command in waits.OFFERED[group.kind]}
+    offered = {command for group in groups for command in _safe(group.kind)}
     return [str(command) for command in SAFE if command in offered]
+
+
+def _safely(cause: Told) -> dict[str, Any]:
+    return {**cause, "may": [str(command) for command in _safe(Wait(cause["kind"]))]}
+
+
+def _safe(kind: Wait) -> list[Command]:
+    """What is safe without looking first: what is in doubt is looked up in the system by who retries it."""
+    return [
+        command for command in SAFE
+        if command in waits.OFFERED[kind] and (command, kind) != (Command.RETRY, Wait.IN_DOUBT)
+    ]  # fmt: skip
 
 
 def _unsent(flow: Told, health: Mapping[str, Told]) -> list[Told]:

@@ -140,25 +140,26 @@ def message_rows(flows: Flows, arrivals: Mapping[str, Mapping[str, str]]) -> lis
 def trouble(
     systems: Sequence[Mapping[str, Any]], waiting: Sequence[Cause], *, broker: str, disagreements: int,
     kept: int, hubs: Sequence[str], answers: Mapping[str, str | None],
-) -> list[str]:  # fmt: skip
-    """What a person should look at, one sentence for each cause, the worst first.
+) -> dict[str, list[str]]:  # fmt: skip
+    """What a person should look at, as the status has it: `trouble`, and `besides` of it.
 
     `hubs`: what there is about the hubs, their disks and spools. `answers`: who answers for each object.
     """
-    lines = [f"the broker: {broker}"] if broker else []
-    lines += hubs
-    lines += _ill(row for row in systems if not (broker and row.get("condition") == "failing"))
-    lines += [line for row in systems for line in notices(row.get("examined"))]
-    lines += [row["door"]["trouble"] for row in systems if row["door"] and row["door"]["trouble"]]
-    lines += [line for cause in waiting if (line := waits.trouble(cause, answers))]
-    for row in systems:
-        if row["late"] and row["health"] not in AWAY:
-            lines.append(f"{row['late']} in hand for {row['name']} {'is' if row['late'] == 1 else 'are'} late")
+    first = [f"the broker: {broker}"] if broker else []
+    first += hubs
+    ill = _ill(row for row in systems if not (broker and row.get("condition") == "failing"))
+    shown = [line for row in systems for line in notices(row.get("examined"))]
+    shown += [row["door"]["trouble"] for row in systems if row["door"] and row["door"]["trouble"]]
+    stuck = [line for cause in waiting if (line := waits.trouble(cause, answers))]
+    last = [
+        f"{row['late']} in hand for {row['name']} {'is' if row['late'] == 1 else 'are'} late"
+        for row in systems if row["late"] and row["health"] not in AWAY
+    ]  # fmt: skip
     if disagreements:
-        lines.append(f"{disagreements} open disagreement{'' if disagreements == 1 else 's'}: `mombus disagreements`")
+        last.append(f"{disagreements} open disagreement{'' if disagreements == 1 else 's'}: `mombus disagreements`")
     if kept:
-        lines.append(f"{kept} item{'' if kept == 1 else 's'} that could not be taken in: `mombus kept`")
-    return lines
+        last.append(f"{kept} item{'' if kept == 1 else 's'} that could not be taken in: `mombus kept`")
+    return {"trouble": [*first, *ill, *shown, *stuck, *last], "besides": [*first, *shown, *last]}
 
 
 def _ill(systems: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -182,7 +183,7 @@ def _ill(systems: Iterable[Mapping[str, Any]]) -> list[str]:
 def _lacking(number: int, late: int) -> str:
     if not number:
         return ""
-    return f"; {number} message{' waits' if number == 1 else 's wait'} for that{f', {late} late' if late else ''}"
+    return f"; {number} message{' waits' if number == 1 else 's wait'} for it{f', {late} late' if late else ''}"
 
 
 def listed(names: Sequence[str]) -> str:

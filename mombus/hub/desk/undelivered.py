@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mombus.hub.desk.waits import LANES, ORDER
+from mombus.hub.desk.waits import LANES, ORDER, calling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +29,15 @@ def undelivered(
         for system in systems if system["health"] in AWAY and system["in_hand"]
     ]  # fmt: skip
     return sorted(rows, key=lambda row: str(row["since"]))
+
+
+def ill(systems: Iterable[Told], contacts: Mapping[str, str | None], besides: Iterable[Told]) -> list[dict[str, Any]]:
+    """One row for each system that isn't well, but for those that are told of `besides`, as by `undelivered`."""
+    told = {row["target"] for row in besides}
+    return [
+        {**system, "do": _seen_to(system, contacts.get(system["name"]))}
+        for system in systems if system["health"] != "ok" and system["name"] not in told
+    ]  # fmt: skip
 
 
 def touched(one: Told, orders: Mapping[int, Sequence[str]]) -> list[str]:
@@ -59,9 +68,20 @@ def _by_object(held: Iterable[Told], what: str) -> Counter[str]:
 
 
 def _do(system: Told, contact: str | None) -> str:
-    name, call = system["name"], f", or call {contact}" if contact else ""
-    if system["condition"] in {"halted", "paused"} or system["health"] == "halted":
-        return f"mend the cause{call}, then `mombus resume {name}`: they go then, in their order"
+    go = ": they go by themselves then, in their order" if _mends_itself(system) else ": they go then, in their order"
+    return f"{_seen_to(system, contact)}{go}"
+
+
+def _seen_to(system: Told, contact: str | None) -> str:
+    name, call = system["name"], calling(contact)
+    if not _mends_itself(system):
+        return f"mend the cause{call}, then `mombus resume {name}`"
     if system["condition"] == "failing":
-        return "nothing: they go, in their order, when that works again"
-    return f"get {name} to answer{call}: they go by themselves then, in their order"
+        return "nothing, until that works again"
+    if system["health"] == "elsewhere":
+        return "nothing: another hub has it"
+    return f"get {name} to answer{call}" if system["health"] == "down" else f"see what is wrong with {name}{call}"
+
+
+def _mends_itself(system: Told) -> bool:
+    return system["health"] != "halted" and system["condition"] not in {"halted", "paused"}

@@ -39,6 +39,7 @@ class WaitingRoom:
         self._journal = journal
         self._delivery = delivery
         self._systems, self._zone = config.systems, config.plant.timezone
+        self._contacts = {name: system.contact for name, system in config.systems.items()}
 
     def answers(self) -> Mapping[Question, Answer]:
         """As `mombus.hub.desk.topic.Topic`."""
@@ -54,7 +55,7 @@ class WaitingRoom:
             selection.rows, selection=_selection(asked, now), after=_place(asked.after), limit=asked.limit + 1
         )  # fmt: skip
         found = await self._journal.survey(look)
-        shown = fitting([waits.waiting_row(row, now, self._zone) for row in found[: asked.limit]])
+        shown = fitting([waits.waiting_row(row, now, self._zone, self._contacts) for row in found[: asked.limit]])
         last = found[len(shown) - 1] if len(found) > len(shown) else None
         return {"rows": shown, "next": _cursor(selection.place_of(last)) if last is not None else None}
 
@@ -62,7 +63,11 @@ class WaitingRoom:
         """What waits by cause; of each the first messages."""
         self._known(asked.target)
         now = datetime.now(UTC)
-        return waits.cause_rows(await self.found(now, asked.target), now, self._zone)
+        return self.rows(await self.found(now, asked.target), now)
+
+    def rows(self, found: Sequence[Cause], now: datetime) -> list[dict[str, Any]]:
+        """The causes as they are told."""
+        return waits.cause_rows(found, now, self._zone, self._contacts)
 
     async def found(self, now: datetime, target: str | None = None) -> list[Cause]:
         """The causes themselves, the largest first."""

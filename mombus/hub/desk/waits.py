@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from canonical.objects import shown_key
 from mombus.delivery.commands import Command
 from mombus.journal.waiting import Wait
+from mombus.web.words import things, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mombus.journal.causes import Cause
     from mombus.journal.waiting import Waiting
+
+    Contacts = Mapping[str, str | None]
 
 PERSON = frozenset({Wait.PARKED, Wait.IN_DOUBT, Wait.HELD, Wait.ALIAS})
 """What only a person ends."""
@@ -36,8 +39,8 @@ _DO = {
     Wait.POSTING: "nothing: {target} is asked again{due}; if it is posted there, {sent} --document NUMBER",
     Wait.AFTER: "nothing: goes when that is posted; or {skip}",
     Wait.STOCK: "nothing: goes when stock comes; or {skip}",
-    Wait.PARKED: "mend the cause, then {retry}; or {skip}",
-    Wait.IN_DOUBT: "look in {target} whether it is there, then {sent} or {not-sent}",
+    Wait.PARKED: "mend the cause{call}, then {retry}; or {skip}",
+    Wait.IN_DOUBT: "look in {target} whether it is there{call}, then {sent} or {not-sent}",
     Wait.HELD: "{release} lets it go, {skip} doesn't",
     Wait.REPLAYED: "nothing: goes when its turn comes; or {skip}",
 }
@@ -58,25 +61,26 @@ OFFERED: Mapping[Wait, tuple[Command, ...]] = {
 _COMMANDS = ("retry", "release", "skip", "sent", "not-sent")
 
 
-def waiting_row(row: Waiting, now: datetime, zone: tzinfo) -> dict[str, Any]:
-    """One waiting message; what may be done tells times as in `zone`."""
+def waiting_row(row: Waiting, now: datetime, zone: tzinfo, contacts: Contacts) -> dict[str, Any]:
+    """One waiting message; what may be done tells times as in `zone`, and who may help with a system."""
     return {
         "target": row.target, "id": row.message_id, "object": row.object, "key": shown_key(row.object, row.key),
         "lanes": list(row.lanes), "kind": str(row.kind), "person": row.kind in PERSON, "reason": row.reason,
         "since": row.since.isoformat(), "attempts": row.attempts,
         "due": _iso(row.due), "deadline": _iso(row.deadline), "late": row.late(now),
-        "age_s": _age_s(row.since, now), "do": _do(row.kind, row.target, _clock(row.due, zone), row.message_id),
+        "age_s": _age_s(row.since, now),
+        "do": _do(row.kind, row.target, contacts, _clock(row.due, zone), row.message_id),
         "may": [str(command) for command in OFFERED[row.kind]],
     }  # fmt: skip
 
 
-def cause_rows(causes: Sequence[Cause], now: datetime, zone: tzinfo) -> list[dict[str, Any]]:
+def cause_rows(causes: Sequence[Cause], now: datetime, zone: tzinfo, contacts: Contacts) -> list[dict[str, Any]]:
     """One row for each cause; what a person must end comes first, what only waits behind others last.
 
-    What may be done tells times as in `zone`.
+    What may be done is told as by `waiting_row`.
     """
     ordered = sorted(causes, key=lambda cause: cause.kind not in PERSON)
-    return [_cause_row(cause, causes, now, zone) for cause in ordered]
+    return [_cause_row(cause, causes, now, zone, contacts) for cause in ordered]
 
 
 def trouble(cause: Cause, answers: Mapping[str, str | None]) -> str | None:
@@ -91,17 +95,22 @@ def trouble(cause: Cause, answers: Mapping[str, str | None]) -> str | None:
     who = ", ".join(sorted({name for object_ in cause.objects if (name := answers.get(object_))}))
     said = f" ({who} answers for it)" if who and not person else ""
     state = str(cause.kind) if person else "late"
-    what = _words(next(iter(cause.objects))) if len(cause.objects) == 1 else "messages"
     if cause.count == 1 and cause.first:
-        key = shown_key(cause.first[0].object, cause.first[0].key)
+        what, key = words(cause.first[0].object), shown_key(cause.first[0].object, cause.first[0].key)
         return f"{what} {key} to {cause.target} is {state}: {cause.reason}{said}"
     like = f" (and {len(cause.reasons) - 1} more like it)" if len(cause.reasons) > 1 else ""
-    number = f"{count} of {what}" if len(cause.objects) == 1 else f"{count} {what}"
     reason = f": {cause.reason}{like}" if cause.reason else ""
-    return f"{number} to {cause.target} {'is' if count == 1 else 'are'} {state}{reason}{said}"
+    return f"{things(count, cause.objects)} to {cause.target} {'is' if count == 1 else 'are'} {state}{reason}{said}"
 
 
-def _cause_row(cause: Cause, causes: Sequence[Cause], now: datetime, zone: tzinfo) -> dict[str, Any]:
+def calling(contact: str | None) -> str:
+    """Who may help, as a part of what may be done."""
+    return f", or call {contact}" if contact else ""
+
+
+def _cause_row(
+    cause: Cause, causes: Sequence[Cause], now: datetime, zone: tzinfo, contacts: Contacts
+) -> dict[str, Any]:
     alone = sum((other.target, other.kind) == (cause.target, cause.kind) for other in causes) == 1
     one = cause.first[0].message_id if cause.count == 1 and cause.first else None
     return {
@@ -110,13 +119,13 @@ def _cause_row(cause: Cause, causes: Sequence[Cause], now: datetime, zone: tzinf
         "count": cause.count, "since": cause.oldest.isoformat(),
         "age_s": _age_s(cause.oldest, now), "late": cause.late, "due": _iso(cause.due),
         "objects": cause.objects, "orders": _orders(cause), "orders_total": cause.lanes,
-        "do": _do(cause.kind, cause.target, _clock(cause.due, zone), one, None if alone else cause.reason),
+        "do": _do(cause.kind, cause.target, contacts, _clock(cause.due, zone), one, None if alone else cause.reason),
         "may": [str(command) for command in OFFERED[cause.kind]],
         "choice": {
             "target": cause.target, "kind": str(cause.kind),
             "reason": None if alone else _fragment(cause.reason) or None,
         },
-        "rows": [waiting_row(row, now, zone) for row in cause.first],
+        "rows": [waiting_row(row, now, zone, contacts) for row in cause.first],
     }  # fmt: skip
 
 
@@ -126,7 +135,9 @@ def _orders(cause: Cause) -> list[str]:
     return [lane.removeprefix(ORDER) for lane in lanes][:LANES]
 
 
-def _do(kind: Wait, target: str, due: str | None, id: str | None, reason: str | None = None) -> str:
+def _do(  # noqa: PLR0917 - one caller for each of two ways
+    kind: Wait, target: str, contacts: Contacts, due: str | None, id: str | None, reason: str | None = None
+) -> str:
     """What may be done, as commands: about one message by its id, else about all of the cause."""
     if id is not None:
         chosen = f"{target} {id[:10]}"
@@ -134,7 +145,8 @@ def _do(kind: Wait, target: str, due: str | None, id: str | None, reason: str | 
         chosen = f"--all --target {target} --kind {shlex.quote(kind)}"
         chosen += f" --reason {shlex.quote(_fragment(reason))}" if reason and _fragment(reason) else ""
     commands = {name: f"`mombus {name} {chosen}`" for name in _COMMANDS}
-    return _DO[kind].format(target=target, due=f" at {due}" if due else "", **commands)
+    call = calling(contacts.get(target))
+    return _DO[kind].format(target=target, call=call, due=f" at {due}" if due else "", **commands)
 
 
 def _fragment(reason: str) -> str:
@@ -146,10 +158,6 @@ def _fragment(reason: str) -> str:
 def _age_s(since: datetime, now: datetime) -> float:
     """In seconds; 0 for what another hub's clock noted a little later than this one's."""
     return max(0.0, round((now - since).total_seconds(), 1))
-
-
-def _words(object: str) -> str:
-    return object.replace("_", " ")
 
 
 def _clock(time: datetime | None, zone: tzinfo) -> str | None:

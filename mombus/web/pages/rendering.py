@@ -25,7 +25,7 @@ from markupsafe import Markup, escape
 from mombus import __version__
 from mombus.web.access.visiting import visit_of
 from mombus.web.live import TOKEN, events
-from mombus.web.words import age, clock, day, laid_out, lasted, moment, percent, size, span, words
+from mombus.web.words import age, clock, day, laid_out, lasted, lately, moment, percent, size, span, things, words
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -43,7 +43,8 @@ def _templates(zone: tzinfo) -> Environment:
     made = Environment(loader=LOADER, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     made.filters.update(
         age=age, clock=partial(clock, zone=zone), day=partial(day, zone=zone), laid_out=laid_out, lasted=lasted,
-        moment=moment, percent=percent, size=size, span=span, words=words,
+        lately=partial(lately, zone=zone), moment=moment, percent=percent, size=size, span=span, things=things,
+        words=words,
     )  # fmt: skip
     return made
 
