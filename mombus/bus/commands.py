@@ -1,7 +1,7 @@
 """Commands to the running hub: JSON questions on `mombus.command.<site>.<name>`, answered to whoever asked.
 
-An answer is `{"result": …}` or `{"error": text}`, with `"unknown": true` where a question names what isn't there and
-`"not_here": true` where another hub has it.
+An answer is `{"result": …}` or `{"error": text}`, with `"unknown": true` where a question names what isn't there, with
+`"not_here": true` where another hub has it, and with `"away": true` where what it would come from doesn't answer.
 It goes to inboxes only: a question whose reply subject is one of the bus's own is not answered, so that nobody makes
 the hub publish there.
 """
@@ -51,6 +51,10 @@ class NotHereError(LookupError):
     """Another hub has what was asked about, or will have it in some seconds: nothing was done."""
 
 
+class AwayError(RuntimeError):
+    """What the answer would come from is away; the text says what and why. It may be asked again."""
+
+
 class HubAwayError(ValueError):
     """The hub that was asked by its name doesn't answer."""
 
@@ -68,7 +72,10 @@ def command_subject(site: str, name: str, hub: str | None = None) -> str:
 async def pass_on(
     bus: Bus, *, site: str, name: str, question: Mapping[str, Any], hub: str, within_s: float = PASS_ON_S
 ) -> Any:
-    """Ask another hub and return its answer. Raises ValueError with its refusal, HubAwayError, NotHereError."""
+    """Ask another hub and return its answer.
+
+    Raises ValueError with its refusal, HubAwayError, NotHereError, AwayError.
+    """
     from nats.errors import Error, NoRespondersError  # noqa: PLC0415 - heavy
 
     try:
@@ -79,6 +86,8 @@ async def pass_on(
         away = NobodyThereError if isinstance(error, NoRespondersError) else HubAwayError
         raise away(f"the hub that has it doesn't answer ({type(error).__name__}): try again soon") from error
     said = read_json(answer.data, bus.client.max_payload)
+    if isinstance(said, dict) and said.get("away"):
+        raise AwayError(str(said.get("error")))
     if not isinstance(said, dict) or "result" not in said:
         kind = NotHereError if isinstance(said, dict) and said.get("not_here") else ValueError
         raise kind(str(said.get("error") if isinstance(said, dict) else said))
@@ -98,7 +107,7 @@ async def listen(
     A command is answered by one of the hubs that listen for a site; with `hub`, those are heard that are asked of that
     hub by its name.
     `answer` gets a command's name and its JSON object and returns what JSON can say (anything else as text). What it
-    raises is told to the asker; errors that aren't ValueError or LookupError are told to `observe` as well.
+    raises is told to the asker; errors that aren't AwayError, ValueError or LookupError are told to `observe` as well.
     """
 
     async def handle(message: NatsMessage) -> None:
@@ -131,6 +140,8 @@ async def _answered(
         return {"error": str(error), "unknown": True}
     except NotHereError as error:
         return {"error": str(error), "not_here": True}
+    except AwayError as error:
+        return {"error": str(error), "away": True}
     except (ValueError, LookupError) as error:
         return {"error": str(error)}
     except Exception as error:  # noqa: BLE001 - a command that fails must not end the listening

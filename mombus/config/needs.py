@@ -22,7 +22,7 @@ STAND_IN = SIGNING_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 """In the place of a secret that isn't looked up: spelt so that every check of a secret's form lets it pass."""
 _HUBS = {("bus", "store_password"), ("traces", "authorization")}
 """What only the process with the journal needs."""
-_PAGES = ("http", "oidc")
+_PAGES = {("http", "oidc"), ("http", "token")}
 """What only processes with pages need."""
 
 
@@ -43,7 +43,7 @@ class Needs:
         name = section.removeprefix("systems.")
         if name != section:
             return self.systems is None or name in self.systems
-        if (section, *place[:1]) == _PAGES:
+        if (section, *place[:1]) in _PAGES:
             return self.pages
         return self.journal or (section, *place) not in _HUBS
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mombus.bus.commands import AwayError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -78,7 +80,7 @@ class QuestionError(ValueError):
     """A question can't be understood, or not be answered like that; the text says what was expected."""
 
 
-class NoAnswerError(RuntimeError):
+class NoAnswerError(AwayError):
     """The hub doesn't answer, or can't; the text says why."""
 
 

@@ -342,9 +342,10 @@ def _app(config: Config, hull: _Hull, opened: _Opened, notices: Callable[[], Seq
     from mombus.web.app import make_app, make_part_app  # noqa: PLC0415 - heavy, only a running hub needs it
 
     doors = opened.connecting.doors()
-    token = config.http.token.get_secret_value() if config.http.token else None
     if not hull.parts.web:
-        return make_part_app(opened.ready, doors, open_to_all=token is None, notices=notices)
+        locked = config.http.token or config.http.accounts or config.http.oidc
+        return make_part_app(opened.ready, doors, open_to_all=not locked, notices=notices)
+    token = config.http.token.get_secret_value() if config.http.token else None
     hsts = config.http.hsts if config.http.certificate else None
     return make_app(
         opened.desk, doors, token, names=config.http.names, notices=notices, site=config.plant.site,

@@ -18,6 +18,7 @@ from sqlalchemy import String, func, select, type_coerce
 from mombus.index.selection import LONGEST
 from mombus.index.tables import messages, read_outcomes
 from mombus.journal import deliveries as outcomes
+from mombus.journal.databases import away
 from mombus.journal.deliveries import IS_OUTCOME, deliveries
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class Outcomes:
             self._news.clear()
             try:
                 await self.read()
-            except Exception:
-                log.exception("outcomes can't be indexed now; they stay in the journal")
+            except Exception as error:  # noqa: BLE001 - tried again
+                _later(error)
                 await asyncio.sleep(AGAIN_S)
                 self._news.set()
 
@@ -104,8 +105,8 @@ class Outcomes:
         while True:
             try:
                 await self._look_back(MARGIN)
-            except Exception:
-                log.exception("outcomes can't be indexed now; they stay in the journal")
+            except Exception as error:  # noqa: BLE001 - tried again
+                _later(error)
                 await asyncio.sleep(AGAIN_S)
             else:
                 self._news.set()
@@ -134,6 +135,14 @@ class Outcomes:
                 return None
             most = AT_ONCE if rows[-1]["at"] > since else 2 * most
             since = rows[-1]["at"]
+
+
+def _later(error: Exception) -> None:
+    said = "outcomes can't be indexed now; they stay in the journal"
+    if reason := away(error):
+        log.warning(said, reason=reason)
+    else:
+        log.error(said, exc_info=error)
 
 
 def _before(at: str, span: timedelta) -> str:

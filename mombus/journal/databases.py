@@ -37,6 +37,9 @@ _MENDED_BY_A_PERSON = {
 }
 """What a server says that doesn't pass by itself, and what to do. It gives no code for it before a login."""
 
+_SICK_FILE = ("database is locked", "disk I/O error", "database or disk is full", "unable to open database file")
+"""What SQLite says of a file that can't be used now."""
+
 
 def open_engines(url: str) -> tuple[Engine, Engine, Engine]:
     """The engine that writes, the one that reads, and the one that reads for people.
@@ -97,6 +100,15 @@ def undone(connection: Connection) -> bool:
     """
     driver: Any = connection.connection.driver_connection
     return connection.dialect.name != POSTGRESQL and not driver.in_transaction
+
+
+def away(error: BaseException) -> str:
+    """What people are told while nothing can be asked: the server is away, the file held by somebody or on a sick disk.
+
+    Empty for an error of another kind.
+    """
+    held = isinstance(error, OperationalError) and any(words in str(error.orig) for words in _SICK_FILE)
+    return f"the journal's database doesn't answer: {in_words(error)}" if held or passes(error) else ""
 
 
 def to_mend(error: BaseException) -> str | None:

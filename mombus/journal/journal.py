@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from mombus.journal.databases import alone, in_words, open_engines, passes, to_mend, undone
+from mombus.journal.databases import alone, away, in_words, open_engines, passes, to_mend, undone
 from mombus.journal.side import Side
 from mombus.journal.stalled import end_stalled
 from mombus.journal.tables import metadata
@@ -24,6 +24,8 @@ MAX_GROUP = 500
 """Works that share a commit at most: an fsync for each would be 7k/s, for 500 it is 132k/s."""
 AWAY_S = 15.0
 """How long a database server that is away is waited for before who asked is told."""
+ASKED_S = 3.0
+"""How long a person's question waits for it: who asks is told soon, and asks again."""
 SILENT_S = 3.0
 """How long a question to the database may take until people are told."""
 _FIRST_S, _MOST_S = 0.1, 1.0
@@ -40,7 +42,7 @@ class Journal:
 
     Writes run one after the other, in the order they were asked for. Reads have a thread of their own and see what is
     committed, so that looking something up never waits for an fsync; what people ask has another, so that it never
-    waits for a long list either. A database server that is away is waited for, AWAY_S at most.
+    waits for a long list either. A database server that is away is waited for, AWAY_S at most, by a survey ASKED_S.
     """
 
     def __init__(self, writing: Engine, reading: Engine, surveying: Engine) -> None:
@@ -108,7 +110,7 @@ class Journal:
 
     async def survey(self, work: Callable[[Connection], T]) -> T:
         """As `read`, for what people ask: it may look at many rows, and delivery's look-ups don't wait for it."""
-        return await self._look(self._surveying, work)
+        return await self._look(self._surveying, work, ASKED_S)
 
     async def close(self) -> None:
         """Finish what was asked for, refuse what comes after, close."""
@@ -118,7 +120,7 @@ class Journal:
         for side in self._sides:
             await side.close()
 
-    async def _look(self, side: Side, work: Callable[[Connection], T]) -> T:
+    async def _look(self, side: Side, work: Callable[[Connection], T], within_s: float | None = None) -> T:
         if self._closed:
             raise JournalClosed("the journal is closed")
 
@@ -126,7 +128,7 @@ class Journal:
             with side.engine.connect() as connection:
                 return work(connection)
 
-        return await self._patiently(side, run)
+        return await self._patiently(side, run, within_s=within_s)
 
     async def _drain(self) -> None:
         while self._pending:
@@ -198,17 +200,17 @@ class Journal:
             check(connection, schema)
             schema.create_all(connection)
 
-    async def _patiently(self, side: Side, call: Callable[..., T], *args: Any) -> T:
-        """Call on one side, again while the database server is away."""
+    async def _patiently(self, side: Side, call: Callable[..., T], *args: Any, within_s: float | None = None) -> T:
+        """Call on one side, again while the database server is away: `within_s`, AWAY_S if that isn't said."""
         loop = asyncio.get_running_loop()
-        until, pause_s = loop.time() + AWAY_S, _FIRST_S
+        until, pause_s = loop.time() + (AWAY_S if within_s is None else within_s), _FIRST_S
         while True:
             try:
                 result = await side.call(call, *args)
             except Exception as error:
                 if not passes(error) or (not self._opened and to_mend(error)):
                     raise
-                self._away = f"the journal's database doesn't answer: {in_words(error)}"
+                self._away = away(error)
                 if loop.time() > until:
                     raise
             else:

@@ -75,6 +75,9 @@ class Metrics:
         )  # fmt: skip
         self.door_refused = self._gauge("door_refused", "Requests sent away at a system's door.", "system", "why")
         self.broker_up = self._gauge("broker_up", "1 while the broker answers.")
+        self.journal_up = self._gauge(
+            "journal_up", "1 while the journal's database answers; else what waits and what is behind isn't told."
+        )  # fmt: skip
         self.config_reload_failed = self._gauge(
             "config_reload_failed", "1 while the file on disk couldn't be taken over: the one before it works on."
         )  # fmt: skip

@@ -35,13 +35,14 @@ def add_probes(app: FastAPI, ask: Ready, notices: Notices, *, open_to: Callable[
     async def ready(request: Request, verbose: str | None = Query(None)) -> Response:
         """The hub can do its work, else 503. `verbose` lists what that depends on, each with its reason.
 
-        Where people have to sign in the reasons are for those who have, and ask with `verbose`.
+        Where people have to sign in the reasons are for those who have, and ask with `verbose`; a process without
+        pages, where nobody can, tells none.
         """
         state = request.app.state
         found = await state.ready()
         wrong = {name: reason for name, reason in found.items() if reason}
         text = "not ready" if wrong else "ok"
-        if verbose is not None:
+        if verbose is not None and state.open_to(request):
             text = "\n".join(_lines(found, state.notices()))
         elif wrong and state.open_to(request):
             text = "\n".join(_lines(wrong, state.notices()))

@@ -28,6 +28,7 @@ def plant(folder: Folder) -> Folder:
     folder.change("  cmms:", f"  qms: {DOOR}\n  cmms:")
     store = 'store: "postgresql://db/mombus", store_user: hub, store_password: "${secret:STORE}"'
     folder.change("systems:\n", f'bus: {{broker: "nats://hub", token: "${{secret:BUS}}", {store}}}\nsystems:\n')
+    folder.change("systems:\n", 'http: {token: "${secret:PAGES}"}\nsystems:\n')
     folder.environ = {"BUS": "bus token"}
     return folder
 
@@ -35,19 +36,19 @@ def plant(folder: Folder) -> Folder:
 def missing(folder: Folder, needs: Needs) -> set[str]:
     """Which secrets it can't be read without."""
     findings = load([folder.path / "routes.yaml"], folder.environ, needs).findings
-    return {name for name in ("BUS", "STORE", "ERP_TOKEN", "QMS_TOKEN", "QMS_PASSWORD", "pass show") for one in findings
-            if name in str(one)}  # fmt: skip
+    names = ("BUS", "STORE", "PAGES", "ERP_TOKEN", "QMS_TOKEN", "QMS_PASSWORD", "pass show")
+    return {name for name in names for one in findings if name in str(one)}
 
 
 @pytest.mark.parametrize(
     ("parts", "needed"),
     [
-        ((), {"STORE", "ERP_TOKEN", "QMS_TOKEN", "QMS_PASSWORD", "pass show"}),
+        ((), {"STORE", "PAGES", "ERP_TOKEN", "QMS_TOKEN", "QMS_PASSWORD", "pass show"}),
         (("delivery",), {"STORE"}),
         (("delivery", "connectors:erp"), {"STORE", "ERP_TOKEN"}),
         (("connectors:erp",), {"ERP_TOKEN"}),
         (("connectors:mes",), set()),
-        (("web",), set()),
+        (("web",), {"PAGES"}),
     ],
 )
 def test_a_part_needs_its_own_secrets_only(plant: Folder, parts: tuple[str, ...], needed: set[str]) -> None:

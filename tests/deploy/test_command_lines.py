@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 import yaml
+from authority import Authority
 
+from connectors.door import token_hash
 from mombus.cli.main import app
+from mombus.config.loader import load
 from mombus.hub.parts import parse_parts
 
 if TYPE_CHECKING:
@@ -90,3 +93,22 @@ def test_systemd_takes_the_unit_and_finds_it_safe(file: Path, tmp_path: Path) ->
     exposure = [analyze, "security", "--offline=true", f"--threshold={SAFE_EXPOSURE}", str(here)]
     found = subprocess.run(exposure, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout[-600:] + found.stderr
+
+
+@pytest.mark.parametrize("file", UNITS, ids=lambda file: file.name)
+def test_a_unit_hands_over_what_its_process_reads(file: Path, tmp_path: Path) -> None:
+    """It runs as a user of its own, who can't read the files of `/etc/mombus`: all it gets are its credentials."""
+    handed = dict(re.findall(r"^LoadCredential=(\S+):(/etc/mombus/\S+)$", file.read_text(), re.MULTILINE))
+    Authority(tmp_path, "ca").sign("tls")
+    for name in handed.keys() - {"ca.pem", "tls.pem", "tls.key"}:
+        (tmp_path / name).write_text("t0a1b2")
+    assert sorted(handed) == sorted(one.name for one in tmp_path.iterdir() if one.name != "ca.key")
+    door = tmp_path / "door.yaml"
+    door.write_text(f'systems: {{erp: {{door: {{tokens: ["{token_hash("t6e7f8")}"]}}}}}}')
+    arguments = commands()[file.name]
+    parts = [arguments[at + 1] for at, word in enumerate(arguments) if word == "--part"]
+    folders = dict.fromkeys(("MOMBUS_SECRETS", "MOMBUS_CERTIFICATES"), str(tmp_path))
+    said = {"MOMBUS_BROKER": "tls://nats:4222", "MOMBUS_STORE": "postgresql://db/mombus", **folders}
+    assert all(f"{name}=%d" in file.read_text() for name in folders)
+    loaded = load([ROOT / "routes.yaml", DEPLOY / "production.yaml", door], said, parse_parts(parts).needs)
+    assert loaded.config, loaded.findings

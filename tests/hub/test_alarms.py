@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import signal
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import psutil
 import pytest
+from databases import started
 from freezing import frozen
 from hub_plant import Asker, config, wire
+from own_broker import broker
 from patience import until
 
+from mombus.bus.commands import command_subject
+from mombus.bus.connection import connect
 from mombus.bus.link import Link
+from mombus.config.model import Bus
 from mombus.hub.desk import reporting
 from mombus.hub.hub import open_hub
 
@@ -120,3 +129,42 @@ async def test_a_frozen_broker_is_one_alarm_and_measured(tmp_path) -> None:
         assert 'mombus_gaps_total{system="erp"} 0.0' in lines, "there before it increases"
         assert 'mombus_exchanges_dropped_total{target="mes",why="not written"} 0.0' in lines
         assert any(line.startswith("mombus_disk_free_bytes ") and float(line.split()[1]) > 0 for line in lines)
+
+
+@pytest.mark.usefixtures("plant")
+async def test_a_database_that_dies_is_told_and_the_rest_is_measured(tmp_path) -> None:
+    server = await asyncio.to_thread(started)
+    async with broker(tmp_path / "nats") as url, connect(url) as bus:
+        settings = config(
+            tmp_path, "erp", "mes", owns={"production_order": "erp"},
+            bus=Bus(broker=url, store=server.get_uri(), folder=tmp_path / "hub"),
+        )  # fmt: skip
+        async with open_hub(settings) as hub, httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=45) as http:
+
+            async def measured() -> list[str]:
+                return (await http.get("/metrics")).text.splitlines()
+
+            assert "mombus_journal_up 1.0" in await measured()
+            postmaster = psutil.Process(server.get_pid())
+            postmaster.send_signal(signal.SIGQUIT)
+            await until(lambda: not postmaster.is_running())
+            try:
+                page, lines, ready = await asyncio.gather(
+                    http.get("/api/status"), measured(), http.get("/readyz?verbose")
+                )  # fmt: skip
+                said = await bus.client.request(command_subject("lyon", "status"), timeout=45)
+            finally:
+                await asyncio.to_thread(server.ensure_postgres_running)
+            away = "the journal's database doesn't answer: "
+            assert (page.status_code, page.json()["detail"].startswith(away)) == (503, True)
+            assert (ready.status_code, f"[-] journal: {away}" in ready.text) == (503, True)
+            assert json.loads(said.data)["away"]
+            assert {"mombus_journal_up 0.0", "mombus_broker_up 1.0"} <= set(lines)
+            assert not any(line.startswith(("mombus_lag{", "mombus_route_waiting{")) for line in lines)
+
+            async def is_back() -> bool:
+                lines = await measured()
+                return "mombus_journal_up 1.0" in lines and any(line.startswith("mombus_lag{") for line in lines)
+
+            await until(is_back)
+    await asyncio.to_thread(server.cleanup)

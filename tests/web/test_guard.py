@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from mombus.web.app import make_app
+from mombus.web.app import make_app, make_part_app
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -92,6 +92,14 @@ async def test_the_token_opens(shown):
 async def test_something_else_does_not(shown):
     async with client(Authorization=shown) as http:
         assert (await http.get("/api/status")).status_code == 401
+
+
+@pytest.mark.parametrize("open_to_all", [True, False])
+async def test_a_part_without_pages_tells_reasons_only_where_nobody_signs_in(open_to_all):
+    app = make_part_app(Desk().ready, {}, open_to_all=open_to_all)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://part") as http:
+        said = {(await http.get(f"/readyz{query}")).text for query in ("", "?verbose")}
+    assert said == {"[-] broker: 10.0.0.5 doesn't answer\n" if open_to_all else "not ready\n"}
 
 
 async def test_probes_stay_open_and_keep_their_reasons():

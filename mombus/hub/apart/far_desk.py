@@ -61,4 +61,6 @@ class FarDesk:
 def _refusal(answer: Mapping[str, Any]) -> Exception:
     if answer.get("unknown"):
         return UnknownNameError.told(answer["error"])
+    if answer.get("away"):
+        return NoAnswerError(answer["error"])
     return QuestionError(answer["error"])

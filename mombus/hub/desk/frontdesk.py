@@ -8,14 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
-from mombus.bus.commands import UnknownNameError, listen
+from mombus.bus.commands import AwayError, UnknownNameError, listen
 from mombus.desk.question import Deed as DeedAsked
-from mombus.desk.question import QuestionError
+from mombus.desk.question import NoAnswerError, QuestionError
 from mombus.hub.desk import reporting, waits
 from mombus.hub.desk.auditing import Auditing
 from mombus.hub.desk.kept import KeptThings
-from mombus.hub.desk.measuring import measure, what_is_open
+from mombus.hub.desk.measuring import Open, measure, what_is_open
 from mombus.hub.desk.notes import HandingOver
 from mombus.hub.desk.overview import Overview
 from mombus.hub.desk.sending import Sending
@@ -26,6 +27,7 @@ from mombus.hub.desk.waiting import WaitingRoom
 from mombus.hub.several import whole
 from mombus.hub.several.shards import by_target
 from mombus.journal import disagreements, parked, selection
+from mombus.journal.databases import away, in_words
 from mombus.journal.selection import Selection
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from mombus.bus.intake import Intake
     from mombus.config.model import Config
     from mombus.delivery.delivery import Delivery
+    from mombus.delivery.target import Status
     from mombus.desk.question import Asked, Question
     from mombus.hub.desk.bulk import BulkActions
     from mombus.hub.desk.topic import Answer, Topic
@@ -103,6 +106,8 @@ class FrontDesk:
             return await self._answered(question.name, said)
         except (UnknownNameError, QuestionError):
             raise
+        except AwayError as error:
+            raise NoAnswerError(str(error)) from error
         except (ValueError, LookupError) as error:
             raise QuestionError(str(error)) from error
 
@@ -171,18 +176,35 @@ class FrontDesk:
             return found
         routed = {target for route in self._config.routes for target in route.to}
         routed |= {ownership.owner for ownership in self._config.objects}
-        return found | (reporting.unready(await self._delivery.status(), routed) or {"delivery": ""})
+        try:
+            statuses = await self._delivery.status()
+        except DBAPIError as error:
+            return found | {"journal": away(error) or in_words(error)}
+        return found | (reporting.unready(statuses, routed) or {"delivery": ""})
 
     async def metrics(self) -> str:
-        """Prometheus text."""
+        """Prometheus text. While the journal's database is away, what only it knows is left out."""
         metrics = self._observing.metrics
+        statuses, open = await self._found_open()
         measure(
-            metrics, sessions=list(self._sessions.values()), statuses=by_target(await self._delivery.status()).values(),
-            open=await self._journal.survey(partial(what_is_open, now=datetime.now(UTC))),
+            metrics, sessions=list(self._sessions.values()), statuses=by_target(statuses).values(), open=open,
             broker_up=self._bus.link.up, storage=self._storage, flows=self._observing.flows,
             hub=self.overview.examined(), spools={name: one.spool for name, one in self._config.systems.items()},
         )  # fmt: skip
         return metrics.text().decode()
+
+    async def _found_open(self) -> tuple[list[Status], Open | None]:
+        """How every inbox is, and what the journal has open; nothing and None while its database doesn't answer."""
+        if self._journal.trouble:
+            return [], None
+        try:
+            return await asyncio.gather(
+                self._delivery.status(), self._journal.survey(partial(what_is_open, now=datetime.now(UTC)))
+            )  # fmt: skip
+        except DBAPIError as error:
+            if away(error):
+                return [], None
+            raise
 
     def _process_owners(self) -> dict[str, str | None]:
         return {ownership.object: ownership.process_owner for ownership in self._config.objects}
@@ -197,6 +219,15 @@ class FrontDesk:
         )
 
     async def _answered(self, name: str, question: Mapping[str, Any]) -> Any:
+        """The answer of this hub. Raises AwayError while the journal's database can't be used."""
+        try:
+            return await self._by_name(name, question)
+        except DBAPIError as error:
+            if reason := away(error):
+                raise AwayError(reason) from error
+            raise
+
+    async def _by_name(self, name: str, question: Mapping[str, Any]) -> Any:
         if name in self._topics:
             return await self._of_topic(*self._topics[name], question)
         which = self.replays.answer if name.startswith("replay_") else self._answer

@@ -44,14 +44,16 @@ def what_is_open(connection: Connection, now: datetime) -> Open:
 
 
 def measure(
-    metrics: Metrics, *, sessions: Sequence[Session], statuses: Iterable[Status], open: Open, broker_up: bool,
+    metrics: Metrics, *, sessions: Sequence[Session], statuses: Iterable[Status], open: Open | None, broker_up: bool,
     storage: Storage, flows: Flows, hub: Examined | None, spools: Mapping[str, int],
 ) -> None:  # fmt: skip
     """Set them all. `statuses` is one for each target; what isn't there any more has no series.
 
-    `hub` is what the doctor found of the hub, `spools` how much each system's may hold.
+    `open` is None while the journal's database doesn't answer. `hub` is what the doctor found of the hub, `spools` how
+    much each system's may hold.
     """
     metrics.broker_up.set(1 if broker_up else 0)
+    metrics.journal_up.set(0 if open is None else 1)
     _stores(metrics, storage)
     _open(metrics, open)
     _examined(metrics, [hub.said() if hub else None, *(session.examined for session in sessions)])
@@ -61,14 +63,17 @@ def measure(
         for why, count in (session.door() or {"refused": {}})["refused"].items():
             metrics.door_refused.labels(session.system, why).set(count)
         _spool(metrics, session.system, session.spool() or _NOTHING)
-    metrics.waiting.clear()
+    for gauge in (metrics.waiting, metrics.lag, metrics.oldest, metrics.last_delivery):
+        gauge.clear()
     for status in statuses:
         _target(metrics, status)
 
 
-def _open(metrics: Metrics, open: Open) -> None:
+def _open(metrics: Metrics, open: Open | None) -> None:
     for gauge in (metrics.route_waiting, metrics.route_oldest, metrics.route_late, metrics.kept, metrics.disagreements):
         gauge.clear()
+    if open is None:
+        return
     for group in open.waiting:
         route = group.target, group.object
         metrics.route_waiting.labels(*route).inc(group.count)

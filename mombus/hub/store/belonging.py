@@ -20,6 +20,7 @@ from mombus.bus.streams import LATEST, MARK_ROOT, MARKS, MOM
 from mombus.hub.store.trail import Trail
 from mombus.journal import belonging, deliveries
 from mombus.journal.belonging import Mark
+from mombus.journal.databases import away
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -132,8 +133,11 @@ class Belonging:
                 self.wrong = str(error)
             except (Error, TimeoutError, ConnectionError) as error:
                 log.debug("the broker can't be looked at", reason=str(error) or type(error).__name__)
-            except Exception:
-                log.exception("broker and journal can't be compared")
+            except Exception as error:
+                if reason := away(error):
+                    log.warning("broker and journal can't be compared", reason=reason)
+                else:
+                    log.exception("broker and journal can't be compared")
             else:
                 self.wrong = None
 
