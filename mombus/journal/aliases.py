@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Column, Index, String, Table, Text, and_, func, select
 
-from mombus.journal.deliveries import Outcome, deliveries
+from mombus.journal.deliveries import IS_OUTCOME, Outcome, deliveries, targets
 from mombus.journal.tables import Instant, metadata
 from mombus.journal.upsert import upsert
 
@@ -63,13 +63,14 @@ def unlearned(connection: Connection) -> list[Numbered]:
     statement = (
         select(d.target, d.object, d.key, d.document, d.at)
         .outerjoin_from(deliveries, learned_aliases, same)
-        .where(d.outcome == Outcome.DELIVERED, d.document.is_not(None), d.document != d.key, a.native.is_(None))
-        .order_by(d.at)
+        .where(IS_OUTCOME, d.outcome == Outcome.DELIVERED, d.document.is_not(None), d.document != d.key)
+        .where(a.native.is_(None))
     )
     newest = connection.execute(select(func.max(a.learned))).scalar()
     if newest is not None:
         statement = statement.where(d.at >= newest - OVERLAP)
-    return [Numbered(*row) for row in connection.execute(statement)]
+    found = (connection.execute(statement.where(d.target == target)) for target in targets(connection))
+    return sorted((Numbered(*row) for rows in found for row in rows), key=lambda receipt: receipt.at)
 
 
 def canonical(connection: Connection, system: str, object: str, native: str) -> str | None:

@@ -53,6 +53,7 @@ parked = Table(
     Column("closed", Instant),
     Column("how", Text),
     Index("parked_open", "closed", "system", "number"),
+    Index("parked_number", "number"),
     Index("parked_beginning", "id", postgresql_ops={"id": "varchar_pattern_ops"}).ddl_if(dialect="postgresql"),
 )  # fmt: skip
 

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import event
 
 from mombus.index.arrivals import that_wait
-from mombus.journal import deliveries, parked, waiting
+from mombus.journal import aliases, deliveries, parked, promises, waiting
+from mombus.journal.aliases import Learned
 from mombus.journal.databases import open_engines
+from mombus.journal.parked import Parked, ParkedItem
 from mombus.journal.replays import withdraw_cancelled
 from mombus.journal.tables import metadata
 from mombus.journal.waiting import Wait
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+FAULT = ParkedItem(
+    id="i", system="erp", kind=Parked.FAULT, place="p", reason="r", message=None, content=b"", missing=None, since=NOW
+)
+LEARNED = Learned("erp", "production_order", "4711", "PO-1", NOW)
 THINGS = [("material", "M-1"), ("material", "M-2"), ("production_order", "PO-1")]
 
 ASKED: dict[str, tuple[Callable[[Connection], Any], set[str]]] = {
@@ -57,6 +63,21 @@ ASKED: dict[str, tuple[Callable[[Connection], Any], set[str]]] = {
     "what is kept and begins like that": (
         lambda c: parked.beginning(c, "ab", 2), {"sqlite_autoindex_parked_1 (id>? AND id<?)"},
     ),
+    "something to keep": (
+        lambda c: parked.keep(c, FAULT),
+        {"sqlite_autoindex_parked_1 (id=?)", "parked_number"},
+    ),
+    "promises that were kept": (
+        lambda c: (promises.done(c, NOW), promises.newest_late(c, "material", "erp", NOW, 5)),
+        {"deliveries_ended (target=? AND at>?)", "sqlite_autoindex_positions_1"},
+    ),
+    "numbers to learn": (
+        lambda c: (aliases.learn(c, [LEARNED]), aliases.unlearned(c)),
+        {
+            "deliveries_ended (target=? AND at>?)", "sqlite_autoindex_positions_1", "",
+            "sqlite_autoindex_learned_aliases_1 (system=? AND object=? AND native=?) LEFT-JOIN",
+        },
+    ),
     "the next that waits": (
         lambda c: waiting.rows(c, target="erp", limit=5), {"waiting_order (target=?)"},
     ),
@@ -80,6 +101,7 @@ def plan(tmp_path: Path, ask: Callable[[Connection], Any]) -> list[str]:
     writing, *_ = open_engines(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     with writing.begin() as connection:
         metadata.create_all(connection)
+        deliveries.settle(connection, "erp", 1)
     steps: list[str] = []
 
     def explain(connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
