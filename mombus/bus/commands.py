@@ -83,8 +83,9 @@ async def pass_on(
             command_subject(site, name, hub), json.dumps(question).encode(), timeout=within_s
         )
     except (Error, TimeoutError) as error:
-        away = NobodyThereError if isinstance(error, NoRespondersError) else HubAwayError
-        raise away(f"the hub that has it doesn't answer ({type(error).__name__}): try again soon") from error
+        if isinstance(error, NoRespondersError):
+            raise NobodyThereError("nobody is there any more, or not yet") from error
+        raise HubAwayError(f"no answer within {within_s:g} s") from error
     said = read_json(answer.data, bus.client.max_payload)
     if isinstance(said, dict) and said.get("away"):
         raise AwayError(str(said.get("error")))

@@ -20,7 +20,7 @@ Systems: TypeAlias = Annotated[tuple[Annotated[str, Field(max_length=32)], ...],
 
 
 State: TypeAlias = Literal["none", "changing", "ready", "applied", "nothing to change", "kept"]
-AtOther: TypeAlias = Literal["looked at", "ready", "changing", "runs it", "kept", "went back"]
+AtOther: TypeAlias = Literal["looked at", "ready", "changing", "runs it", "kept", "went back", "ended"]
 
 
 class Salted(Asked):

@@ -71,6 +71,11 @@ class Session:
         """How often the connection was opened: give it to `connect` to open it only if nobody else has since."""
         return self._opened
 
+    @property
+    def connected(self) -> bool:
+        """True once it was opened here; one that only comes to us says something all the same."""
+        return self._opened > self.left
+
     async def connect(self, seen: int) -> None:
         """Open the connection, unless it was opened again since it was `seen`. Raises as Connector.connect."""
         async with self._lock:

@@ -47,6 +47,7 @@ def rows(connection: Connection) -> list[ToClear]:
     return [ToClear(*row) for row in connection.execute(select(clearing).order_by(clearing.c.target))]
 
 
-def done(connection: Connection, targets: Collection[str]) -> None:
-    """It has been done, or is not to be done any more."""
-    connection.execute(delete(clearing).where(clearing.c.target.in_(targets)))
+def done(connection: Connection, noted: Collection[ToClear]) -> None:
+    """These have been done, or are not to be done any more; what was noted since of the same systems stays."""
+    for one in noted:
+        connection.execute(delete(clearing).where(*(clearing.c[name] == said for name, said in one._asdict().items())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,14 @@ import pytest
 from changing_plant import ChangingPlant, to
 from hub_plant import Asker, config, order, wire
 from own_broker import broker
-from patience import until
+from patience import PATIENCE_S, until
 from two_hubs import LASTING_S
 
 from connectors.connector import NotConnected
 from mombus.config.loader import Loaded
 from mombus.config.model import Bus, Config, Route
+from mombus.desk.planning import APPLY, Apply
+from mombus.hub.changing import trying
 from mombus.hub.changing.here import Origin
 from mombus.hub.hub import Hub, open_hub
 from mombus.hub.parts import Parts, parse_parts
@@ -26,13 +29,17 @@ if TYPE_CHECKING:
 
 
 class Picky(Asker):
-    """Can't be connected while `refuses`."""
+    """Can't be connected while `refuses`, and not before `opens`; `asked` is set by who tries."""
 
     def __init__(self) -> None:
         super().__init__()
         self.refuses: Callable[[], bool] = lambda: False
+        self.asked, self.opens = asyncio.Event(), asyncio.Event()
+        self.opens.set()
 
     async def connect(self) -> None:
+        self.asked.set()
+        await self.opens.wait()
         if self.refuses():
             raise NotConnected("nobody is there")
 
@@ -142,6 +149,8 @@ async def test_all_hubs_change_in_turn_while_messages_flow(
         assert first not in "".join(deeds), "who leads is known by who has noted it"
 
         await _a_system_goes_at_one_hub_first(plant)
+        monkeypatch.setattr(trying, "CONNECT_S", PATIENCE_S)
+        await _hubs_end_while_all_prepare(plant, wms)
 
 
 async def _a_system_goes_at_one_hub_first(plant: Together) -> None:
@@ -163,6 +172,31 @@ async def _a_system_goes_at_one_hub_first(plant: Together) -> None:
     told = await plant.apply(within_s=1, skip=("wms",))
     assert (told["state"], told["reason"], plant.run()) == ("applied", None, [{"erp"}] * 2)
     assert not await plant.hub._changing.work.core.journal.read(clearing.rows)
+
+
+async def _hubs_end_while_all_prepare(plant: Together, wms: Picky) -> None:
+    """One that is started again takes what its files say, as all others then do; one that stays away is told."""
+    plant.write(systems=("erp",), at="abcd")
+    async with AsyncExitStack() as third, AsyncExitStack() as fourth:
+        await plant.open("c", third)
+        await plant.open("d", fourth)
+        *_, started_again, ended = (hub.url for hub in plant.hubs)
+        plant.write(to("wms", start="now"), systems=("erp", "wms"), at="abcd")
+        wms.opens.clear()
+        wms.asked.clear()
+        begun = await plant.hub.desk.ask(APPLY, Apply(who="ann", why="because"))
+        await wms.asked.wait()
+        await fourth.aclose()
+        await third.aclose()
+        del plant.hubs[2:]
+        await plant.open("c", third)
+        wms.opens.set()
+        told = await plant.changed(begun["number"])
+        assert told["state"] == "applied"
+        assert told["reason"] == f"the hub at {ended} ended meanwhile: it runs what its files say when it starts"
+        states = {hub["address"]: hub["state"] for hub in told["hubs"]}
+        assert states == {plant.hubs[1].url: "runs it", started_again: "runs it", ended: "ended"}
+        assert plant.run() == [{"erp", "wms"}] * 3
 
 
 async def test_parts_in_processes_of_their_own_take_it_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

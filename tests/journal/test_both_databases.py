@@ -119,7 +119,9 @@ async def test_what_is_to_be_put_away_of_a_system_stands_until_it_is_done(journa
     await journal.write(lambda c: clearing.note(c, [gone, left]))
     await journal.write(lambda c: clearing.note(c, [gone._replace(skip=True)]))
     assert await journal.read(clearing.rows) == [gone._replace(skip=True), left]
-    await journal.write(lambda c: clearing.done(c, ["mes"]))
+    await journal.write(lambda c: clearing.done(c, [gone]))
+    assert len(await journal.read(clearing.rows)) == 2, "what was noted since stays"
+    await journal.write(lambda c: clearing.done(c, [gone._replace(skip=True)]))
     assert await journal.read(clearing.rows) == [left]
 
 

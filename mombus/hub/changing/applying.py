@@ -188,7 +188,8 @@ class Applying:
             await leading.switch()
         self._step("clearing up")
         by_and_by = alone and self._here.core.neighbours is not None
-        return "applied", await self._clear_up(plan, asked, None if by_and_by else config.systems)
+        uncleared = await self._clear_up(plan, asked, None if by_and_by else config.systems)
+        return "applied", "; ".join([*leading.missing, *([uncleared] if uncleared else [])]) or None
 
     async def _change_part(self) -> Ended:
         """The process of a part has neither journal nor audit trail."""

@@ -132,7 +132,7 @@ class Here:
     def _reached(self) -> frozenset[str]:
         """The systems that this process is connected with: with new settings they must be, too."""
         sessions = self._changing.work.sessions
-        return frozenset(name for name, one in sessions.items() if one.condition is Condition.OK)
+        return frozenset(name for name, one in sessions.items() if one.condition is Condition.OK and one.connected)
 
     async def parts_apart(self, config: Config, plan: Plan) -> tuple[Apart, ...]:
         """What a change is for the processes of other parts, by what they say now."""

@@ -51,7 +51,7 @@ class Leading:
         self._step = step
 
     async def prepare(self) -> None:
-        """Nothing is changed before all hubs have said that they can. Raises NotTakenError.
+        """Nothing is changed before all hubs have said that they can, but for those that end. Raises NotTakenError.
 
         What goes must be finished by one and the same hub: while hubs hand over to each other, all are asked again.
         """
@@ -92,6 +92,14 @@ class Leading:
             self._tell("")
             raise NotTakenError("; ".join([str(error) or type(error).__name__, *stay])) from error
 
+    @property
+    def missing(self) -> Sequence[str]:
+        """What is to be said of hubs that ended meanwhile."""
+        return [
+            f"the hub at {other.address} ended meanwhile: it runs what its files say when it starts"
+            for other in self._others if other.state == "ended"
+        ]  # fmt: skip
+
     async def _holding(self) -> dict[str, tuple[str, int] | None]:
         """Who delivers to what goes: it has to be the same one until everything is delivered."""
         neighbours = self._here.core.neighbours
@@ -101,8 +109,7 @@ class Leading:
         """What would have come hasn't: where its routes began isn't to be known when it comes another time."""
         try:
             core = self._here.core
-            noted = [one.target for one in left.to_clear(self._plan, self._asked)]
-            await core.journal.write(partial(clearing.done, targets=noted))
+            await core.journal.write(partial(clearing.done, noted=left.to_clear(self._plan, self._asked)))
             await left.forget(core, self._plan.added_systems)
         except Exception:
             log.exception("what was noted for the new configuration isn't all put away")

@@ -52,7 +52,7 @@ async def clear(core: Core, declared: Collection[str]) -> None:
         if one.target not in declared:
             await _put_away(core, one)
     if noted:
-        await core.journal.write(partial(clearing.done, targets=[one.target for one in noted]))
+        await core.journal.write(partial(clearing.done, noted=noted))
 
 
 async def clear_by_and_by(core: Callable[[], Core], declared: Callable[[], Collection[str]]) -> None:

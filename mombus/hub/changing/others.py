@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from mombus.bus.commands import HubAwayError
+from mombus.bus.commands import HubAwayError, NobodyThereError
 from mombus.desk.planning import CHANGED, GO_BACK, LOOK, SHARE, HubStep, Seen
 from mombus.hub.changing.changing import NotTakenError
-from mombus.hub.several.neighbours import HubGoneError
+from mombus.hub.several.neighbours import HubGoneError, HubLeftError
 from mombus.plan.hubs import at_hub
 from mombus.plan.picture import fingerprint
 from mombus.plan.plan import AtHub
@@ -55,15 +55,18 @@ class Other:
         return fingerprint(self.seen.running), fingerprint(self.seen.new)
 
     async def prepare(self, asked: Apply, salt: str) -> None:
-        """Have it find out whether it can take it. Raises NotTakenError."""
+        """Have it find out whether it can take it. Raises NotTakenError.
+
+        One that ends meanwhile is left out, as one that had ended before: what it runs when it starts its files say.
+        """
         await self._share(asked, salt, "prepare")
-        self.state = "ready"
 
     async def take(self, asked: Apply, salt: str) -> None:
-        """Have it change over. Raises NotTakenError: it has kept the configuration before, or nobody knows."""
-        self.state = "changing"
+        """Have it change over. Raises NotTakenError: it has kept the configuration before, or nobody knows.
+
+        One that ended before it was asked is left out, as above.
+        """
         await self._share(asked, salt, "take")
-        self.state = "runs it"
 
     async def go_back(self, asked: Apply, salt: str) -> str | None:
         """Have it work as before, if it has changed. Why that isn't sure, if so."""
@@ -72,52 +75,79 @@ class Other:
         wish = {"who": asked.who, "why": asked.why, "salt": salt, "to": self._fingerprints[1]}
         try:
             begun = await self._ask(GO_BACK.name, wish)
-            await self._ended(begun["number"], None)
+            await self._ended(begun["number"], changes_over=True)
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are told all the same
             why = str(error) or type(error).__name__
             return f"the hub at {self.address} can't be told to go back ({why}): it runs what its files say"
         self.state = "went back"
         return None
 
-    async def _share(self, asked: Apply, salt: str, part: str) -> None:
+    async def _share(self, asked: Apply, salt: str, part: Literal["prepare", "take"]) -> None:
+        """Have it do its part, unless nothing is to be asked of it any more: it runs what it is to run, or will."""
+        if self.state in {"runs it", "ended"}:
+            return
         base, to = self._fingerprints
         wish = asked.model_dump(mode="json", include=_WISH)
+        changes_over = part == "take"
+        begun = False
         try:
-            begun = await self._ask(SHARE.name, {**wish, "salt": salt, "base": base, "to": to, "part": part})
-            await self._ended(begun["number"], (salt, to))
+            number = await self._begun({**wish, "salt": salt, "base": base, "to": to, "part": part})
+            begun = True
+            if changes_over:
+                self.state = "changing"
+            await self._ended(number, changes_over=changes_over)
         except (NotTakenError, ValueError) as error:
-            raise NotTakenError(f"the hub at {self.address}: {error}") from error
+            if await self._runs(salt, to):
+                self.state = "runs it"
+            elif isinstance(error, HubGoneError | HubLeftError) and not (begun and changes_over):
+                self.state = "ended"
+            else:
+                raise NotTakenError(f"the hub at {self.address}: {error}") from error
+        else:
+            self.state = "runs it" if changes_over else "ready"
 
-    async def _ended(self, number: int, wanted: tuple[str, str] | None) -> None:
-        """Return when it has done it. Raises NotTakenError with why it hasn't, HubAwayError when it stays away."""
+    async def _begun(self, wish: dict[str, Any]) -> int:
+        """The number of the change that it has begun. Who doesn't hear has just ended, or starts again."""
+        end = time.monotonic() + AWAY_S
+        while True:
+            try:
+                return int((await self._ask(SHARE.name, wish))["number"])
+            except NobodyThereError:
+                if time.monotonic() > end:
+                    raise
+            await asyncio.sleep(LOOK_S)
+
+    async def _ended(self, number: int, *, changes_over: bool) -> None:
+        """Return when it has done it. Raises NotTakenError with why it hasn't, HubAwayError when it stays away.
+
+        One that `changes_over` isn't there for a moment.
+        """
         away = time.monotonic() + AWAY_S
         while True:
             try:
                 told = await self._ask(CHANGED.name, {})
-            except HubGoneError:
-                raise
-            except HubAwayError:
-                if time.monotonic() > away:
+            except HubAwayError as error:
+                gone = isinstance(error, HubGoneError) or (isinstance(error, HubLeftError) and not changes_over)
+                if gone or time.monotonic() > away:
                     raise
             else:
                 away = time.monotonic() + AWAY_S
                 if told["number"] != number:
-                    return await self._started_again(wanted)
+                    raise NotTakenError("it was started again meanwhile")
                 if told["state"] == "kept":
                     self.state = "kept"
                     raise NotTakenError(told["reason"])
                 if told["state"] != "changing":
-                    return None
+                    return
             await asyncio.sleep(LOOK_S)
 
-    async def _started_again(self, wanted: tuple[str, str] | None) -> None:
-        """It was killed meanwhile and takes its file: good if that is what it should run."""
-        if wanted is not None:
-            salt, to = wanted
+    async def _runs(self, salt: str, to: str) -> bool:
+        """Whether it runs that: one that is killed and started again takes its file."""
+        try:
             seen = Seen.model_validate(await self._ask(LOOK.name, {"salt": salt}))
-            if fingerprint(seen.running) == to:
-                return
-        raise NotTakenError("it was started again meanwhile")
+        except ValueError:
+            return False
+        return fingerprint(seen.running) == to
 
     async def _ask(self, name: str, question: dict[str, Any]) -> Any:
         neighbours = self._core().neighbours

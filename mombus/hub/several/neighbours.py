@@ -42,6 +42,10 @@ class HubGoneError(HubAwayError):
     """The hub that was asked has ended without a word."""
 
 
+class HubLeftError(HubAwayError):
+    """It has stopped, or changes over just now."""
+
+
 class Neighbours:
     """The other hubs, as one hub asks them."""
 
@@ -94,12 +98,16 @@ class Neighbours:
         elsewhere = [one for one in names if not self._holder.has(one)]
         far = await self._holder.holders(elsewhere) if elsewhere else []
         others = [peer.hub for peer in far if peer.hub != self._holder.hub]
-        answers = [
-            await pass_on(self._bus, site=self._site, name=name, question=question, hub=other) for other in others
-        ]
+        answers = [await self._passed_on(name, question, other) for other in others]
         if not others or any(map(self._holder.has, names)):
             return await here(name, question)
         return answers[-1]
+
+    async def _passed_on(self, name: str, question: Mapping[str, Any], hub: str) -> Any:
+        try:
+            return await pass_on(self._bus, site=self._site, name=name, question=question, hub=hub)
+        except HubAwayError as error:
+            raise type(error)(f"the hub that has it doesn't answer ({error}): try again soon") from error
 
     @property
     def leases(self) -> Sequence[str]:
@@ -135,7 +143,7 @@ class Neighbours:
         """The answer of the hub on the disk `place`. Raises ValueError with its refusal, HubAwayError."""
         found = [peer for peer in await self.others() if peer.said.place == place]
         if not found:
-            raise HubAwayError("it isn't there")
+            raise HubLeftError("it isn't there")
         (peer,) = found
         if not peer.live:
             raise HubGoneError("it ended without a word")
