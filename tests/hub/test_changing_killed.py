@@ -77,11 +77,11 @@ def config_of(url: str, port: int, *targets: str, **bus: str) -> str:
 
 
 @asynccontextmanager
-async def hub(folder: Path, http: httpx.AsyncClient) -> AsyncIterator[asyncio.subprocess.Process]:
+async def hub(folder: Path, http: httpx.AsyncClient, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """`mombus run`, ready; killed at the end if it still lives."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mombus", "run", cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        stderr=asyncio.subprocess.DEVNULL,
+        sys.executable, "-m", "mombus", "run", *options, cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
         await until(lambda: _is_ready(http))
