@@ -34,6 +34,7 @@ from canonical.message import Verb
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
     from typing import Self
     from zoneinfo import ZoneInfo
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from canonical.message import Message
     from connectors.door import DoorConfig
+    from connectors.plc.signals import Signals
 
 
 LONGEST_WAIT_S = 3600.0
@@ -276,7 +278,7 @@ class Surroundings:
     """The data objects this system owns here: what it pushes about them is a statement, about others a request."""
 
 
-Speaks: TypeAlias = Literal["http", "soap", "mqtt"]
+Speaks: TypeAlias = Literal["http", "soap", "mqtt", "opcua", "nats"]
 
 
 class ConnectorConfig(BaseModel):
@@ -288,7 +290,8 @@ class ConnectorConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     speaks: ClassVar[Speaks | None] = None
-    """The wire on which a route test can play the system; then there is `moved`, and over soap `described`."""
+    """The wire on which a route test can play the system; then there is `moved`, and over soap `described`, over opcua
+    `nodes`, over nats `spoken_on`."""
 
     connector: str = Field(description="Kind of connector, as listed by `mombus connectors`.")
 
@@ -302,6 +305,14 @@ class ConnectorConfig(BaseModel):
     def described(self, address: str) -> bytes:
         """The WSDL of a service at `address` that takes every document this connector sends."""
         raise NotImplementedError(f"{self.connector} speaks no SOAP")
+
+    def nodes(self, folder: Path) -> Signals:
+        """Which nodes of its server are signals, and which are called and written; paths start at `folder`."""
+        raise NotImplementedError(f"{self.connector} speaks no OPC UA")
+
+    def spoken_on(self, system: str) -> str:
+        """What all subjects of a system of this name begin with."""
+        raise NotImplementedError(f"{self.connector} speaks no NATS")
 
     @property
     def longest_call_s(self) -> float:

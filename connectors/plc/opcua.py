@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ from connectors.connector import (
     Probe,
     Receipt,
     Rendered,
+    Speaks,
     Surroundings,
 )
 from connectors.exchange import about
@@ -48,12 +49,22 @@ MOST_NAMED = 3
 class PlcOpcuaConfig(EndpointConfig):
     """A machine or line with an OPC UA server."""
 
+    speaks: ClassVar[Speaks | None] = "opcua"
+
     signals: str = Field(description="File that names equipment, signals and commands; see `plant/line1.yaml`.")
     batch: int = Field(default=500, ge=1, le=10_000, description="Most readings that one item may hold.")
     flush_ms: int = Field(default=100, ge=1, le=10_000, description="How long readings are gathered for one message.")
     buffer: int = Field(
         default=50_000, ge=100, le=5_000_000, description="Readings that may wait to be stored; more are a gap."
     )
+
+    def moved(self, url: str, *, answer_s: float | None = None) -> Self:
+        """As ConnectorConfig.moved."""
+        return super().moved(url, answer_s=answer_s).model_copy(update={"flush_ms": 1})
+
+    def nodes(self, folder: Path) -> Signals:
+        """The signals file; `folder` is the configuration's. Raises ConfigError."""
+        return load(folder / self.signals)
 
 
 class PlcOpcua:
@@ -70,7 +81,7 @@ class PlcOpcua:
         """Reads the signals file. Raises ConfigError when that can't work."""
         self._config, self._surroundings = config, surroundings
         self._folder = Path(surroundings.folder)
-        self._signals: Signals = load(self._folder / config.signals)
+        self._signals: Signals = config.nodes(self._folder)
         objects = {signal.object for equipment in self._signals.equipment.values() for signal in equipment.signals}
         self.offers: frozenset[Offer] = frozenset(Offer(name) for name in objects)
         self.accepts: Mapping[Offer, Accept] = MappingProxyType({

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from canonical.subjects import ROOT as MESSAGES
 from canonical.subjects import SIGNAL_ROOT, token
-from connectors.protocols.nats.settings import NatsConfig, subject_of
+from connectors.protocols.nats.settings import NatsConfig
 from connectors.site.connector import SiteConfig
 from mombus.bus.calls.framing import connectors_base, intake_base
 from mombus.bus.commands import ROOT as COMMANDS
@@ -89,7 +89,7 @@ def accounts(config: Config, sites: Sequence[str] = (), told: Collection[str] = 
     """
     systems = tuple(config.systems)
     natives = {
-        name: subject_of(system.config, name)
+        name: system.config.spoken_on(name)
         for name, system in config.systems.items()
         if isinstance(system.config, NatsConfig)
     }

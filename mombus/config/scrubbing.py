@@ -94,6 +94,11 @@ class Scrubber:
 def secrets_of(model: Any) -> Iterator[str]:
     """Every secret value in a model, however deep; and the passwords in its URLs."""
     match model:
+        case str():
+            if "://" in model and "@" in model:
+                yield from _password(model)
+        case None | bool() | int():
+            return
         case SecretStr():
             yield model.get_secret_value()
         case SecretBytes():
@@ -107,8 +112,6 @@ def secrets_of(model: Any) -> Iterator[str]:
         case list() | tuple() | set() | frozenset():
             for inner in model:
                 yield from secrets_of(inner)
-        case str() if "://" in model and "@" in model:
-            yield from _password(model)
 
 
 def _password(url: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from canonical.element import Timestamp
 from canonical.message import Action, Origin, Verb
 from canonical.objects import CATALOGUE
+from connectors.plc.signals import VariantKind
 from mombus.config.finding import did_you_mean
 from mombus.config.model import Name, Section, one_or_many
 from mombus.trial.mocks import Mock
@@ -32,7 +33,7 @@ def _known_state(state: str) -> str:
 
 State = Annotated[str, AfterValidator(_known_state), WithJsonSchema({"type": "string", "enum": list(STATES)})]
 
-NATIVE = ("json", "text", "file", "base64")
+NATIVE = ("json", "text", "file", "base64", "nodes")
 
 
 def _short(given: Any) -> Any:
@@ -47,6 +48,25 @@ def _short(given: Any) -> Any:
 def _many(given: Any) -> Any:
     """One where a list is taken."""
     return (given,) if isinstance(given, dict) else given
+
+
+class Told(Section):
+    """What a node of an OPC UA server says: `6` is short for `{value: 6}`."""
+
+    value: Any = Field(default=None, description="The value; a list is an array.")
+    at: Timestamp | None = Field(
+        default=None, description="Its source time; without one now, in the order it is written in."
+    )
+    status: str = Field(
+        default="Good", pattern="^(Good|Uncertain|Bad)[A-Za-z0-9]*$", description="Its status code's name."
+    )
+    type: VariantKind | None = Field(default=None, description="Its OPC UA type; without one that of the value.")
+
+
+def _told(given: Any) -> Any:
+    """One thing that a node says, or a list of them, as a list; a plain value is one."""
+    told = given if isinstance(given, list | tuple) else [given]
+    return tuple(one if isinstance(one, dict) else {"value": one} for one in told)
 
 
 class Given(Section):
@@ -75,10 +95,15 @@ class Given(Section):
         description="Which of the system's ways a document came by: a topic, the name of a read; none: it was posted.",
     )
     content_type: str = Field(default="application/json", description="Media type of the document.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Headers of a document that came over NATS.")
     json_: Any = Field(default=None, alias="json", description="The document as JSON: a webhook's body, a payload.")
     text: str | None = Field(default=None, description="The document as text: B2MML, say.")
     file: str | None = Field(default=None, description="The document's file, from this file's folder on.")
     base64: str | None = Field(default=None, description="The document's bytes.")
+    nodes: dict[str, Annotated[tuple[Told, ...], BeforeValidator(_told)]] | None = Field(
+        default=None, min_length=1,
+        description="What nodes of its OPC UA server say over the wire, one after the other; one or a list for each.",
+    )  # fmt: skip
 
     @property
     def native(self) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from mombus.config.model import Section
 
@@ -21,12 +22,33 @@ _TAKEN: Mapping[str, tuple[str, ...]] = {
     "http": ("status", "headers", "body", "file"),
     "soap": ("status", "headers", "body", "file", "fault"),
     "mqtt": ("body", "file"),
+    "opcua": ("status", "body", "file"),
+    "nats": ("body", "file"),
 }
 """What an answer is made of, by wire."""
 _TROUBLES: Mapping[str, tuple[str, ...]] = {
     "http": (NO_CONNECTION, NO_ANSWER, BREAKS_OFF), "soap": (NO_CONNECTION, NO_ANSWER, BREAKS_OFF),
-    "mqtt": (NO_ANSWER,),
+    "mqtt": (NO_ANSWER,), "opcua": (NO_CONNECTION, NO_ANSWER, BREAKS_OFF),
+    "nats": (NO_CONNECTION, NO_ANSWER),
 }  # fmt: skip
+_LEAST, _MOST = 200, 599
+_CODE = "(Good|Uncertain|Bad)[A-Za-z0-9]*"
+
+
+def _is_status(status: int | str) -> int | str:
+    if isinstance(status, int) and not _LEAST <= status <= _MOST:
+        raise ValueError(f"{status} is no HTTP status: {_LEAST} to {_MOST}")
+    if isinstance(status, str) and not re.fullmatch(_CODE, status):
+        raise ValueError(f"'{status}' is no status: a number over HTTP, a code such as BadOutOfRange over OPC UA")
+    return status
+
+
+Status = Annotated[
+    int | str, AfterValidator(_is_status),
+    WithJsonSchema({"anyOf": [
+        {"type": "integer", "minimum": _LEAST, "maximum": _MOST}, {"type": "string", "pattern": f"^{_CODE}$"},
+    ]}),
+]  # fmt: skip
 
 
 class SoapFault(Section):
@@ -41,14 +63,21 @@ class SoapFault(Section):
 class Mock(Section):
     """One answer of a system, as it goes over its wire, and to which requests."""
 
-    method: str | None = Field(default=None, description="Only to requests of this method: PUT …; SOAP, PUBLISH.")
+    method: str | None = Field(
+        default=None, description="Only to requests of this method: PUT …; SOAP, PUBLISH, CALL, REQUEST."
+    )
     path: str | None = Field(
-        default=None, description="Only to requests there: path and query, document or topic; `*` is any part of it."
+        default=None,
+        description="Only to requests there: path and query, document, topic, node or subject; `*` is any part.",
     )
     times: int | None = Field(default=None, ge=1, description="How often it answers so; without it from then on.")
-    status: int | None = Field(default=None, ge=200, le=599, description="HTTP status; 200, of a fault 500.")
+    status: Status | None = Field(
+        default=None, description="HTTP status; 200, of a fault 500. Over OPC UA a status code's name; Good."
+    )
     headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers, such as Retry-After.")
-    body: Any = Field(default=None, description="JSON; text as it stands: XML, a page. SOAP: no envelope.")
+    body: Any = Field(
+        default=None, description="JSON; text as it stands: XML, a page. SOAP: no envelope; CALL: outputs."
+    )
     file: str | None = Field(default=None, description="The body's file, from this file's folder on.")
     fault: SoapFault | None = Field(default=None, description="A SOAP fault instead of a document.")
     trouble: Literal["no connection", "no answer", "breaks off"] | None = Field(
@@ -80,6 +109,8 @@ class Mock(Section):
         for name in ANSWERS:
             if name in self.model_fields_set and name not in _TAKEN[speaks]:
                 yield name, f"over {speaks} an answer has no `{name}`, only {', '.join(_TAKEN[speaks])}"
+        if self.status is not None and isinstance(self.status, str) != (speaks == "opcua"):
+            yield "status", "over OPC UA it is a code such as BadOutOfRange, over HTTP a number"
         if self.trouble is not None and self.trouble not in _TROUBLES[speaks]:
             yield "trouble", f"over {speaks} only {', '.join(_TROUBLES[speaks])} is played; `answers` plays the others"
 

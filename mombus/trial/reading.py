@@ -20,8 +20,9 @@ from mombus.config.loader import load
 from mombus.config.needs import NO_SECRET
 from mombus.config.substitution import Substitution
 from mombus.config.validation import Validation, locate
+from mombus.trial import wires
 from mombus.trial.cases import Case, CaseFile, Given
-from mombus.trial.mocks import NO_CONNECTION, Line, media_type
+from mombus.trial.mocks import Line, media_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,7 +107,7 @@ def read(path: Path) -> TestFile:
     tests = tuple(reading.test(index, case) for index, case in enumerate(made.tests))
     if loaded.config is not None:
         reading.check_names(made, loaded.config)
-        reading.check_mocks(made, loaded.config)
+        reading.check_wires(made, loaded.config)
         reading.check_expectations(made, loaded.config)
     config = None if findings.failed else loaded.config
     errors = () if loaded.config is not None else loaded.findings
@@ -143,24 +144,10 @@ class _Reading:
             if object_ not in CATALOGUE:
                 self._error(place, f"there is no data object '{object_}'", did_you_mean(object_, CATALOGUE))
 
-    def check_mocks(self, made: CaseFile, config: Config) -> None:
-        """What a mock says can be said over its system's wire, and nothing else says how that answers."""
-        for place, name, mocks in _mocks(made):
-            system = config.systems.get(name)
-            if system is None:
-                continue
-            index = int(place[1])
-            if name in made.tests[index].answers:
-                self._error(place, f"{name} is played over its wire: leave out its `answers`")
-            if (speaks := type(system.config).speaks) is None:
-                hint = "say what it answers in `answers`"
-                self._error(place, f"{system.kind} can't be played over its wire", hint)
-                continue
-            for at, mock in enumerate(mocks):
-                for key, wrong in mock.misfits(speaks):
-                    self._error((*place, at, key), wrong)
-            if len(mocks) > 1 and any(mock.trouble == NO_CONNECTION for mock in mocks):
-                self._error(place, "where there is no connection nothing else is answered: take another step for that")
+    def check_wires(self, made: CaseFile, config: Config) -> None:
+        """What goes over a system's wire can be said there."""
+        for place, wrong, hint in wires.misfits(made, config):
+            self._error(place, wrong, hint)
 
     def check_expectations(self, made: CaseFile, config: Config) -> None:
         """A case that expects nothing can't fail: it is told what it could expect."""
@@ -185,8 +172,8 @@ class _Reading:
         except binascii.Error as error:
             self._error((*place, "base64"), f"this is no base64: {error}")
             return b""
-        if given.text is not None:
-            return given.text.encode()
+        if given.text is not None or given.nodes is not None:
+            return (given.text or "").encode()
         node = locate(self._table, (*place, "json")).node
         return json.dumps(_plain(node, numbers=True), ensure_ascii=False).encode()
 
@@ -301,16 +288,10 @@ def _targets(case: Case, config: Config) -> list[str]:
     return list(dict.fromkeys(name for route in routes for name in route.to))
 
 
-def _steps(made: CaseFile) -> Iterator[tuple[Place, Any]]:
-    for index, case in enumerate(made.tests):
-        for number, step in enumerate(case.parts):
-            yield (("tests", index, "steps", number) if case.steps else ("tests", index)), step
-
-
 def _systems(made: CaseFile) -> Iterator[tuple[Place, str]]:
     for index, case in enumerate(made.tests):
         yield from ((("tests", index, "answers", name), name) for name in case.answers)
-    for place, step in _steps(made):
+    for place, step in wires.steps(made):
         for key in ("mocks", "expect", "aliases"):
             yield from (((*place, key, name), name) for name in getattr(step, key))
         yield from (((*place, "retry", at), name) for at, name in enumerate(step.retry))
@@ -319,13 +300,8 @@ def _systems(made: CaseFile) -> Iterator[tuple[Place, str]]:
             yield from (((*place, "given", at, key), name) for key, name in named.items() if name)
 
 
-def _mocks(made: CaseFile) -> Iterator[tuple[Place, str, Sequence[Mock]]]:
-    for place, step in _steps(made):
-        yield from (((*place, "mocks", name), name, mocks) for name, mocks in step.mocks.items())
-
-
 def _objects(made: CaseFile) -> Iterator[tuple[Place, str]]:
-    for place, step in _steps(made):
+    for place, step in wires.steps(made):
         for system, learned in step.aliases.items():
             yield from (((*place, "aliases", system, name), name) for name in learned)
         for system, expected in step.expect.items():

@@ -28,6 +28,7 @@ def case_schema(bodies: str | None = "schemas/") -> dict[str, Any]:
         by_system = definitions[owner]["properties"][name]["patternProperties"]
         by_system.update({pattern: _one_or_many(values) for pattern, values in by_system.items()})
         definitions[owner]["properties"][name]["additionalProperties"] = False
+    _nodes(definitions)
     definitions["Given"] = {"anyOf": [definitions["Given"], *(_short(name, bodies) for name in CATALOGUE)]}
     return {"$schema": DIALECT, **schema, "title": "route tests of mombus"}
 
@@ -37,6 +38,14 @@ def _one_or_many(field: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {key: field[key] for key in ("description", "default") if key in field}
     plain = {key: value for key, value in arrays[0].items() if key not in described}
     return {**described, "anyOf": [arrays[0]["items"], plain]}
+
+
+def _nodes(definitions: dict[str, Any]) -> None:
+    """A node says one thing or a list of them; a plain value is one."""
+    (by_node,) = (one for one in definitions["Given"]["properties"]["nodes"]["anyOf"] if one.get("type") == "object")
+    said = by_node["additionalProperties"]
+    one = {"anyOf": [said["items"], {"type": ["string", "number", "boolean"]}]}
+    by_node["additionalProperties"] = {"anyOf": [*one["anyOf"], {**said, "items": one}]}
 
 
 def _short(name: str, bodies: str | None) -> dict[str, Any]:

@@ -29,7 +29,7 @@ systems:
     url: https://shop.acme.example/api
     writes: [{object: production_order, verb: show, url: /shown, body: '{"no": key}'}]
     answers: [{url: "/units/{key}", says: {object: equipment, occurred: at, body: '{"id": id}'}}]
-  line: {connector: nats, url: "nats://line.acme.example"}
+  bordeaux: {connector: site, url: "nats://bordeaux.acme.example", site: bordeaux, objects: [material]}
 objects:
   production_order: {owner: erp, process_owner: planning@acme.example}
   equipment: {owner: shop, process_owner: logistics@acme.example}
@@ -190,7 +190,7 @@ def test_what_a_wire_cannot_say_is_an_error_at_its_place(tmp_path: Path) -> None
         "{shop: {status: 200}}\nanswers: {shop: {takes: true}}"
     )
     assert "file: " in wrong("{shop: {file: nowhere.json}}")
-    assert "nats can't be played over its wire; say what it answers in `answers`" in wrong("{line: {body: x}}")
+    assert "site can't be played over its wire; say what it answers in `answers`" in wrong("{bordeaux: {body: x}}")
 
 
 def trouble_of(results: Sequence[Result]) -> list[str]:

@@ -38,7 +38,7 @@ from connectors.connector import (
 )
 from connectors.exchange import about
 from connectors.protocols.nats.link import Link, answerable
-from connectors.protocols.nats.settings import NatsConfig, offer_of, subject_of
+from connectors.protocols.nats.settings import NatsConfig, offer_of
 from connectors.protocols.nats.words import receipt, shows, understood
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Nats:
 
     def __init__(self, config: NatsConfig, surroundings: Surroundings) -> None:
         self._config, self._surroundings = config, surroundings
-        self._subject = subject_of(config, surroundings.system)
+        self._subject = config.spoken_on(surroundings.system)
         self._says = frozenset(map(offer_of, config.says))
         self.offers = self._says | {Offer(name, Verb.SHOW) for name in config.answers}
         self.accepts: Mapping[Offer, Accept] = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.connector import ConnectorError, Halted, NotConnected, OutcomeUnknown, PermanentError
 from connectors.exchange import calling
+from connectors.protocols.nats.arrival import arrived
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +62,7 @@ class Link:
                 )  # fmt: skip
                 if hears is not None:
                     await self._client.subscribe(hears, cb=self._heard)
-                    await self._client.flush(int(CONNECT_S))
+                    await arrived(self._client)
         except Exception as error:
             await self.close()
             raise meaning(error, config.url) from error

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field
 
 from canonical.message import Verb
 from canonical.objects import data_object
 from canonical.subjects import LATEST_ROOT, ROOT, SIGNAL_ROOT, token
-from connectors.connector import Effect, Offer
+from connectors.connector import Effect, Offer, Speaks
 from connectors.protocols.nats.login import BrokerConfig
 
 _SAID = frozenset({Verb.SYNC, Verb.GET, Verb.PROCESS, Verb.CHANGE, Verb.CANCEL})
@@ -55,6 +55,8 @@ def _free(subject: str) -> str:
 class NatsConfig(BrokerConfig):
     """A system that speaks NATS itself."""
 
+    speaks: ClassVar[Speaks | None] = "nats"
+
     url: str = Field(
         pattern=r"^(nats|tls)://",
         description="Broker where it is met, or several with commas: mombus's own broker or the system's.",
@@ -85,7 +87,12 @@ class NatsConfig(BrokerConfig):
     )
     max_bytes: int = Field(default=1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Longest message taken.")
 
+    def moved(self, url: str, *, answer_s: float | None = None) -> Self:
+        """As ConnectorConfig.moved; the URL may hold user and password of the stand-in's broker."""
+        return self.model_copy(update={
+            "url": url, "credentials": None, "token": None, "ca": None, "timeout_s": answer_s or self.timeout_s,
+        })  # fmt: skip
 
-def subject_of(config: NatsConfig, system: str) -> str:
-    """What all subjects of a system begin with."""
-    return config.subject or token(system)
+    def spoken_on(self, system: str) -> str:
+        """As ConnectorConfig.spoken_on."""
+        return self.subject or token(system)

@@ -11,6 +11,8 @@ from connectors.connector import ConnectorConfig
 
 Policy = Literal["None", "Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"]
 
+PUBLISHED_AT_ONCE_MS = 10
+
 
 class EndpointConfig(ConnectorConfig):
     """Address and security of an OPC UA server."""
@@ -47,6 +49,15 @@ class EndpointConfig(ConnectorConfig):
     def longest_call_s(self) -> float:
         """The longest a write takes: one write or method."""
         return self.write_timeout_s
+
+    def moved(self, url: str, *, answer_s: float | None = None) -> Self:
+        """As ConnectorConfig.moved; what is told comes at once, and a machine that is busy with others has its time."""
+        return self.model_copy(update={
+            "url": url, "security_policy": "None", "certificate": None, "private_key": None, "trust_store": None,
+            "user": None, "password": None, "user_certificate": None, "user_private_key": None,
+            "publishing_interval_ms": PUBLISHED_AT_ONCE_MS, "request_timeout_s": 60.0,
+            "write_timeout_s": answer_s or self.write_timeout_s,
+        })  # fmt: skip
 
     @field_validator("url")
     @classmethod

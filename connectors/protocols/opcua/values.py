@@ -7,7 +7,7 @@ import math
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from asyncua import ua
@@ -133,6 +133,34 @@ def variant(value: Any, kind: str) -> ua.Variant:
     return ua.Variant(_number(value, kind), type_)
 
 
+def data(value: Any, kind: str | None, status: str, at: datetime | None) -> ua.DataValue:
+    """What a server says of a node: a value of a type, or of that which suits it, its status and its source's time.
+
+    Raises ValueError for a value that isn't of that type.
+    """
+    code = ua.StatusCode(getattr(ua.StatusCodes, status))
+    return ua.DataValue(Value=_typed(value, kind), StatusCode=code, SourceTimestamp=at)
+
+
+def _typed(value: Any, kind: str | None) -> ua.Variant:
+    if value is None:
+        return ua.Variant(None, ua.VariantType.Null)
+    if isinstance(value, list):
+        elements = [_typed(one, kind) for one in value]
+        kinds = {one.VariantType for one in elements} or {ua.VariantType[kind or "String"]}
+        if len(kinds) > 1:
+            raise ValueError("an array's elements are of one type")
+        return ua.Variant([one.Value for one in elements], kinds.pop(), is_array=True)
+    return variant(value, kind or _suits(value))
+
+
+def _suits(value: Any) -> str:
+    for type_, kind in ((bool, "Boolean"), (int, "Int64"), (float | Decimal, "Double"), (str, "String")):
+        if isinstance(value, type_):
+            return kind
+    raise ValueError(f"{value!r} is no value of a node")
+
+
 _RANGES = {
     "SByte": (-(2**7), 2**7 - 1), "Byte": (0, 2**8 - 1), "Int16": (-(2**15), 2**15 - 1), "UInt16": (0, 2**16 - 1),
     "Int32": (-(2**31), 2**31 - 1), "UInt32": (0, 2**32 - 1), "Int64": (-(2**63), 2**63 - 1), "UInt64": (0, 2**64 - 1),
@@ -142,7 +170,10 @@ _RANGES = {
 def _number(value: Any, kind: str) -> int | float:
     if isinstance(value, bool) or value is None:
         raise ValueError(f"{value!r} is no number")
-    number = Decimal(str(value))
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError(f"{value!r} is no number") from None
     if kind in {"Float", "Double"}:
         return float(number)
     low, high = _RANGES[kind]

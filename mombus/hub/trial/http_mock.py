@@ -1,19 +1,17 @@
 """A system that is played over HTTP, SOAP included: a server on loopback that answers what its script says.
 
-It hangs up and refuses connections as a server does that is gone, which servers that are meant to run don't do on
-purpose. It is asked by one client, ours, that says how long its bodies are.
+It is asked by one client, ours, that says how long its bodies are.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from contextlib import suppress
 from email.parser import BytesHeaderParser
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.protocols.soap.envelope import Fault, is_envelope, open_envelope, own, wrap, wrap_fault
+from mombus.hub.trial.port import HOST, Port
 from mombus.trial.mocks import BREAKS_OFF, NO_ANSWER
 
 if TYPE_CHECKING:
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
     from mombus.hub.trial.script import Script
     from mombus.trial.mocks import Line
-
-HOST = "127.0.0.1"
 
 
 class _Request(NamedTuple):
@@ -43,50 +39,21 @@ class HttpMock:
     def __init__(self, script: Script, described: Callable[[str], bytes] | None = None) -> None:
         self.script = script
         self._described = described
-        self._socket = _bound(0)
-        self._port: int = self._socket.getsockname()[1]
-        self._server: asyncio.Server | None = None
-        self._callers: set[asyncio.Task[None]] = set()
+        self._port = Port(self._answer_all)
 
     @property
     def url(self) -> str:
         """Where it is, also while it refuses connections."""
-        return f"http://{HOST}:{self._port}"
+        return f"http://{HOST}:{self._port.number}"
 
     async def play(self, lines: Sequence[Line]) -> None:
         """From here on it answers so, or is away."""
         self.script.play(lines)
-        if self.script.is_away:
-            await self._leave()
-        elif self._server is None:
-            self._server = await asyncio.start_server(self._called, sock=self._socket)
+        await (self._port.leave() if self.script.is_away else self._port.open())
 
     async def close(self) -> None:
         """Away for good."""
-        await self._leave()
-        self._socket.close()
-
-    async def _leave(self) -> None:
-        """Hang up on everybody, and keep the port without listening at it."""
-        server, self._server = self._server, None
-        if server is None:
-            return
-        server.close()
-        self._socket = _bound(self._port)
-        for caller in self._callers:
-            caller.cancel()
-        await asyncio.gather(*self._callers, return_exceptions=True)
-
-    async def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a connection's handler is one
-        self._callers.add(task)
-        try:
-            with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):  # hung up, by whomever
-                await self._answer_all(reader, writer)
-        finally:
-            self._callers.discard(task)
-            writer.transport.abort()
+        await self._port.close()
 
     async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -110,14 +77,6 @@ class HttpMock:
         if line.mock.trouble == BREAKS_OFF:
             return None
         return _in_soap(line, request.content) if soap else _plain(line)
-
-
-def _bound(port: int) -> socket.socket:
-    """A socket at a port of loopback that nobody else gets, and at which nobody listens: who connects is refused."""
-    bound = socket.socket()
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind((HOST, port))
-    return bound
 
 
 async def _read(reader: asyncio.StreamReader) -> _Request:
@@ -150,7 +109,7 @@ def _unanswered(method: str, path: str, *, expected: bool) -> _Reply:
 
 def _plain(line: Line) -> _Reply:
     headers = {"Content-Type": line.content_type, **_headers(line)}
-    return _Reply(line.mock.status or HTTPStatus.OK, line.content, headers)
+    return _Reply(int(line.mock.status or HTTPStatus.OK), line.content, headers)
 
 
 def _in_soap(line: Line, asked: bytes) -> _Reply:
@@ -158,14 +117,15 @@ def _in_soap(line: Line, asked: bytes) -> _Reply:
     version = open_envelope(own(asked)).version
     if line.mock.fault is not None:
         fault = Fault(line.mock.fault.code, line.mock.fault.text)
-        status = line.mock.status or HTTPStatus.INTERNAL_SERVER_ERROR
+        status = int(line.mock.status or HTTPStatus.INTERNAL_SERVER_ERROR)
         return _Reply(status, wrap_fault(fault, version), {"Content-Type": version.media_type, **_headers(line)})
     kind = line.content_type
     if not line.content or kind != "application/xml":
         return _plain(line)
     root = own(line.content)
     content = line.content if is_envelope(root) else wrap(root, version)
-    return _Reply(line.mock.status or HTTPStatus.OK, content, {"Content-Type": version.media_type, **_headers(line)})
+    headers = {"Content-Type": version.media_type, **_headers(line)}
+    return _Reply(int(line.mock.status or HTTPStatus.OK), content, headers)
 
 
 def _headers(line: Line) -> dict[str, str]:

@@ -18,22 +18,25 @@ from mombus.bus.errors import BusError
 from mombus.config.model import Bus
 from mombus.delivery.routing import holds
 from mombus.hub.building import connector_of, rule_of
+from mombus.hub.trial.saying import NotHeardError, Says
 from mombus.hub.trial.stand_in import stand_in
 from mombus.hub.trial.trial_hub import NotQuietError, open_trial
-from mombus.hub.trial.wired import Mocks, Wired, moved
+from mombus.hub.trial.wired import Mocks, Wired, answer_s
 from mombus.hub.trial.witness import Witness
 from mombus.ownership.owners import Owners
 from mombus.trial.happened import Happened, Ran, Result
 from mombus.trial.judging import judged, learned, unanswered
+from mombus.trial.wires import over_its_wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from connectors.connector import Connector
+    from connectors.connector import Connector, ConnectorConfig, Outcome
     from mombus.config.model import Config
     from mombus.delivery.target import Rule
     from mombus.hub.trial.stand_in import Played
     from mombus.hub.trial.trial_hub import TrialHub
+    from mombus.hub.trial.wired import Mock
     from mombus.trial.cases import Case, Given, Step
     from mombus.trial.happened import Failure
     from mombus.trial.reading import Spoken, Test, TestFile
@@ -92,7 +95,7 @@ async def playing() -> AsyncIterator[Playing]:
     with tempfile.TemporaryDirectory(prefix="mombus-test-", dir=base, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         async with EmbeddedBroker(folder / "broker", observe=_unobserved) as broker, AsyncExitStack() as stack:
-            yield Playing(broker.url, folder, Mocks(folder, stack))
+            yield Playing(broker.url, folder, Mocks(folder, stack, broker.url))
 
 
 def _unobserved(_text: str) -> None:
@@ -118,7 +121,8 @@ class _Play:
         failures: list[Failure] = []
         routes: set[int] = set()
         async with AsyncExitStack() as stack:
-            wired = {name: await self._wired(name, test, stack) for name in sorted(case.mocked)}
+            mocks = {name: await self._mock(name, test, stack) for name in sorted(case.mocked | self._saying(case))}
+            wired = {name: self._wired(name, test, mocks[name]) for name in sorted(case.mocked)}
             stand_ins: dict[str, Played] = {
                 name: wired.get(name) or stand_in(name, connector, case.answers.get(name, ()))
                 for name, connector in self._connectors.items()
@@ -130,32 +134,66 @@ class _Play:
             for number, step in enumerate(case.parts):
                 for name, lines in test.played[number].items():
                     await wired[name].play(lines)
-                happened = await self._step(hub, witness, step.retry, test.said[number], case)
+                happened = await self._step(hub, witness, step.retry, test.said[number], case, mocks)
                 failures += judged(test, number, step, happened)
                 failures += learned(test, number, step, await _known(hub, step))
                 failures += unanswered(test, number, {name: one.unanswered() for name, one in wired.items()})
                 routes |= {at for one in happened for at in self._used(one)}
         return failures, frozenset(routes)
 
-    async def _wired(self, name: str, test: Test, stack: AsyncExitStack) -> Wired:
-        """A system that is played over its wire: its connector, which finds a mock where its system is."""
-        system = self.config.systems[name]
-        mock = await stack.enter_async_context(self._mocks.open(system.config))
+    async def _mock(self, name: str, test: Test, stack: AsyncExitStack) -> Mock:
+        mock = await stack.enter_async_context(
+            self._mocks.open(name, self.config.systems[name].config, self.config.folder)
+        )
         await mock.play(test.played[0].get(name, ()))
-        moved_there = system.model_copy(update={"config": moved(system.config, mock, test.played, name)})
-        return Wired(connector_of(self.config, moved_there, self._owners), mock)
+        return mock
 
-    async def _step(
-        self, hub: TrialHub, witness: Witness, retry: Sequence[str], said: Sequence[Spoken], case: Case
-    ) -> list[Happened]:
+    def _wired(self, name: str, test: Test, mock: Mock) -> Wired:
+        """A system that is played over its wire: its connector, which finds a mock where its system is."""
+        config = self.config.systems[name].config
+        return Wired(self._there(name, config.moved(mock.url, answer_s=answer_s(test.played, name))), mock)
+
+    def _there(self, name: str, config: ConnectorConfig) -> Connector:
+        """A system's connector with another configuration."""
+        system = self.config.systems[name].model_copy(update={"config": config})
+        return connector_of(self.config, system, self._owners)
+
+    async def _step(  # noqa: PLR0917 - all that a step is played with
+        self, hub: TrialHub, witness: Witness, retry: Sequence[str], said: Sequence[Spoken], case: Case,
+        mocks: Mapping[str, Mock],
+    ) -> list[Happened]:  # fmt: skip
         for system in retry:
             await hub.retry(system)
         for spoken in said:
-            system, item = await self._item(spoken, case)
-            await witness.given(system, item, await hub.take(system, item))
+            if over_its_wire(spoken.given, self.config):
+                await self._say(hub, witness, spoken, mocks[str(spoken.given.source)])
+            else:
+                system, item = await self._item(spoken, case)
+                await witness.given(system, item, await hub.take(system, item))
             await hub.quiet()
         await hub.quiet()
         return await witness.happened()
+
+    def _saying(self, case: Case) -> frozenset[str]:
+        """The systems that say something over their wires."""
+        said = [one for step in case.parts for one in step.given]
+        return frozenset(str(one.source) for one in said if over_its_wire(one, self.config))
+
+    async def _say(self, hub: TrialHub, witness: Witness, spoken: Spoken, mock: Mock) -> None:
+        """A system says something over its wire. Raises CaseError."""
+        system = str(spoken.given.source)
+        config = self.config.systems[system].config
+
+        async def take(item: Item) -> Sequence[Outcome]:
+            outcomes = await hub.take(system, item)
+            await witness.given(system, item, outcomes)
+            return outcomes
+
+        assert isinstance(mock, Says)  # noqa: S101 - reading saw to it
+        try:
+            await mock.say(spoken, lambda url: self._there(system, config.moved(url)), take)
+        except NotHeardError as error:
+            raise CaseError(f"{system}: {error}") from error
 
     async def _item(self, spoken: Spoken, case: Case) -> tuple[str, Item]:
         given, now = spoken.given, case.now or datetime.now(UTC)

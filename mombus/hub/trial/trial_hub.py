@@ -64,7 +64,7 @@ class TrialHub:
 
     def __init__(
         self, *, bus: Bus, journal: Journal, index: Journal, handovers: Handovers, routings: Mapping[str, Routing],
-        hops: Sequence[Hop],
+        hops: Sequence[Hop], sessions: Mapping[str, Session],
     ) -> None:  # fmt: skip
         self.hops = hops
         self.said: list[Message] = []
@@ -73,6 +73,7 @@ class TrialHub:
         self._index = index
         self._handovers = handovers
         self._routings = routings
+        self._sessions = sessions
         self._read = {MOM: 0, SIGNALS: 0}
 
     async def take(self, system: str, item: Item) -> Sequence[Outcome]:
@@ -80,7 +81,13 @@ class TrialHub:
         return await self._handovers.intake.accept(system, item)
 
     async def retry(self, system: str) -> None:
-        """A person has everything tried again that waits at a target, and lets it go on if it stands still."""
+        """A person has everything tried again that waits at a target, and lets it go on if it stands still.
+
+        A connection that was lost is opened anew for that: by itself it would be in some seconds.
+        """
+        session = self._sessions[system]
+        with suppress(ConnectorError):
+            await session.connect(session.opened)
         delivery = self._handovers.delivery
         for row in await delivery.waiting(target=system):
             await delivery.do(Command.RETRY, system, row.message_id, who=WHO, why="retry")
@@ -186,7 +193,7 @@ async def open_trial(
         tasks += [asyncio.create_task(run, name=name) for name, run in handovers.watching().items()]
         tasks += [asyncio.create_task(run) for run in handovers.housework()]
         yield TrialHub(
-            bus=bus, journal=journal, index=index, handovers=handovers, hops=hops,
+            bus=bus, journal=journal, index=index, handovers=handovers, hops=hops, sessions=sessions,
             routings={name: Routing(handovers.delivery.target(name)) for name in handovers.delivery.targets},
         )  # fmt: skip
 

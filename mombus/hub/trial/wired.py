@@ -10,8 +10,10 @@ from connectors.connector import Answers, ConnectorError, Halted, Rendered, Rend
 from connectors.exchange import listening
 from mombus.hub.trial.http_mock import HttpMock
 from mombus.hub.trial.mqtt_mock import MqttBroker, MqttMock
+from mombus.hub.trial.nats_mock import NatsMock
 from mombus.hub.trial.script import Script
 from mombus.hub.trial.stand_in import Got
+from mombus.trial.mocks import NO_ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
     from canonical.message import Message
     from connectors.connector import Absent, Connector, ConnectorConfig, Receipt
     from connectors.exchange import Exchange, Noted
+    from connectors.plc.signals import Signals
+    from mombus.hub.trial.machine import Machine
     from mombus.trial.mocks import Line
 
 ANSWER_S = 2.0
 """How long an answer is waited for in a case in which one doesn't come."""
+_WORDS = frozenset({"publish", "call", "write", "read", "request"})
+"""What begins how a call was made over a wire without URLs."""
 
 
 class Mock(Protocol):
@@ -135,8 +141,8 @@ def _asked(exchange: Exchange) -> Rendered:
     from connectors.protocols.soap.envelope import open_envelope, own  # noqa: PLC0415 - for who speaks it
 
     method, _, where = exchange.how.partition(" ")
-    if method == "publish":
-        return Rendered(method="PUBLISH", place=where, content=exchange.request)
+    if method in _WORDS:
+        return Rendered(method=method.upper(), place=where, content=exchange.request)
     url, _, operation = where.partition(" ")
     if operation:
         document = open_envelope(own(exchange.request)).document or b""
@@ -155,17 +161,28 @@ def _told(exchange: Exchange) -> str:
 
 
 class Mocks:
-    """Makes mocks; the broker of those over MQTT is started when the first of them is wanted."""
+    """Makes mocks; what takes long to start is started when the first of them wants it, and lent to the next."""
 
-    def __init__(self, folder: Path, stack: AsyncExitStack) -> None:
+    def __init__(self, folder: Path, stack: AsyncExitStack, broker: str) -> None:
         self._folder = folder
+        self._nats_url = broker
         self._stack = stack
         self._broker: MqttBroker | None = None
+        self._machines: list[Machine] = []
 
     @asynccontextmanager
-    async def open(self, config: ConnectorConfig) -> AsyncIterator[Mock]:
-        """A mock of a system that speaks as its configuration says. Raises BusError."""
+    async def open(self, system: str, config: ConnectorConfig, folder: Path) -> AsyncIterator[Mock]:
+        """A mock of a system that speaks as its configuration, in `folder`, says. Raises BusError."""
         script = Script()
+        if config.speaks == "nats":
+            nats = NatsMock(script, self._nats_url, config.spoken_on(system))
+            async with nats.open():
+                yield nats
+            return
+        if config.speaks == "opcua":
+            async with self._machine(script, config.nodes(folder)) as machine:
+                yield machine
+            return
         if config.speaks == "mqtt":
             mqtt = MqttMock(script, await self._mqtt_url())
             async with mqtt.open():
@@ -177,13 +194,24 @@ class Mocks:
         finally:
             await http.close()
 
+    @asynccontextmanager
+    async def _machine(self, script: Script, signals: Signals) -> AsyncIterator[Mock]:
+        from mombus.hub.trial.machine import machine  # noqa: PLC0415 - asyncua is heavy
+        from mombus.hub.trial.opcua_mock import OpcuaMock  # noqa: PLC0415 - the same
+
+        lent = self._machines.pop() if self._machines else await self._stack.enter_async_context(machine())
+        mock = OpcuaMock(script, lent, signals)
+        async with mock.open():
+            yield mock
+        self._machines.append(lent)
+
     async def _mqtt_url(self) -> str:
         if self._broker is None:
             self._broker = await self._stack.enter_async_context(MqttBroker(self._folder / "mqtt"))
         return self._broker.mqtt_url
 
 
-def moved(config: ConnectorConfig, mock: Mock, played: Sequence[Mapping[str, Sequence[Line]]], system: str) -> Any:
-    """The system's configuration, for its mock; it isn't patient if an answer never comes in the case."""
-    silent = any(line.mock.trouble == "no answer" for lines in played for line in lines.get(system, ()))
-    return config.moved(mock.url, answer_s=ANSWER_S if silent else None)
+def answer_s(played: Sequence[Mapping[str, Sequence[Line]]], system: str) -> float | None:
+    """How long a system's connector waits in a case in which an answer never comes; None: as it is configured."""
+    silent = any(line.mock.trouble == NO_ANSWER for lines in played for line in lines.get(system, ()))
+    return ANSWER_S if silent else None
