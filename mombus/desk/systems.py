@@ -106,6 +106,7 @@ class Way(BaseModel):
 class SystemDetail(SystemState):
     """A system with its configuration and its part in the plant."""
 
+    do: str = Field(description="What may be done if it isn't well.")
     contact: str | None
     decides: list[str]
     settings: list[Setting]

@@ -180,6 +180,9 @@ async def test_what_is_retried_from_the_first_page_arrives_once(plant: ShopPlant
     await expect(page.get_by_text("2 changed, 0 not.")).to_be_visible()
     await visitor.look_over(page)
     await until(lambda: plant.shop.got["PO-R1"] + plant.shop.got["PO-R2"] == 2)
+    async with page.expect_navigation(wait_until="load"):
+        await page.get_by_role("link", name="Back").click()
+    assert page.url == f"{plant.url}/", "one is led back to where one was"
     for id in ("PO-R1", "PO-R2"):
         await until(partial(plant.waiting, id), good=lambda kind: kind is None)
 
@@ -361,6 +364,9 @@ async def test_a_system_that_no_credential_opened_is_tried_again(plant: ShopPlan
     await until(partial(plant.get, "/api/systems/shop"), good=lambda system: system["health"] == "halted")
     page = await visitor.new_page("phone")
     await page.goto("/systems/shop")
+    await expect(page.get_by_text("What to do: mend the cause, then Resume")).to_be_visible()
+    await expect(page.locator("dt", has_text="Not sent yet")).to_have_count(1)
+    await expect(page.get_by_role("link", name="Systems", exact=True)).to_be_in_viewport(ratio=1)
     await page.locator("summary", has_text="Resume").click()
     plant.shop.locked = False
     await send(page, page.locator("details.deed[open] form"), "Resume", "it has a new token")

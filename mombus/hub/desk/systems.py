@@ -15,6 +15,7 @@ from mombus.config.scrubbing import Scrubber
 from mombus.delivery.delivery import UnknownTargetError
 from mombus.desk.question import QuestionError
 from mombus.desk.systems import PROBE, RESUME, SYSTEM, SYSTEMS, Name, Resume
+from mombus.hub.desk.undelivered import seen_to
 from mombus.journal import audit
 from mombus.journal.audit import Deed
 
@@ -57,7 +58,8 @@ class Systems:
         row = next(row for row in await self._rows() if row["name"] == asked.system)
         ways = [self._way(route) for route in self._config.routes]
         return {
-            **row, "contact": declared.contact, "decides": list(declared.decides), "settings": self._settings(declared),
+            **row, "do": seen_to(row, declared.contact) if row["health"] != "ok" else "",
+            "contact": declared.contact, "decides": list(declared.decides), "settings": self._settings(declared),
             "owns": [owned.object for owned in self._config.objects if owned.owner == asked.system],
             "gets": [way for way in ways if asked.system in way["to"]],
             "gives": [way for way in ways if way["source"] == asked.system],

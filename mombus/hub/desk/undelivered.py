@@ -35,7 +35,7 @@ def ill(systems: Iterable[Told], contacts: Mapping[str, str | None], besides: It
     """One row for each system that isn't well, but for those that are told of `besides`, as by `undelivered`."""
     told = {row["target"] for row in besides}
     return [
-        {**system, "do": _seen_to(system, contacts.get(system["name"]))}
+        {**system, "do": seen_to(system, contacts.get(system["name"]))}
         for system in systems if system["health"] != "ok" and system["name"] not in told
     ]  # fmt: skip
 
@@ -69,10 +69,11 @@ def _by_object(held: Iterable[Told], what: str) -> Counter[str]:
 
 def _do(system: Told, contact: str | None) -> str:
     go = ": they go by themselves then, in their order" if _mends_itself(system) else ": they go then, in their order"
-    return f"{_seen_to(system, contact)}{go}"
+    return f"{seen_to(system, contact)}{go}"
 
 
-def _seen_to(system: Told, contact: str | None) -> str:
+def seen_to(system: Told, contact: str | None) -> str:
+    """What may be done about a system that isn't well, and who may help."""
     name, call = system["name"], calling(contact)
     if not _mends_itself(system):
         return f"mend the cause{call}, then `mombus resume {name}`"

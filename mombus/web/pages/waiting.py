@@ -94,7 +94,8 @@ async def preview(request: Request, ask: Ask) -> Response:
 async def begin(ask: Ask, fields: Form) -> Response:
     """Do it to all that is chosen, and look how far it is."""
     action = await ask(BULK_BEGIN, asked_for(Begin, fields))
-    return rendering.done(f"/waiting/bulk/{action['id']}")
+    came_from = urlencode({"back": back(fields, "/waiting")})
+    return rendering.done(f"/waiting/bulk/{action['id']}?{came_from}")
 
 
 @router.get("/waiting/actions")
@@ -105,7 +106,8 @@ async def actions(request: Request, ask: Ask) -> Response:
 
 async def _progress(request: Request, ask: Asking, id: str, template: str) -> str:
     action = await ask(BULK_RESULTS, BulkId(id=id[:32]))
-    return rendering.text(request, template, action=action, BULK_CANCEL=BULK_CANCEL)
+    where = back(request.query_params, "/waiting")
+    return rendering.text(request, template, action=action, where=where, BULK_CANCEL=BULK_CANCEL)
 
 
 @router.get("/waiting/bulk/{id}")

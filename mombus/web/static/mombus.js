@@ -62,6 +62,13 @@ function keepLive(part) {
 
 for (const part of document.querySelectorAll("[data-live]")) { keepLive(part); }
 
+// Where the pages' names are wider than the screen, the one that is shown is seen among them.
+const shown = document.querySelector(".menu [aria-current]");
+if (shown) {
+  const names = shown.closest("ul");
+  names.scrollLeft = shown.offsetLeft - (names.clientWidth - shown.offsetWidth) / 2;
+}
+
 // One decision at a time is open; Escape closes it and gives the focus back.
 document.addEventListener("toggle", (event) => {
   const deed = event.target;
