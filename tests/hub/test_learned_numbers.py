@@ -85,6 +85,7 @@ async def test_a_number_that_was_delivered_is_learned_at_the_next_start(tmp_path
 @pytest.fixture
 async def journal(tmp_path):
     opened = await Journal.open(f"sqlite:///{tmp_path / 'journal.db'}")
+    await opened.write(lambda c: deliveries.settle(c, "erp", 60))
     yield opened
     await opened.close()
 

@@ -351,6 +351,7 @@ async def test_bookmarks_move_and_deeds_are_added(journal):
 
 
 async def test_numbers_are_learned_from_receipts(journal):
+    await journal.write(lambda c: deliveries.settle(c, "erp", 2))
     await journal.write(lambda c: deliveries.record(c, [done("a"), done("b")]))
     learned = [
         aliases.Learned(one.target, one.object, one.document, one.key, one.at)
