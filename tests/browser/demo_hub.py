@@ -60,7 +60,7 @@ def demo_hub(folder: Path, port: int, overlay: Mapping[str, Any] | None = None) 
             line = process.stdout.readline() if process.stdout else ""
             assert line, f"the hub has ended:\n{(folder / 'said.txt').read_text()}"
             told = json.loads(line)
-            with httpx.Client(base_url=told["url"], trust_env=False, timeout=60) as http:
+            with httpx.Client(base_url=told["url"], trust_env=False) as http:
                 yield DemoHub(told["url"], folder / "hub", told["systems"], http)
         finally:
             try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hub_plant import Asker, Quiet, config, wire
 from own_broker import broker
-from patience import until
+from patience import PATIENCE_S, until
 from playwright.async_api import expect
 from sqlalchemy import text
 from two_hubs import held, two_hubs
@@ -74,7 +74,7 @@ async def test_pages_say_that_the_hub_is_away_and_go_on_when_it_is_back(
 async def test_any_hub_shows_where_each_system_is_and_names_a_hub_that_is_gone(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: str
 ) -> None:
-    monkeypatch.setattr(neighbours, "STATUS_S", 8.0)
+    monkeypatch.setattr(neighbours, "STATUS_S", PATIENCE_S)
     async with two_hubs(tmp_path, monkeypatch, postgresql, Asker(), Asker()) as (hubs, _, _):
         await until(lambda: sorted(len(held(hub)) for hub in hubs) == [1, 2])
         here, other = sorted(hubs, key=lambda hub: "mes" not in held(hub))

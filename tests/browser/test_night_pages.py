@@ -113,6 +113,7 @@ async def test_nothing_stuck_and_what_could_not_be_taken_is_taken_once_its_cause
         await expect((await visitor.wall("/flows?wall")).locator(".port")).to_have_count(3)
         docs = [{"ref": id, "name": id.lower(), "at": "2026-03-02T06:00:00Z"} for id in ("M-1", "M-2")]
         await fresh.push({"docs": [*docs, {"at": "2026-03-02T06:00:00Z"}]})
+        await until(partial(fresh.get, "/api/kept"), good=lambda kept: len(kept["rows"]) == 3)
         await page.goto("/waiting/kept")
         await decide_kept(page, "sync material M-1", "Take in")
         await expect(page.get_by_role("heading", name="That changed nothing")).to_be_visible()

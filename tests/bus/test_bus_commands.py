@@ -17,6 +17,10 @@ async def ask(bus, name, body: bytes):
     return json.loads(reply.data)
 
 
+TOGETHER = 6
+"""How many slow commands are asked at once: none is answered before all have come."""
+
+
 @pytest.fixture
 async def asked(bus):
     """The commands that were asked; `told` in it is what was observed."""
@@ -32,7 +36,7 @@ async def asked(bus):
             case "talkative":
                 return "x" * 2_000_000
             case "slow":
-                await asyncio.sleep(0.2)
+                await until(lambda: questions.count(("slow", {})) == TOGETHER)
         return {"name": name}
 
     await listen(bus, site="lyon", answer=answer, observe=lambda text: questions.append(("told", text)))
@@ -75,9 +79,7 @@ async def test_an_answer_too_large_for_the_broker_says_so(bus, asked):
 
 
 async def test_commands_do_not_wait_for_each_other(bus, asked):
-    begin = asyncio.get_running_loop().time()
-    await asyncio.gather(*(ask(bus, "slow", b"{}") for _ in range(6)))
-    assert asyncio.get_running_loop().time() - begin < 1.0
+    await asyncio.gather(*(ask(bus, "slow", b"{}") for _ in range(TOGETHER)))
 
 
 async def test_nobody_makes_the_hub_publish_on_the_bus(bus, asked):
@@ -104,7 +106,7 @@ async def test_the_broker_tells_of_a_deleted_consumer_and_stream(bus):
 async def test_readers_that_come_and_go_are_nobodys_alarm(bus):
     """A target's consumer that is made again was deleted to be read from another place; others aren't the hub's."""
     told = []
-    await watch_advisories(bus, told.append, grace_s=0.5)
+    await watch_advisories(bus, told.append, grace_s=2.0)
     for name in ("x8QzR2", "to-erp"):
         await bus.js.add_consumer(MOM, durable_name=name, ack_policy="explicit")
         await bus.js.delete_consumer(MOM, name)

@@ -203,7 +203,7 @@ async def test_denied_publish_says_so_at_once(tmp_path):
         connect(url.replace("//", "//a:b@"), limits=Limits(), timeout_s=10) as bus,
     ):
         with pytest.raises(NotPermitted, match=r"mom\.lyon\.material"):
-            await bus.publish(material(), deadline_s=5)
+            await bus.publish(material(), deadline_s=PATIENCE_S)
         assert (await bus.publish(order())).seq == 1
 
 

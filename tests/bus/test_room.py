@@ -25,7 +25,7 @@ async def fill(bus) -> int:
     number = 0
     while (await bus.js.stream_info("MOM")).state.bytes < 0.92 * LIMIT:
         number += 10
-        await bus.publish_batch([material(f"M-{number + n}", "x" * 500) for n in range(10)], deadline_s=5)
+        await bus.publish_batch([material(f"M-{number + n}", "x" * 500) for n in range(10)], deadline_s=PATIENCE_S)
     return (await bus.js.stream_info("MOM")).state.messages
 
 
@@ -63,7 +63,7 @@ async def test_the_oldest_that_everybody_has_make_room(small):
     state = (await small.js.stream_info("MOM")).state
     assert (state.first_seq, state.last_seq) == (room.dropped + 1, count)
     assert (await small.latest("material", "M-10", site="lyon")).key == "M-10"
-    await small.publish(material("M-9999", "x" * 500), deadline_s=5)
+    await small.publish(material("M-9999", "x" * 500), deadline_s=PATIENCE_S)
 
 
 async def test_what_a_target_has_still_to_get_stays_and_the_stream_says_whose_it_is(small):
@@ -77,5 +77,5 @@ async def test_what_a_target_has_still_to_get_stays_and_the_stream_says_whose_it
     assert (await small.js.stream_info("MOM")).state.messages == count - 3
     with pytest.raises(StreamFull):
         for number in range(100):
-            await small.publish(material(f"N-{number}", "x" * 500), deadline_s=1)
+            await small.publish(material(f"N-{number}", "x" * 500), deadline_s=5)
     assert (await small.js.stream_info("MOM")).state.first_seq == 4

@@ -11,7 +11,7 @@ from books import Books
 from counting_target import CountingTarget, Trouble
 from factory import counted, findable, running
 from load import Load
-from patience import until
+from patience import PATIENCE_S, until
 from proof import Part, Proof
 
 from mombus.cli.asking import asked
@@ -62,7 +62,7 @@ async def test_dead_letters_are_sent_again_in_order_though_the_hub_is_killed(tmp
     erp = CountingTarget(Books(tmp_path / "books.db"))
     erp.trouble = lambda _id, _before: Trouble.REFUSES
     await erp.start()
-    async with running(tmp_path, {"erp": findable(erp.port)}) as hub:
+    async with running(tmp_path, {"erp": findable(erp.port, timeout_s=PATIENCE_S)}) as hub:
         sending = Load(lambda: hub.url, lanes=lanes)
         await sending.send(ROUNDS)
         await waiting(tmp_path, len(sending.sent))

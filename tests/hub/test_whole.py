@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 import pytest
 from hub_plant import Asker, order
-from patience import until
+from patience import PATIENCE_S, until
 from sqlalchemy import text
 from two_hubs import held, two_hubs
 
@@ -62,7 +62,7 @@ async def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: str
 @asynccontextmanager
 async def opened(folder: Path, monkeypatch: pytest.MonkeyPatch, store: str) -> AsyncIterator[Plant]:
     erp, mes = Asker(), Calling()
-    monkeypatch.setattr(neighbours, "STATUS_S", 8.0)
+    monkeypatch.setattr(neighbours, "STATUS_S", PATIENCE_S)
     async with two_hubs(folder, monkeypatch, store, erp, mes) as (hubs, bus, stack):
         await until(lambda: sorted(len(held(hub)) for hub in hubs) == [1, 2])
         here, other = sorted(hubs, key=lambda hub: "mes" not in held(hub))
