@@ -73,12 +73,19 @@ def _one(action: Mapping[str, Any], *, as_json: bool) -> int:
         shown = ((r["target"] or "", r["subject"], {True: "yes", False: "no", None: "not yet"}[r["ok"]],
                   r["result"] or "") for r in action["results"])  # fmt: skip
         print_table(("target", "id", "done", "result"), shown, empty="Nothing was chosen.")
+        _told_more(action["total"] - len(action["results"]))
     return Exit.FINDINGS if action["refused"] else Exit.OK
 
 
 def _show(seen: Mapping[str, Any]) -> None:
     shown = ((g["count"], g["object"].replace("_", " "), g["kind"], g["reason"]) for g in seen["groups"])
     print_table(("count", "object", "why", "reason"), shown, empty=f"Nothing is chosen by {seen['choice']}.")
+    _told_more(seen["count"] - sum(group["count"] for group in seen["groups"]))
+
+
+def _told_more(number: int) -> None:
+    if number > 0:
+        typer.echo(f"and {number} more", err=True)
 
 
 def _agreed(question: str, *, as_json: bool) -> bool:

@@ -157,6 +157,8 @@ def requests(folder: Folder = None, as_json: Json = False) -> int:
     )  # fmt: skip
     columns = ("asks", "owner", "verb", "object", "key", "for", f"expires ({zone})")
     print_table(columns, shown, empty="Every request is answered.")
+    if found["more"]:
+        typer.echo(f"the newest {len(found['rows'])}; there are older ones", err=True)
     return Exit.OK
 
 

@@ -11,6 +11,8 @@ from mombus.desk.question import ANSWERING, Asked, Deed, Nothing, Question
 from mombus.journal.disagreements import Decision, Standing
 
 MOST_NUMBER = 2**31 - 1
+MOST_REQUESTS = 200
+"""Requests in one answer."""
 
 
 class Wanted(Asked):
@@ -154,10 +156,11 @@ class Request(BaseModel):
 
 
 class Requests(BaseModel):
-    """Requests awaiting an answer, the newest first."""
+    """Requests awaiting an answer, the newest first, 200 at most."""
 
     at: datetime
     rows: list[Request]
+    more: bool = Field(description="There are older ones.")
 
 
 DISAGREEMENTS = Question("disagreements", Wanted)

@@ -46,8 +46,11 @@ class Violations(BaseModel):
     """What a system said that isn't its own to say."""
 
     disagreements: int = Field(description="Open disagreements.")
-    refused: int = Field(description="Statements that are kept, refused.")
-    tried: int = Field(description="Attempts that the broker or the intake refused to its account in the last day.")
+    refused: int = Field(description="Statements that are kept, refused; of the newest 500 of all systems.")
+    tried: int = Field(
+        description="Attempts that the broker or the intake refused to its account in the last day, as the newest 500 "
+        "notes of that say."
+    )
 
 
 class Cell(BaseModel):
@@ -116,6 +119,7 @@ class LateOnes(BaseModel):
     at: datetime
     object: str
     system: str
+    number: int = Field(description="How many there are.")
     rows: list[Late] = Field(description="The newest first, 500 at most.")
 
 

@@ -174,10 +174,13 @@ def progress(connection: Connection, action: str) -> Progress:
 
 
 def results(connection: Connection, action: str, limit: int) -> list[Chosen]:
-    """What each got, those that were refused first."""
+    """What each got: those that were refused first, those that are still to be done last."""
     c = chosen.c
-    statement = select(c.number, c.target, c.subject, c.ok, c.result).where(c.action == action)
-    return [Chosen(*row) for row in connection.execute(statement.order_by(c.ok, c.number).limit(limit))]
+    statement = (
+        select(c.number, c.target, c.subject, c.ok, c.result).where(c.action == action)
+        .order_by(c.ok.asc().nulls_last(), c.number).limit(limit)
+    )  # fmt: skip
+    return [Chosen(*row) for row in connection.execute(statement)]
 
 
 def prune(connection: Connection, before: datetime) -> int:

@@ -58,15 +58,18 @@ def owed(connection: Connection, now: datetime) -> dict[tuple[str, str], Owed]:
     return {(row[0], row[1]): Owed(row[2], row[3] or 0, row[4]) for row in found}
 
 
-def newest_late(connection: Connection, object: str, target: str, since: datetime, limit: int) -> list[Late]:
-    """The newest late handovers since then."""
+def newest_late(
+    connection: Connection, object: str, target: str, since: datetime, limit: int
+) -> tuple[list[Late], int]:  # fmt: skip
+    """The newest late handovers since then, and how many there are."""
     d = deliveries.c
+    fits = (*_delivered(target, since), d.object == object, d.late.is_(True))
     found = connection.execute(
-        select(d.message_id, d.at)
-        .where(*_delivered(target, since), d.object == object, d.late.is_(True))
-        .order_by(d.at.desc()).limit(limit)
-    )  # fmt: skip
-    return [Late(*row) for row in found]
+        select(d.message_id, d.at).where(*fits).order_by(d.at.desc()).limit(limit + 1)
+    ).all()  # fmt: skip
+    more = len(found) > limit
+    number = connection.execute(select(func.count()).where(*fits)).scalar_one() if more else len(found)
+    return [Late(*row) for row in found[:limit]], number
 
 
 def _delivered(target: str, since: datetime) -> list[ColumnElement[bool]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Boolean, Column, Index, String, Table, Text, and_, delete, or_, select, update
+from sqlalchemy import Boolean, Column, Index, String, Table, Text, and_, delete, func, or_, select, update
 
 from mombus.journal.databases import alone
 from mombus.journal.tables import Instant, metadata
@@ -160,6 +160,13 @@ def prune(connection: Connection, before: datetime) -> int:
     r = requests.c
     ended = or_(r.state == Asked.ANSWERED, and_(r.state == Asked.EXPIRED, r.told.is_not(None)))
     return connection.execute(delete(requests).where(ended, r.expires < before)).rowcount
+
+
+def open_by_asker(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many are open, by (object, asker)."""
+    r = requests.c
+    counted = select(r.object, r.asker, func.count()).where(r.state == Asked.OPEN).group_by(r.object, r.asker)
+    return {(row[0], row[1]): row[2] for row in connection.execute(counted)}
 
 
 def rows(connection: Connection, *, state: Asked | None = None, limit: int = 200) -> Sequence[OpenRequest]:

@@ -52,7 +52,8 @@ async def test_the_matrix_shows_what_happens_about_each_object(tmp_path: Path, m
         assert found["wms"]["violations"] == {"disagreements": 1, "refused": 0, "tried": 0}
 
         told = await one.http.get("/api/ownership/late", params={"object": "production_order", "system": "mes"})
-        (row,) = told.json()["rows"]
+        (row,), number = told.json()["rows"], told.json()["number"]
+        assert number == 1
         assert (row["key"], row["took_s"]) == ("PO-1", promise["worst_late_s"])
         late = await one.http.get("/ownership/late?object=production_order&system=mes")
         assert (late.status_code, f"/messages/{row['message_id']}" in late.text) == (200, True)

@@ -26,6 +26,7 @@ from mombus.journal import (
     disagreements,
     notes,
     parked,
+    promises,
     requests,
     searches,
     selection,
@@ -279,6 +280,7 @@ async def test_the_first_answer_wins_and_late_ones_expire(journal):
         )  # fmt: skip
         await journal.write(partial(requests.record, request=asked))
     assert await journal.read(requests.next_expiry) == NOW + timedelta(hours=1)
+    assert sum((await journal.read(requests.open_by_asker)).values()) == 2
     answer = partial(requests.answer, id="r1", owner="erp", action="Accepted", reason=None, document="D", now=NOW)
     assert [await journal.write(answer), await journal.write(answer)] == [True, False]
     await journal.write(lambda c: requests.expire(c, NOW + timedelta(days=1)))
@@ -372,6 +374,27 @@ async def test_a_bulk_action_is_begun_once_though_its_commit_is_repeated(journal
     assert await journal.write(partial(bulk.begin, action=action, things=[("mes", "m1")]))
     assert not await journal.write(partial(bulk.begin, action=action, things=[("mes", "m1"), ("mes", "m2")]))
     assert [one.subject for one in await journal.read(partial(bulk.left, action="b1", limit=9))] == ["m1"]
+
+
+async def test_of_a_bulk_action_what_was_refused_is_told_first_and_what_is_to_be_done_last(journal):
+    action = bulk.Action(
+        id="b2", command="skip", who="ann", why="a test", selection="all", state=bulk.Bulk.RUNNING, begun=NOW
+    )
+    things = [("mes", name) for name in ("later", "done", "refused")]
+    await journal.write(partial(bulk.begin, action=action, things=things))
+    for number, ok in ((1, True), (2, False)):
+        await journal.write(partial(bulk.mark, action="b2", number=number, ok=ok, result="-"))
+    told = await journal.read(partial(bulk.results, action="b2", limit=9))
+    assert [one.subject for one in told] == ["refused", "done", "later"]
+
+
+async def test_late_handovers_are_counted_though_not_all_are_listed(journal):
+    await journal.write(lambda c: deliveries.record(c, [done(name, late=True) for name in "abc"]))
+    look = partial(promises.newest_late, object="production_order", target="erp", since=NOW - timedelta(days=1))
+    rows, number = await journal.read(partial(look, limit=2))
+    assert (len(rows), number) == (2, 3)
+    rows, number = await journal.read(partial(look, limit=3))
+    assert (len(rows), number) == (3, 3)
 
 
 async def test_a_row_that_is_written_again_keeps_what_it_does_not_name(journal):

@@ -111,8 +111,10 @@ class Disagreements:
     async def requests(self, _asked: Nothing) -> dict[str, Any]:
         """Requests that nobody answered yet."""
         now = datetime.now(UTC)
-        rows: Sequence[OpenRequest] = await self._journal.survey(partial(requests.rows, state=Asked.OPEN))
-        return {"at": now.isoformat(), "rows": [self._request(row, now) for row in rows]}
+        look = partial(requests.rows, state=Asked.OPEN, limit=desk.MOST_REQUESTS + 1)
+        rows: Sequence[OpenRequest] = await self._journal.survey(look)
+        shown = fitting([self._request(row, now) for row in rows[: desk.MOST_REQUESTS]])
+        return {"at": now.isoformat(), "rows": shown, "more": len(rows) > len(shown)}
 
     async def _find(self, number: int) -> Disagreement:
         row = await self._journal.survey(partial(disagreements.find, id=number))

@@ -14,7 +14,6 @@ from mombus.bus.commands import UnknownNameError
 from mombus.desk.ownership import LATE, OWNERSHIP
 from mombus.index import traffic
 from mombus.journal import audit, disagreements, parked, promises, requests
-from mombus.journal.requests import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +34,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FRESH_S = 15.0
 """How long what was counted is shown: a day's handovers may be a million rows."""
 NEWEST = 500
-"""Late handovers, requests and refusals that are looked at."""
+"""Late handovers and refusals that are looked at."""
 
 Pair = tuple[str, str]
 """An object and a system."""
@@ -94,9 +93,9 @@ class OwnershipMatrix:
             if name not in names:
                 raise UnknownNameError(what, name, names)
         now = datetime.now(UTC)
+        rows, number = await self._late((asked.object, asked.system), now)
         return {
-            "at": now.isoformat(), "object": asked.object, "system": asked.system,
-            "rows": await self._late((asked.object, asked.system), now),
+            "at": now.isoformat(), "object": asked.object, "system": asked.system, "number": number, "rows": rows
         }  # fmt: skip
 
     async def _count(self, now: datetime) -> Counted:
@@ -120,15 +119,16 @@ class OwnershipMatrix:
         return await self._index.survey(look)
 
     async def _worst(self, pair: Pair, now: datetime) -> float | None:
-        return max((row["took_s"] for row in await self._late(pair, now) if row["took_s"] is not None), default=None)
+        rows, _ = await self._late(pair, now)
+        return max((row["took_s"] for row in rows if row["took_s"] is not None), default=None)
 
-    async def _late(self, pair: Pair, now: datetime) -> list[dict[str, Any]]:
-        late = await self._journal.survey(partial(
+    async def _late(self, pair: Pair, now: datetime) -> tuple[list[dict[str, Any]], int]:
+        late, number = await self._journal.survey(partial(
             promises.newest_late, object=pair[0], target=pair[1], since=now - DAY, limit=NEWEST
         ))  # fmt: skip
         ids = [one.message_id.partition(":replay-")[0] for one in late]
         known = await self._index.survey(partial(traffic.known, ids=ids))
-        return [_late_row(id, one.at, known.get(id)) for id, one in zip(ids, late, strict=True)]
+        return [_late_row(id, one.at, known.get(id)) for id, one in zip(ids, late, strict=True)], number
 
     def _row(self, name: str, counted: Counted, now: datetime) -> dict[str, Any]:
         row = data_object(name)
@@ -203,14 +203,13 @@ def _promise(route: Route, pair: Pair, counted: Counted, now: datetime) -> dict[
 
 
 def _journal_counts(connection: Connection, now: datetime) -> dict[str, Any]:
-    asked = requests.rows(connection, state=Asked.OPEN, limit=NEWEST)
     refused = parked.refused_statements(connection, NEWEST)
     return {
         "done": promises.done(connection, now - DAY), "owed": promises.owed(connection, now),
         "disagreements": disagreements.by_object(connection, now=now),
         "refused": Counter((place.split()[1], system) for system, place in refused if len(place.split()) > 1),
         "tried": _tried(audit.of_accounts(connection, now - DAY, NEWEST)),
-        "asked": Counter((row.object, row.asker) for row in asked),
+        "asked": requests.open_by_asker(connection),
     }  # fmt: skip
 
 

@@ -32,7 +32,7 @@ async def page(request: Request, ask: Ask) -> Response:
     wanted = asked_for(desk.Wanted, request.query_params)
     found, requests = await ask(desk.DISAGREEMENTS, wanted), await ask(desk.REQUESTS, Nothing())
     return rendering.page(
-        request, "disagreements.html", found=found, requests=requests["rows"], wanted=wanted, standings=list(Standing),
+        request, "disagreements.html", found=found, requests=requests, wanted=wanted, standings=list(Standing),
         filters=FILTERS, now=datetime.fromisoformat(found["at"]), older=_older(wanted, found["rows"]),
         narrowed=any(getattr(wanted, name) for name in FILTERS),
     )  # fmt: skip
