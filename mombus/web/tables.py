@@ -11,7 +11,7 @@ from starlette.responses import Response
 from mombus.web.words import harmless
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 CSV: dict[int | str, dict[str, Any]] = {
     200: {"description": "A CSV file.", "content": {"text/csv": {"schema": {"type": "string"}}}}
@@ -19,18 +19,28 @@ CSV: dict[int | str, dict[str, Any]] = {
 """The `responses` of a path that answers with a file."""
 
 
-def csv_of(name: str, lines: Iterable[Mapping[str, Any]]) -> Response:
-    """The lines, each with the same columns; `name` is the file's. Text that looks like a formula begins with a `'`."""
-    text, rows = io.StringIO(), list(lines)
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["nothing"])
+def csv_of(name: str, lines: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Response:
+    """The lines with these columns, which are there without lines too; `name` is the file's.
+
+    Text that looks like a formula begins with a `'`.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=columns)
     writer.writeheader()
-    writer.writerows({column: _harmless(value) for column, value in row.items()} for row in rows)
+    writer.writerows({column: _harmless(value) for column, value in row.items()} for row in lines)
     headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
     return Response(text.getvalue(), media_type="text/csv", headers=headers)
 
 
 def _harmless(value: Any) -> Any:
     return harmless(value) if isinstance(value, str) else value
+
+
+OWNERSHIP_COLUMNS = (
+    "object", "kind", "system", "owns", "scope", "process_owner", "consumes", "effect", "within_s", "done", "late",
+    "worst_late_s", "waiting", "overdue", "most_overdue_s", "stated_last_hour", "last_stated", "asks", "disagreements",
+    "refused", "tried",
+)  # fmt: skip
 
 
 def ownership_lines(matrix: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -38,6 +38,8 @@ async def one(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FloorPl
         for path in ("downtime", "shift", "kpi"):
             empty = await plant.get(path, **EARLY)
             assert not any(empty.get(name) for name in ("stops", "lanes", "rows"))
+            table = (await plant.http.get(f"/api/{path}.csv", params=EARLY)).text
+            assert ("equipment" in table, "seq" in table, len(table.splitlines())) == (True, True, 1)
         await plant.say("downtime", stop("D-1", 1, None), stop("D-2", 2, 2.5, "label"), stop("D-3", 7, 9, "jam"))
         await plant.say("downtime", stop("D-1", 1, 2, "jam"), revision=1)
         await plant.say("downtime", stop("D-4", 3, 4, "jam"), stop("D-OLD", -3, -1), stop("D-5", 4, None))
@@ -272,7 +274,7 @@ def test_a_share_that_is_not_nothing_or_not_all_does_not_look_so():
 
 def test_a_spreadsheet_takes_no_text_for_a_formula():
     rows = [{"a": "=1+1", "b": "-5.20", "c": -3}, {"a": "-1+1", "b": "\n=1", "c": None}]
-    assert csv_of("x", rows).body == b"a,b,c\r\n'=1+1,-5.20,-3\r\n'-1+1,\"'\n=1\",\r\n"
+    assert csv_of("x", rows, ["a", "b", "c"]).body == b"a,b,c\r\n'=1+1,-5.20,-3\r\n'-1+1,\"'\n=1\",\r\n"
 
 
 async def test_a_lot_that_went_into_everything_is_followed_so_far_and_no_further():

@@ -28,7 +28,7 @@ async def downtime(ask: Ask, span: Stops) -> floor.Downtimes:
 @router.get("/downtime.csv", response_class=Response, responses=CSV)
 async def downtime_csv(ask: Ask, span: Stops) -> Response:
     """The stops as a table."""
-    return csv_of("downtime", (await ask(floor.DOWNTIMES, span))["stops"])
+    return csv_of("downtime", (await ask(floor.DOWNTIMES, span))["stops"], list(floor.Stop.model_fields))
 
 
 @router.get("/shift")
@@ -41,7 +41,8 @@ async def shift(ask: Ask, span: Span) -> floor.ShiftPlan:
 async def shift_csv(ask: Ask, span: Span) -> Response:
     """The same as a table, one line for each stop and each piece of work."""
     found = (await ask(floor.SHIFT, span))["lanes"]
-    return csv_of("shift", [{"equipment": lane["equipment"], **one} for lane in found for one in lane["stretches"]])
+    lines = ({"equipment": lane["equipment"], **one} for lane in found for one in lane["stretches"])
+    return csv_of("shift", lines, ["equipment", *floor.Stretch.model_fields])
 
 
 @router.get("/kpi")
@@ -54,7 +55,8 @@ async def kpis(ask: Ask, span: Span) -> floor.Kpis:
 async def kpis_csv(ask: Ask, span: Span) -> Response:
     """The same as a table."""
     rows = (await ask(floor.KPIS, span))["rows"]
-    return csv_of("kpi", [{**row, "findings": "; ".join(row["findings"])} for row in rows])
+    lines = ({**row, "findings": "; ".join(row["findings"])} for row in rows)
+    return csv_of("kpi", lines, list(floor.KpiRow.model_fields))
 
 
 @router.get("/kpi/{id}")

@@ -10,7 +10,7 @@ from mombus.desk.ownership import LATE, OWNERSHIP, LateAsked, LateOnes, Matrix
 from mombus.desk.question import Nothing
 from mombus.web.api.refused import REFUSED
 from mombus.web.asking import Ask
-from mombus.web.tables import CSV, csv_of, ownership_lines
+from mombus.web.tables import CSV, OWNERSHIP_COLUMNS, csv_of, ownership_lines
 
 router = APIRouter(prefix="/api", tags=["ownership"], responses=REFUSED)
 
@@ -30,4 +30,4 @@ async def late(ask: Ask, asked: Annotated[LateAsked, Query()]) -> LateOnes:
 @router.get("/ownership.csv", response_class=Response, responses=CSV)
 async def ownership_csv(ask: Ask) -> Response:
     """The same as a table, one line for each object and system that has to do with it."""
-    return csv_of("ownership", ownership_lines(await ask(OWNERSHIP, Nothing())))
+    return csv_of("ownership", ownership_lines(await ask(OWNERSHIP, Nothing())), OWNERSHIP_COLUMNS)
