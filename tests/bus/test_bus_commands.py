@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from decimal import Decimal
 
 import pytest
 from patience import PATIENCE_S, until
 
 from connectors.protocols.nats.arrival import arrived
 from mombus.bus.advisories import watch_advisories
-from mombus.bus.commands import command_subject, listen
+from mombus.bus.commands import command_subject, listen, pass_on
 from mombus.bus.streams import MOM
 
 
@@ -76,6 +77,15 @@ async def test_errors_are_told_and_the_listening_goes_on(bus, asked):
 
 async def test_an_answer_too_large_for_the_broker_says_so(bus, asked):
     assert await ask(bus, "talkative", b"{}") == {"error": "the answer has 2000014 bytes, the broker carries 1048576"}
+
+
+async def test_what_is_passed_on_to_another_hub_and_what_it_answers_are_as_they_were_said(bus):
+    async def answer(_name, question):
+        return {"calm_s": 0.25, "within": 1 < question["within_s"] < 2}
+
+    await listen(bus, site="lyon", answer=answer, hub="b")
+    told = await pass_on(bus, site="lyon", name="share", question={"within_s": Decimal("1.5")}, hub="b")
+    assert json.dumps(told) == '{"calm_s": 0.25, "within": true}'
 
 
 async def test_commands_do_not_wait_for_each_other(bus, asked):

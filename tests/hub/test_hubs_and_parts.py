@@ -56,7 +56,8 @@ class Plant:
             "systems": {
                 "lab": {"connector": "rest", "url": url, "listen": "/in/lab", "door": {"tokens": [HASH]}, "spool": 0,
                         "pushed": {"items": "docs", "says": [SAYS]}},
-                **{name: {"connector": "rest", "url": url, "writes": [writes[name]]} for name in "ab"},
+                **{name: {"connector": "rest", "url": url, "timeout_s": 29.5, "writes": [writes[name]]}
+                   for name in "ab"},
             },
             "objects": {"release_decision": {"owner": "lab"}},
             "routes": [{"object": "release_decision", "to": name, "start": "now"} for name in routes],
