@@ -182,7 +182,7 @@ class Expected(Section):
         default=None, description="What the body holds, as the target gets it: mapped, and in the target's ids."
     )
     request: Annotated[tuple[Request, ...] | None, BeforeValidator(_many)] = Field(
-        default=None, description="The requests that the target gets, in order; one or a list."
+        default=None, description="The requests that the target gets in this step, in order; one or a list; `[]`: none."
     )
     exactly: bool = Field(default=False, description="`body` and requests hold what is said and nothing else.")
 

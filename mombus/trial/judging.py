@@ -119,26 +119,25 @@ def _unlike(expected: Expected, found: Happened) -> Iterator[str]:
 
 
 def _different(expected: Expected, found: Happened) -> Iterator[Difference]:
-    message = found.message
-    revision = message.revision if message is not None else None
-    if expected.revision is not None and expected.revision != revision:
-        yield Difference(("revision",), shown(expected.revision), shown(revision))
-    if expected.reason is not None and expected.reason.casefold() not in found.reason.casefold():
-        yield Difference(("reason",), shown(expected.reason), shown(found.reason))
-    if expected.waits_for is not None and expected.waits_for.casefold() not in found.waits_for.casefold():
-        yield Difference(("waits_for",), shown(expected.waits_for), shown(found.waits_for or None))
-    if expected.document is not None and expected.document != found.document:
-        yield Difference(("document",), shown(expected.document), shown(found.document))
-    if expected.body is not None:
+    said = expected.model_fields_set
+    revision = found.message.revision if found.message is not None else None
+    for field, got in (("revision", revision), ("document", found.document)):
+        if field in said and getattr(expected, field) != got:
+            yield Difference((field,), shown(getattr(expected, field)), shown(got))
+    for field, text in (("reason", found.reason), ("waits_for", found.waits_for)):
+        wanted = getattr(expected, field)
+        if field in said and (wanted.casefold() not in text.casefold() if wanted else text):
+            yield Difference((field,), shown(wanted), shown(text or None))
+    if "body" in said:
         yield from differences(expected.body, found.body, exactly=expected.exactly, place=("body",))
-    if expected.request is not None:
+    if "request" in said:
         yield from _requests(expected, found)
 
 
 def _requests(expected: Expected, found: Happened) -> Iterator[Difference]:
     wanted = expected.request or ()
     if len(wanted) != len(found.requests):
-        none = "none: its connector can't show what it sends, or nothing was sent"
+        none = "none: nothing was sent, or its connector can't show it"
         yield Difference(("request",), f"{len(wanted)} requests", str(len(found.requests)) if found.requests else none)
     for at, (one, rendered) in enumerate(zip(wanted, found.requests, strict=False)):
         place = ("request", at) if len(wanted) > 1 else ("request",)
@@ -153,7 +152,7 @@ def _request(expected: Request, rendered: Any, *, exactly: bool) -> Iterator[Dif
             yield Difference((field,), shown(wanted), shown(got))
     if expected.headers is not None:
         yield from among(expected.headers, rendered.headers)
-    if expected.body is not None:
+    if "body" in expected.model_fields_set:
         body = document(rendered.content, rendered.content_type)
         yield from differences(expected.body, body, exactly=exactly, place=("body",))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from canonical.message import Action, Verb
+from canonical.message import Action, Origin, Verb
 from canonical.objects import shown_key
 from mombus.trial.masking import DECLARED, Masks
 
@@ -48,6 +48,8 @@ def _given(message: Message) -> dict[str, Any]:
     if message.revision:
         said["revision"] = message.revision
     said["occurred"] = message.occurred.isoformat()
+    if message.origin is not Origin.IMPORTED:
+        said["origin"] = message.origin.value
     for field in ("by", "correlation", "to"):
         if getattr(message, field) is not None:
             said[field] = getattr(message, field)

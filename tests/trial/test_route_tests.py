@@ -124,9 +124,31 @@ async def test_a_person_lets_go_on_what_waits(tmp_path: Path) -> None:
           - retry: ledger
             expect: {{ledger: {{state: retrying, reason: outcome unknown, request: {{body: {{id: PO-1}}}}}}}}
           - retry: ledger
-            expect: {{ledger: {{state: delivered, document: LEDGER-1}}}}
+            expect: {{ledger: {{state: delivered, document: LEDGER-1, request: []}}}}
     """,
     )
+
+
+async def test_what_is_said_to_be_nothing_or_to_be_sent_in_another_step_is_compared(tmp_path: Path) -> None:
+    found = await failures(
+        tmp_path,
+        CASE + "expect: {mes: {body: null, request: {body: null}}, ledger: {document: null, revision: null}}",
+        f"""
+        name: found again
+        answers: {{ledger: [{{silent: took, times: 1}}]}}
+        steps:
+          - given: {{{ORDER}}}
+            expect: {{ledger: {{state: retrying, reason: null, request: {{body: {{id: PO-1}}}}}}}}
+          - retry: ledger
+            expect: {{ledger: {{request: {{body: {{id: PO-1}}}}}}}}
+    """,
+        CASE + "answers: {ledger: {refuses: closed}}\nexpect: {ledger: {state: parked, request: {body: {id: PO-1}}}}",
+    )
+    assert [line.partition(": ")[2].partition(", got")[0] for line in found] == [
+        "mes[0].body: expected nothing", "mes[0].request.body: expected nothing",
+        "ledger[0].revision: expected nothing", "ledger[0].document: expected nothing",
+        "ledger[0].reason: expected nothing", "ledger[0].request: expected 1 requests",
+    ]  # fmt: skip
 
 
 async def test_the_time_of_the_case_decides_about_closed_windows(tmp_path: Path) -> None:

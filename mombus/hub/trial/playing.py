@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 import tempfile
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -83,6 +85,9 @@ class Playing:
             failures, routes = await play.case(test, self._url, folder)
         except (CaseError, NotQuietError, BusError) as trouble:
             error = str(trouble)
+        except Exception as trouble:  # noqa: BLE001 - whatever is wrong with one case must not hide the others
+            error = f"it can't be played to its end: {type(trouble).__name__}: {trouble}"
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         return Result(
             test.case.name, test.mark("name"), tuple(failures), error, time.perf_counter() - began, routes
         )  # fmt: skip

@@ -118,10 +118,11 @@ class TakingStandIn(StandIn):
         requests = self._connector.rendered(message) if isinstance(self._connector, Renders) else ()
         answer = self._next(message)
         error = _error(answer) if answer is not None else None
+        if not isinstance(error, NotConnected | Halted):
+            self.got.append(Got(message, requests))
         if error is not None and not (answer and answer.silent == "took"):
             raise error
         self._receipts[message.id] = receipt = self._receipt(message, answer)
-        self.got.append(Got(message, requests))
         if error is not None:
             raise error
         return receipt

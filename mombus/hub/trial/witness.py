@@ -15,9 +15,9 @@ from mombus.trial.happened import Happened
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from connectors.connector import Item, Outcome
+    from connectors.connector import Item, Outcome, Rendered
     from mombus.delivery.target import Hop
-    from mombus.hub.trial.stand_in import Got, Played
+    from mombus.hub.trial.stand_in import Played
     from mombus.hub.trial.trial_hub import TrialHub
     from mombus.journal.waiting import Waiting
 
@@ -32,6 +32,7 @@ class Witness:
         self._stand_ins = stand_ins
         self._sources: list[Happened] = []
         self._said = self._hops = 0
+        self._got: dict[str, int] = {}
 
     async def given(self, system: str, item: Item, outcomes: Sequence[Outcome]) -> None:
         """Note what the intake made of something."""
@@ -74,24 +75,33 @@ class Witness:
         waiting = {(row.target, row.message_id): row for row in await self._hub.waiting()}
         messages = {message.id: message for message in self._hub.said}
         return [
-            self._became(hop, waiting.get(place), messages.get(hop.message_id), got)
-            for place, hop, got in self._in_order(last)
+            self._became(hop, waiting.get(place), messages.get(hop.message_id), got, requests)
+            for place, hop, got, requests in self._in_order(last)
         ]
 
-    def _in_order(self, last: Mapping[tuple[str, str], Hop]) -> Iterator[tuple[tuple[str, str], Hop, Got | None]]:
+    def _in_order(
+        self, last: Mapping[tuple[str, str], Hop]
+    ) -> Iterator[tuple[tuple[str, str], Hop, Message | None, Sequence[Rendered]]]:  # fmt: skip
+        """Each with the message as its target got it at any time, and the requests that this got since it was asked."""
         left = dict(last)
         for system, stand_in in self._stand_ins.items():
-            for got in {one.message.id: one for one in stand_in.got}.values():
-                if (hop := left.pop((system, got.message.id), None)) is not None:
-                    yield (system, got.message.id), hop, got
-        yield from ((place, hop, None) for place, hop in left.items())
+            fresh, self._got[system] = stand_in.got[self._got.get(system, 0) :], len(stand_in.got)
+            known = {one.message.id: one.message for one in stand_in.got}
+            for id in dict.fromkeys([*(one.message.id for one in fresh), *known]):
+                if (hop := left.pop((system, id), None)) is not None:
+                    requests = [request for one in fresh if one.message.id == id for request in one.requests]
+                    yield (system, id), hop, known[id], requests
+        yield from ((place, hop, None, ()) for place, hop in left.items())
 
-    def _became(self, hop: Hop, waiting: Waiting | None, stored: Message | None, got: Got | None) -> Happened:
+    def _became(
+        self, hop: Hop, waiting: Waiting | None, stored: Message | None, got: Message | None,
+        requests: Sequence[Rendered],
+    ) -> Happened:  # fmt: skip
         return Happened(
             system=hop.target, state=waiting.kind.value if waiting is not None else hop.state.value,
-            message=got.message if got is not None else stored, stored=stored,
+            message=got or stored, stored=stored,
             reason=waiting.reason if waiting is not None else hop.reason, document=hop.document,
-            requests=got.requests if got is not None else (), waits_for=_waits_for(waiting) if waiting else "",
+            requests=requests, waits_for=_waits_for(waiting) if waiting else "",
             wire=self._stand_ins[hop.target].exchanged(hop.message_id),
         )  # fmt: skip
 
