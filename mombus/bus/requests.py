@@ -20,7 +20,7 @@ from mombus.journal import requests as table
 from mombus.journal.requests import Asked, OpenRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from nats.aio.msg import Msg
     from nats.js import JetStreamContext
@@ -83,11 +83,12 @@ class Requests:
         """
         return bool(await self._journal.write(lambda c: table.act_on(c, id)))
 
-    async def run(self) -> None:
-        """Close and expire, for ever."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read_answers(), name="answers")
-            tasks.create_task(self._expire_in_time(), name="expiry")
+    def running(self) -> tuple[Coroutine[None, None, None], Coroutine[None, None, None]]:
+        """What closes and what expires, for ever: each for a task of its own.
+
+        The broker's client may swallow a cancellation, and a group of tasks passes on the first one only.
+        """
+        return self._read_answers(), self._expire_in_time()
 
     async def expire(self, now: datetime) -> int:
         """Reject what nobody answered until `now`; returns how many that were.

@@ -106,10 +106,11 @@ class Handovers:
 
     def running(self) -> Mapping[str, Coroutine[None, None, None]]:
         """What else runs for ever, by name."""
-        requests, housekeeping, undertaken = self.housework()
+        answers, expiry, housekeeping, undertaken = self.housework()
         return {
-            **self.watching(), "requests": requests, "housekeeping": housekeeping, "undertaken": undertaken,
-            "replays": self.replays.feeding.run(), "bulk actions": self.bulk.run(),
+            **self.watching(), "answers": answers, "expiry": expiry, "housekeeping": housekeeping,
+            "undertaken": undertaken, "replays": self.replays.feeding.run(),
+            "bulk actions": self.bulk.run(),
         }  # fmt: skip
 
     def watching(self) -> Mapping[str, Coroutine[None, None, None]]:
@@ -122,7 +123,7 @@ class Handovers:
 
     def housework(self) -> Sequence[Coroutine[None, None, None]]:
         """What one hub does for all: requests and their answers, housekeeping, and what people's deeds left to do."""
-        return self._requests.run(), self._housekeeping.run(), self.desk.undertaken.run()
+        return *self._requests.running(), self._housekeeping.run(), self.desk.undertaken.run()
 
 
 async def open_overhearing(config: Config, folder: Path, stack: AsyncExitStack) -> Overhearing:

@@ -9,6 +9,7 @@ import signal
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from freezing import frozen
@@ -19,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from canonical.message import Action, Verb
 from mombus.bus.requests import Requests
 from mombus.bus.streams import MOM
+from mombus.delivery.breaking import break_off
 from mombus.journal.journal import Journal
 from mombus.journal.requests import Asked
 from mombus.ownership.decision import Request
@@ -50,7 +52,7 @@ async def test_an_answer_is_heard_though_the_broker_forgot_the_reader_when_it_wa
     broker, bus, journal, tmp_path
 ):
     service = Requests(bus, journal)
-    running = asyncio.create_task(service.run())
+    running = asyncio.gather(*service.running())
     try:
         await until(lambda: _reader(bus))
         with suppress(ProcessLookupError), frozen(broker.pid):
@@ -86,7 +88,7 @@ async def test_a_journal_that_is_busy_ends_neither_hearing_nor_expiring(bus, jou
     await bus.publish(answer(id))
     for how in really:
         monkeypatch.setattr(journal, how, partial(busy, how))
-    running = asyncio.create_task(service.run())
+    running = asyncio.gather(*service.running())
     try:
         await until(lambda: refused == {"write": 3, "read": 3})
         await until(lambda: answered(service, id))
@@ -94,6 +96,33 @@ async def test_a_journal_that_is_busy_ends_neither_hearing_nor_expiring(bus, jou
         assert not await answered(service, late)
     finally:
         running.cancel()
+
+
+async def test_what_the_brokers_client_swallows_is_told_again_to_who_reads_answers(bus, journal, monkeypatch):
+    waiting, swallowed = asyncio.Event(), asyncio.Event()
+
+    class Client:
+        """As nats-py's on Python 3.11, when a message comes just as it is cancelled."""
+
+        async def fetch(self, *_: Any, **__: Any) -> list[Any]:
+            waiting.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if swallowed.is_set():
+                    raise
+            swallowed.set()
+            return []
+
+    async def subscribe(_js: Any) -> Client:
+        return Client()
+
+    monkeypatch.setattr("mombus.bus.requests._subscribe", subscribe)
+    tasks = [asyncio.create_task(running) for running in Requests(bus, journal).running()]
+    await waiting.wait()
+    await break_off(*tasks, again_s=0.01)
+    assert swallowed.is_set()
+    assert all(task.cancelled() for task in tasks)
 
 
 async def test_everybody_is_told_when_many_requests_expire_at_once(bus, journal):

@@ -339,7 +339,7 @@ async def test_a_request_goes_to_its_owner_and_the_first_answer_back_after_a_res
     (asked,) = await say(intake, "mes", request())
     again = await an_intake(bus, journal)
     service = Requests(bus, journal)
-    running = asyncio.create_task(service.run())
+    running = asyncio.gather(*service.running())
     ack = request("cmms", Verb.ACKNOWLEDGE, action=Action.ACCEPTED, correlation=asked.message_id, document="WO-9")
     assert (await say(again, "cmms", ack))[0].accepted
 
@@ -400,7 +400,7 @@ async def test_one_that_is_let_go_when_its_time_is_over_expires_soon(bus, journa
     (asked,) = await say(intake, "mes", request())
     service = Requests(bus, journal)
     assert await service.act_on(asked.message_id)
-    running = asyncio.create_task(service.run())
+    running = asyncio.gather(*service.running())
     try:
         await until(partial(journal.read, request_rows.next_expiry), good=lambda at: at and at < datetime.now(UTC))
         await asyncio.sleep(0.1)
@@ -422,7 +422,7 @@ async def test_the_asker_is_told_even_when_the_hub_died_while_expiring(bus, jour
 
 async def test_expiry_happens_by_itself_and_the_reader_survives_losing_its_consumer(bus, journal, intake):
     service = Requests(bus, journal)
-    running = asyncio.create_task(service.run())
+    running = asyncio.gather(*service.running())
     try:
         await until(lambda: _has_consumer(bus))
         await bus.js.delete_consumer(MOM, "requests")

@@ -25,7 +25,7 @@ ANSWERS: dict[str, Any] = {
     "status": {
         "at": "2026-03-02T06:00:00Z", "site": "lyon", "version": "1", "causes_total": 0, "waiting_total": 0, "kept": 0,
         "disagreements": 0, "broker": {"up": False, "reason": "no answer", "since": "2026-03-02T06:00:00Z"},
-        **dict.fromkeys(("hubs", "systems", "flows", "waiting", "messages", "trouble"), ()),
+        **dict.fromkeys(("hubs", "systems", "flows", "waiting", "messages", "trouble", "besides"), ()),
     },
     "waiting": {"rows": [], "next": None},
 }  # fmt: skip
