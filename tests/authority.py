@@ -26,11 +26,14 @@ class Authority:
         self.file.write_bytes(own.public_bytes(serialization.Encoding.PEM))
 
     def sign(
-        self, name: str, days: float = 365, alternative: str = "127.0.0.1", file: str | None = None
-    ) -> tuple[Path, Path]:
-        """A certificate and its key, as PEM files; they replace those of that `file` name."""
+        self, name: str, days: float = 365, alternative: str = "127.0.0.1", file: str | None = None,
+        since_days: float = 400,
+    ) -> tuple[Path, Path]:  # fmt: skip
+        """A certificate and its key, as PEM files; they replace those of that `file` name. It is good since then."""
         key = ec.generate_private_key(ec.SECP256R1())
-        made = self._certificate(name, key.public_key(), timedelta(days=days), alternative)
+        made = self._certificate(
+            name, key.public_key(), timedelta(days=days), alternative, since=timedelta(days=since_days)
+        )  # fmt: skip
         certificate, private = (self._folder / f"{file or name}.{end}" for end in ("pem", "key"))
         certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
         private.write_bytes(key.private_bytes(
@@ -40,7 +43,7 @@ class Authority:
 
     def _certificate(
         self, name: str, key: ec.EllipticCurvePublicKey, valid: timedelta, alternative: str | None = None, *,
-        ca: bool = False,
+        ca: bool = False, since: timedelta = timedelta(days=400),
     ) -> x509.Certificate:  # fmt: skip
         now = datetime.now(UTC)
         builder = (
@@ -49,7 +52,7 @@ class Authority:
             .issuer_name(_named(self._name))
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=400))
+            .not_valid_before(now - since)
             .not_valid_after(now + valid)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         )

@@ -41,13 +41,13 @@ def declared(about: str, config: Any, folder: Path) -> Iterator[Check]:
                 yield in_file(about, TRUSTED, f"the trusted certificate {file.name}", file)
 
 
-def ends(content: bytes) -> datetime:
-    """When the first of them ends, PEM or DER. Raises ValueError."""
+def lasting(content: bytes) -> tuple[datetime, datetime]:
+    """When the last of them begins and the first of them ends, PEM or DER. Raises ValueError."""
     from cryptography import x509  # noqa: PLC0415 - heavy, only with TLS
 
-    if b"-----BEGIN" in content:
-        return min(one.not_valid_after_utc for one in x509.load_pem_x509_certificates(content))
-    return x509.load_der_x509_certificate(content).not_valid_after_utc
+    pem = b"-----BEGIN" in content
+    found = x509.load_pem_x509_certificates(content) if pem else [x509.load_der_x509_certificate(content)]
+    return max(one.not_valid_before_utc for one in found), min(one.not_valid_after_utc for one in found)
 
 
 def unchecked() -> ssl.SSLContext:
@@ -59,13 +59,13 @@ def unchecked() -> ssl.SSLContext:
 
 def shown(about: str, content: bytes) -> Check:
     """How long the one lasts that a server showed."""
-    return certificate(about, ends(content), field="server", words="its certificate")
+    return certificate(about, *lasting(content))
 
 
 def in_file(about: str, field: str, words: str, file: Path) -> Check:
     """How long those in a file last."""
     try:
-        return certificate(about, ends(file.read_bytes()), field=field, words=words)
+        return certificate(about, *lasting(file.read_bytes()), field=field, words=words)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it holds no certificate"
         return Check(about, Verdict.WRONG, f"{words} ({file.name}) can't be read: {why}", "put it where `{field}` says")

@@ -40,10 +40,15 @@ class Check:
     ahead_s: float | None = None
 
 
-def certificate(about: str, ends: datetime, *, field: str = "server", words: str = "its certificate") -> Check:
-    """How long a certificate lasts."""
+def certificate(
+    about: str, begins: datetime, ends: datetime, *, field: str = "server", words: str = "its certificate"
+) -> Check:
+    """How long a certificate lasts, and whether it is good already."""
     left, day = ends - datetime.now(UTC), f"{ends:%Y-%m-%d}"
-    if left < timedelta(0):
+    if begins > datetime.now(UTC):
+        verdict, text = Verdict.WRONG, f"{words} isn't good before {begins:%Y-%m-%d %H:%M} UTC"
+        do = "wait for that, or set the clock right: of this machine, or of the one where it was made"
+    elif left < timedelta(0):
         verdict, text, do = Verdict.WRONG, f"{words} ended on {day}", "put a new one in its place"
     elif left < SOON:
         verdict, text, do = Verdict.SOON, f"{words} ends in {left.days} days, on {day}", "renew it"

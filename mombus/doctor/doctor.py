@@ -33,10 +33,14 @@ async def examine_hub(config: Config, *, runs: bool) -> list[Check]:
     """This machine, and a broker and a database of one's own. `runs`: a hub of this configuration runs here."""
     folder = (config.folder / config.bus.folder).absolute()
     named = os.environ.get("MOMBUS_SECRETS")
-    secrets = [config.folder / "secrets", *([Path(named)] if named else [])]
+    secrets = [config.folder / "secrets", *([Path(named)] if named else []), Path("/run/secrets")]
     found = await asyncio.to_thread(lambda: list(machine(config, folder, secrets, runs=runs)))
     looking = [broker(config.bus)] if config.bus.broker != EMBEDDED else []
     looking += [database(config.bus)] if config.bus.store != EMBEDDED else []
+    if config.http.oidc:
+        looking.append(reached("identity provider", config.http.oidc.issuer, config.http.oidc.ca))
+    if config.traces.endpoint:
+        looking.append(reached("traces", config.traces.endpoint, config.traces.ca))
     for checks in await asyncio.gather(*map(_all, looking)):
         found += checks
     return found

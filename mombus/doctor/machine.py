@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -13,13 +14,21 @@ from mombus.bus.errors import BusError
 from mombus.config.certificates import CertificateError, ServerCertificate
 from mombus.config.share import bytes_of
 from mombus.config.size import Size
-from mombus.doctor.check import Check, Verdict, certificate
+from mombus.doctor.certificates import in_file
+from mombus.doctor.check import Check, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from mombus.config.model import Config
+    from mombus.config.model import Config, Http
+
+_PORT = {
+    errno.EACCES: "set http.port to one above 1023, or give the hub the right (CAP_NET_BIND_SERVICE)",
+    errno.EADDRNOTAVAIL: "set http.host to an address of this machine",
+    errno.EADDRINUSE: "end what listens there, or set http.port",
+}
+"""What to do about an address that can't be listened on."""
 
 
 def machine(config: Config, folder: Path, secrets: Sequence[Path], *, runs: bool) -> Iterator[Check]:
@@ -31,7 +40,7 @@ def machine(config: Config, folder: Path, secrets: Sequence[Path], *, runs: bool
     if not runs:
         yield _port(config.http.host, config.http.port)
     if config.http.certificate:
-        yield _certificate(config)
+        yield from _certificate(config.http)
     if config.bus.broker == "embedded":
         yield _program()
 
@@ -61,12 +70,18 @@ def _secrets(folder: Path) -> Iterator[Check]:
     if not folder.is_dir():
         return
     files = [file for file in folder.iterdir() if file.is_file()]
-    open_ones = sorted(file.name for file in files if stat.S_IMODE(file.stat().st_mode) & 0o077)
+    open_ones = sorted(file.name for file in files if _is_open(file))
     if open_ones:
         names = ", ".join(open_ones)
         yield Check("secrets", Verdict.WRONG, f"others may read {names}", f"chmod 600 {folder}/*")
     elif files:
         yield Check("secrets", Verdict.WELL, f"{len(files)} files in {folder}, for this user's eyes only")
+
+
+def _is_open(file: Path) -> bool:
+    """True if others may read it. What somebody else handed over to this user's group is read by that, as it should."""
+    found = file.stat()
+    return bool(stat.S_IMODE(found.st_mode) & (0o077 if found.st_uid == os.geteuid() else 0o007))
 
 
 def _port(host: str, port: int) -> Check:
@@ -77,15 +92,23 @@ def _port(host: str, port: int) -> Check:
             listening.bind((host, port))
     except OSError as error:
         text = f"{host}:{port} can't be listened on: {error.strerror or error}"
-        return Check("pages", Verdict.WRONG, text, "end what listens there, or set http.port")
+        return Check("pages", Verdict.WRONG, text, _PORT.get(error.errno or 0, "correct http.host and http.port"))
     return Check("pages", Verdict.WELL, f"{host}:{port} is free")
 
 
-def _certificate(config: Config) -> Check:
+def _certificate(http: Http) -> Iterator[Check]:
+    """Ours, its key, and the authority of those that clients show."""
     try:
-        return certificate("pages", ServerCertificate(config.http).ends, field="certificate")
+        ServerCertificate(http)
     except CertificateError as error:
-        return Check("pages", Verdict.WRONG, str(error), "name a certificate and its key, PEM")
+        yield Check("pages", Verdict.WRONG, str(error), "name a certificate and its key, PEM")
+        return
+    for field, words in (("certificate", "its certificate"), ("client_ca", "the authority of clients' certificates")):
+        if file := getattr(http, field):
+            yield in_file("pages", field, words, file)
+    key = http.private_key
+    if key is not None and _is_open(key):
+        yield Check("pages", Verdict.WRONG, f"others may read the private key {key}", f"chmod 600 {key}")
 
 
 def _program() -> Check:

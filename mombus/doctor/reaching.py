@@ -25,6 +25,11 @@ _TLS = frozenset({"https", "mqtts"})
 """Those that begin with TLS."""
 _SPEAKS_FIRST = frozenset({"nats", "tls"})
 """Those where something is said before it."""
+_OTHER_NAME = "reach it by a name that its certificate has, or give it one for this name"
+_UNTRUSTED = {
+    9: "set the clock right, here or where it was made", 10: "renew it", 62: _OTHER_NAME, 64: _OTHER_NAME,
+}  # fmt: skip
+"""What to do about a certificate that isn't trusted, by OpenSSL's number (X509_V_ERR_…); else name its authority."""
 
 
 async def reached(about: str, url: str, ca: Path | None = None) -> AsyncIterator[Check]:
@@ -79,7 +84,8 @@ async def tls(about: str, url: str, ca: Path | None = None) -> AsyncIterator[Che
             await peer(host, port, ssl.create_default_context(cafile=str(ca) if ca else None), greeting)
     except (OSError, TimeoutError, EOFError) as error:
         why = getattr(error, "verify_message", "") or str(error)
-        yield Check(about, Verdict.WRONG, f"its certificate isn't trusted: {why}", "name its authority (`ca:`)")
+        do = _UNTRUSTED.get(getattr(error, "verify_code", 0), "name its authority (`ca:`)")
+        yield Check(about, Verdict.WRONG, f"its certificate isn't trusted: {why}", do)
 
 
 async def _time(about: str, url: str) -> AsyncIterator[Check]:

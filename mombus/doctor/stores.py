@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from mombus.config.model import Bus
+OLDEST_NATS, OLDEST_POSTGRESQL = (2, 12), 14
+"""Atomic batches came with NATS 2.12."""
 
 
 async def broker(bus: Bus) -> AsyncIterator[Check]:
@@ -66,7 +68,16 @@ async def _node(node: str, bus: Bus) -> Check:
         )
     finally:
         await client.close()
-    return Check(about, Verdict.WELL, f"NATS {client.connected_server_version} with JetStream takes us in")
+    version = client.connected_server_version
+    if (version.major, version.minor) < OLDEST_NATS:
+        return Check(
+            about, Verdict.WRONG, f"NATS {version} is too old", f"update it to {_dotted(OLDEST_NATS)} or newer"
+        )
+    return Check(about, Verdict.WELL, f"NATS {version} with JetStream takes us in")
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 async def database(bus: Bus) -> AsyncIterator[Check]:
@@ -75,14 +86,17 @@ async def database(bus: Bus) -> AsyncIterator[Check]:
 
     asked = datetime.now(UTC)
     try:
-        version, now = await asyncio.to_thread(_asked, bus)
+        version, number, now = await asyncio.to_thread(_asked, bus)
     except (SQLAlchemyError, OSError) as error:
         why = str(error).splitlines()[0]
         yield Check(
             "store", Verdict.WRONG, f"it doesn't take us in: {why}", "see bus.store, store_user, store_password"
         )
         return
-    yield Check("store", Verdict.WELL, version)
+    if number < OLDEST_POSTGRESQL * 10_000:
+        yield Check("store", Verdict.WRONG, f"{version} is too old", f"update it to {OLDEST_POSTGRESQL} or newer")
+    else:
+        yield Check("store", Verdict.WELL, version)
     yield clock("store", now, asked, datetime.now(UTC))
     if (content := await _certificate(database_url(bus.store))) is not None:
         yield shown("store", content)
@@ -98,7 +112,7 @@ async def _certificate(url: URL) -> bytes | None:
         return None
 
 
-def _asked(bus: Bus) -> tuple[str, Any]:
+def _asked(bus: Bus) -> tuple[str, int, Any]:
     from sqlalchemy import create_engine, text  # noqa: PLC0415
 
     password = bus.store_password.get_secret_value() if bus.store_password else None
@@ -106,7 +120,8 @@ def _asked(bus: Bus) -> tuple[str, Any]:
     engine = create_engine(url, connect_args={"connect_timeout": int(PATIENCE_S)})
     try:
         with engine.connect() as connection:
-            version, now = connection.execute(text("select version(), now()")).one()
+            asked = text("select version(), current_setting('server_version_num')::int, now()")
+            version, number, now = connection.execute(asked).one()
     finally:
         engine.dispose()
-    return str(version).split(" on ", maxsplit=1)[0], now
+    return str(version).split(" on ", maxsplit=1)[0], number, now

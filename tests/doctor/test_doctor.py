@@ -15,7 +15,7 @@ from nats_server import nats_server
 from patience import PATIENCE_S
 from ports import free_port
 
-from mombus.config.model import Bus
+from mombus.config.model import Bus, Http
 from mombus.doctor import machine
 from mombus.doctor.check import Verdict, clock
 from mombus.doctor.reaching import reached
@@ -109,6 +109,28 @@ async def test_when_a_certificate_ends_and_who_signed_it(tmp_path: Path, days: f
     assert any("isn't trusted" in text for _, text in trusted) == (days < 0)
 
 
+async def test_a_certificate_for_another_name_is_told_with_what_to_do(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(*authority.sign("erp", alternative="erp.acme.example"))
+    async with web_server(datetime.now(UTC), tls) as port:
+        checks = [check async for check in reached("erp", f"https://127.0.0.1:{port}", authority.file)]
+    (wrong,) = [check for check in checks if check.verdict is Verdict.WRONG]
+    assert "IP address mismatch" in wrong.text
+    assert wrong.do == "reach it by a name that its certificate has, or give it one for this name"
+
+
+def test_our_own_certificate_isnt_good_yet_and_its_key_is_open(tmp_path: Path) -> None:
+    certificate, key = Authority(tmp_path).sign("hub", since_days=-2)
+    key.chmod(0o600)
+    http = Http(certificate=certificate, private_key=key)
+    (early,) = machine._certificate(http)
+    assert (early.verdict, "isn't good before" in early.text) == (Verdict.WRONG, True)
+    key.chmod(0o644)
+    *_, open_key = machine._certificate(http)
+    assert (open_key.verdict, open_key.do) == (Verdict.WRONG, f"chmod 600 {key}")
+
+
 def test_what_a_slow_answer_takes_is_no_difference_of_clocks() -> None:
     asked = datetime(2026, 3, 2, 6, 0, 0, 500_000, tzinfo=UTC)
     answered = asked + timedelta(minutes=3)
@@ -188,4 +210,5 @@ def test_a_port_that_is_taken_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert machine._port("127.0.0.1", port).verdict is Verdict.WRONG
+    assert machine._port("192.0.2.1", port).do == "set http.host to an address of this machine"
     assert machine._port("127.0.0.1", port).verdict is Verdict.WELL
