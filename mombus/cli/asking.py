@@ -142,8 +142,9 @@ async def on_line(note: Note) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
 
     try:
         client = await nats.connect(
-            [server.strip() for server in note.broker.split(",")], allow_reconnect=False, connect_timeout=3,
-            error_cb=quiet, **login(note.token, _path(note.credentials), _path(note.ca)),
+            [server.strip() for server in note.broker.split(",")], allow_reconnect=False,
+            connect_timeout=TIMEOUT_S, error_cb=quiet,
+            **login(note.token, _path(note.credentials), _path(note.ca)),
         )  # fmt: skip
     except (Error, OSError, BusError) as error:
         raise HubError(f"the hub's broker doesn't answer: {str(error) or type(error).__name__}") from None

@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from patience import until
+from patience import PATIENCE_S, until
 
 from mombus.bus.connection import connect
 from mombus.bus.embedded import EmbeddedBroker
@@ -63,7 +63,7 @@ async def test_every_message_is_stored_once_and_in_order(tmp_path):
     chance = random.Random(7)  # noqa: S311
     for _ in range(5):
         run_until_killed(tmp_path, chance.uniform(0.02, 0.2))
-    assert run_until_killed(tmp_path, 10.0)
+    assert run_until_killed(tmp_path, PATIENCE_S)
     async with EmbeddedBroker(tmp_path / "broker") as broker, connect(broker.url, limits=Limits()) as bus:
         journal = await Journal.open(f"sqlite:///{tmp_path / 'journal.db'}")
         last = (await bus.js.stream_info(MOM)).state.last_seq

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from patience import until
+from patience import PATIENCE_S, until
 from sayings import order
 from working_spool import working_spool
 
@@ -170,7 +170,7 @@ async def test_a_system_that_can_wait_waits_behind_what_is_kept(tmp_path):
         await asyncio.sleep(0)
         assert not waiting.done()
         bus.up.set()
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting, PATIENCE_S)
     assert bus.said == ["C-1", "C-2"]
 
 

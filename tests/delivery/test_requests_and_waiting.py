@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from delivery_plant import ORDER, Ledger, Sink, ask, fact, hub, mes, order, target
-from patience import until
+from patience import PATIENCE_S, until
 
 from canonical.message import Action, Verb
 from canonical.wire import MESSAGE_ID, from_headers, to_headers
@@ -78,7 +78,7 @@ async def test_a_reply_decided_before_a_stop_is_published_after_it(bus, journal_
     request = ask()
     async with hub(bus, journal_path, cmms(sink), publish=never):
         await bus.publish(request)
-        await asyncio.wait_for(lost.wait(), 5)
+        await asyncio.wait_for(lost.wait(), PATIENCE_S)
     async with hub(bus, journal_path, cmms(sink)):
         await until(lambda: acknowledged(bus))
         assert (await reply_on(bus)).correlation == request.id

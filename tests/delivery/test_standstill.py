@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from delivery_plant import QUICK, fact, hub, mes, order
-from patience import until
+from patience import PATIENCE_S, until
 
 from connectors.connector import MappingError, RetryableError
 from mombus.delivery import pull
@@ -163,7 +163,7 @@ async def test_without_a_target_delivery_runs_on_until_drained(bus, journal_path
     done, _ = await asyncio.wait({run}, timeout=0.1)
     assert not done, "a hub without targets must not end"
     delivery.drain()
-    await asyncio.wait_for(run, 5)
+    await asyncio.wait_for(run, PATIENCE_S)
     await journal.close()
 
 
