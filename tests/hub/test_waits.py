@@ -110,6 +110,11 @@ async def test_who_may_help_is_named(journal, kind):
     assert cause["rows"][0]["do"] == cause["do"]
 
 
+async def test_what_is_tried_again_says_who_may_help_if_it_stays(journal):
+    (cause,) = await told(journal, row(7, Wait.RETRYING, target="mes"))
+    assert cause["do"].endswith(" tries now; if it stays like this, call mes@acme.example")
+
+
 async def test_every_reason_to_wait_says_what_may_be_done():
     assert set(waits._DO) == set(Wait)
 

@@ -33,7 +33,7 @@ _LEAST_FRAGMENT = 6
 
 _DO = {
     Wait.BEHIND: "nothing: goes after what is before it in its lane",
-    Wait.RETRYING: "nothing: tried again{due}; {retry} tries now",
+    Wait.RETRYING: "nothing: tried again{due}; {retry} tries now{stays}",
     Wait.REFERENCE: "nothing: goes when what it names is stated; {release} sends it anyway",
     Wait.ALIAS: "add the alias, it goes then; or {skip}",
     Wait.POSTING: "nothing: {target} is asked again{due}; if it is posted there, {sent} --document NUMBER",
@@ -145,8 +145,11 @@ def _do(  # noqa: PLR0917 - one caller for each of two ways
         chosen = f"--all --target {target} --kind {shlex.quote(kind)}"
         chosen += f" --reason {shlex.quote(_fragment(reason))}" if reason and _fragment(reason) else ""
     commands = {name: f"`mombus {name} {chosen}`" for name in _COMMANDS}
-    call = calling(contacts.get(target))
-    return _DO[kind].format(target=target, call=call, due=f" at {due}" if due else "", **commands)
+    contact = contacts.get(target)
+    stays = f"; if it stays like this, call {contact}" if contact else ""
+    return _DO[kind].format(
+        target=target, call=calling(contact), stays=stays, due=f" at {due}" if due else "", **commands
+    )  # fmt: skip
 
 
 def _fragment(reason: str) -> str:
