@@ -112,7 +112,10 @@ async def _save(ask: Ask, ids: list[str], file: Path) -> None:
             if not again:
                 raise
             await asyncio.sleep(PAUSE_S)
-    await asyncio.to_thread(file.write_text, case["text"], encoding="utf-8")
+    try:
+        await asyncio.to_thread(file.write_text, case["text"], encoding="utf-8")
+    except OSError as error:
+        raise HubError(f"{file} can't be written: {error.strerror}") from None
     typer.echo(f"Wrote {file}, with pseudonyms for {case['masked']}. Play it: mombus test {file}", err=True)
 
 
@@ -123,6 +126,8 @@ def _checked(file: Path, limit: int | None) -> int:
         wrong = f"route tests are in files such as {file.name.partition('.')[0] or 'saved'}.test.yaml"
     elif file.exists():
         wrong = f"{file} is there already: name another one"
+    elif not file.parent.is_dir():
+        wrong = f"there is no folder {file.parent}"
     elif limit is not None and limit > MOST_SAVED:
         wrong = f"a test is made of {MOST_SAVED} messages at most"
     if wrong:

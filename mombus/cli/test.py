@@ -55,14 +55,15 @@ def test(
         typer.echo(f"No case's name holds '{keyword}'.", err=True)
         return Exit.USAGE
     ran = asyncio.run(_play([(file, tests) for file, tests in chosen if tests]))
-    if junit is not None:
-        from mombus.trial.junit import junit_xml  # noqa: PLC0415
-
-        junit.write_bytes(junit_xml(ran))
+    if junit is not None and not _written(junit, ran):
+        return Exit.FINDINGS
     if as_json:
         typer.echo(json.dumps([_as_json(one) for one in ran], indent=2, ensure_ascii=False))
     else:
-        _tell(ran, verbose=verbose, quiet=quiet, whole=keyword is None)
+        _tell(ran, verbose=verbose, quiet=quiet)
+        if keyword is None and not quiet and all(path.is_dir() for path in files or ()):
+            _tell_unused(read_files, ran)
+        _tell_summary(ran, verbose=verbose)
     return Exit.OK if all(result.passed for one in ran for result in one.results) else Exit.FINDINGS
 
 
@@ -88,13 +89,35 @@ async def _play(files: Sequence[tuple[TestFile, Sequence[Test]]]) -> list[Ran]:
         return [await play.file(file, tests) for file, tests in files]
 
 
-def _tell(ran: Sequence[Ran], *, verbose: bool, quiet: bool, whole: bool) -> None:
-    for one in ran:
-        for result in one.results:
-            if not quiet or not result.passed:
-                _tell_result(result, verbose=verbose)
-        for place, what in one.unused.items() if whole and not quiet else ():
-            typer.echo(f"{one.file}: no case uses {place}, {what}", err=True)
+def _written(junit: Path, ran: Sequence[Ran]) -> bool:
+    from mombus.trial.junit import junit_xml  # noqa: PLC0415 - only who wants it needs it
+
+    try:
+        junit.write_bytes(junit_xml(ran))
+    except OSError as error:
+        typer.echo(f"{junit} can't be written: {error.strerror}", err=True)
+        return False
+    return True
+
+
+def _tell(ran: Sequence[Ran], *, verbose: bool, quiet: bool) -> None:
+    for result in (result for one in ran for result in one.results):
+        if not quiet or not result.passed:
+            _tell_result(result, verbose=verbose)
+
+
+def _tell_unused(files: Sequence[TestFile], ran: Sequence[Ran]) -> None:
+    """The routes that no file uses of those that test the same configuration."""
+    unused: dict[tuple[Path, ...], dict[str, str]] = {}
+    for file, one in zip(files, ran, strict=True):
+        before = unused.setdefault(file.tested, dict(one.unused))
+        unused[file.tested] = {place: what for place, what in before.items() if place in one.unused}
+    for tested, routes in unused.items():
+        for place, what in routes.items():
+            typer.echo(f"{tested[0]}: no case uses {place}, {what}", err=True)
+
+
+def _tell_summary(ran: Sequence[Ran], *, verbose: bool) -> None:
     results = [result for one in ran for result in one.results]
     failed = sum(not result.passed for result in results)
     took_s = sum(result.took_s for result in results)

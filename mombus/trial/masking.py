@@ -51,6 +51,14 @@ class Masks:
         values = self._values(json.loads(canonical_json(body)), "")
         return masked.with_body(message.row.body.model_validate_json(json.dumps(values)))
 
+    def number(self, number: str) -> str:
+        """For the number of a target's document. The same text elsewhere stays: a short one may be anything."""
+        return self._mask("NUMBER", number) or number
+
+    def told(self, reason: str) -> str:
+        """For what a target says in words."""
+        return self._mask("text", reason, " ") or reason
+
     def _reference(self, object: str, id: str, _path: str) -> str:
         return self._mask("PERSON", id) or id if object == "person" else id
 

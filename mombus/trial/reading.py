@@ -70,7 +70,10 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class TestFile:
-    """A file of route tests with its configuration; `config` is None if one of the findings is an error."""
+    """A file of route tests with its configuration; `config` is None if one of the findings is an error.
+
+    `tested` are the files of that configuration.
+    """
 
     __test__ = False
 
@@ -78,6 +81,7 @@ class TestFile:
     config: Config | None
     tests: tuple[Test, ...]
     findings: tuple[Finding, ...]
+    tested: tuple[Path, ...] = ()
 
 
 def found(paths: Sequence[Path]) -> list[Path]:
@@ -102,7 +106,8 @@ def read(path: Path) -> TestFile:
     made = Validation(findings, Substitution(path.parent), NO_SECRET).model(CaseFile, table, "")
     if made is None:
         return TestFile(path, None, (), findings.sorted())
-    loaded = load([path.parent / name for name in made.config], needs=NO_SECRET)
+    tested = tuple(path.parent / name for name in made.config)
+    loaded = load(tested, needs=NO_SECRET)
     reading = _Reading(path, table, findings)
     tests = tuple(reading.test(index, case) for index, case in enumerate(made.tests))
     if loaded.config is not None:
@@ -111,7 +116,7 @@ def read(path: Path) -> TestFile:
         reading.check_expectations(made, loaded.config)
     config = None if findings.failed else loaded.config
     errors = () if loaded.config is not None else loaded.findings
-    return TestFile(path, config, tests, (*errors, *findings.sorted()))
+    return TestFile(path, config, tests, (*errors, *findings.sorted()), tested)
 
 
 class _Reading:

@@ -71,6 +71,19 @@ def test_a_failing_case_of_those_chosen_shows_place_and_difference(mombus: Mombu
     assert suite.attrib["failures"] == "1"
     assert [case.get("name") for case in suite] == ["posted", "wrong <on purpose>"]
     assert "PO-2" in str(suite[1][0].get("message"))
+    assert "no case uses" not in done.stderr, "some of the cases say nothing of that"
+
+
+def test_a_route_is_unused_if_no_file_of_the_folder_uses_it(mombus: Mombus, tmp_path: Path) -> None:
+    good = CASES.partition("  - name: wrong")[0]
+    here = folder(tmp_path, good)
+    (here / "other.test.yaml").write_text("tests:\n  - {name: x, given: {from: erp, json: []}, expect: {mes: []}}\n")
+    done = mombus("test", cwd=here)
+    assert (done.returncode, "no case uses" in done.stderr) == (0, False), done.stderr
+    (here / "routes.test.yaml").unlink()
+    assert "routes.yaml: no case uses routes[0], production_order to mes" in mombus("test", cwd=here).stderr
+    done = mombus("test", "other.test.yaml", "--junit", "no/report.xml", cwd=here)
+    assert (done.returncode, done.stderr) == (1, "no/report.xml can't be written: No such file or directory\n")
 
 
 def test_what_cannot_be_played_is_refused_before_anything_is(called: Mombus, tmp_path: Path) -> None:

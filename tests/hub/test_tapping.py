@@ -7,6 +7,7 @@ import json
 import signal
 import threading
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,21 +19,25 @@ from patience import PATIENCE_S
 from small_documents import AT, decision
 from typer import BadParameter
 
+from canonical.isa95.resources import MaterialDefinition as Material
+from canonical.message import Message, Verb
 from mombus.bus.commands import UnknownNameError
 from mombus.cli.tap import _checked
 from mombus.desk.tap import TAP, TapAsked
 from mombus.hub.desk import tapping
+from mombus.hub.desk.passage import Passage
 from mombus.hub.hub import open_hub
+from mombus.ownership.aliases import Declared
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from canonical.message import Message
     from mombus.delivery.routing import Routing
     from mombus.hub.hub import Hub
 
 ROUTE = {"object": "release_decision", "to": "board", "when": "body.id != 'UD-no'"}
+NOW = datetime.fromisoformat(AT)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -201,6 +206,23 @@ async def test_what_is_shown_is_saved_as_a_masked_route_test_that_plays(hub: Hub
     async with httpx.AsyncClient(trust_env=False) as http:
         answer = await http.get(f"{hub.url}/api/messages/{id}/test")
     assert "Pseudonyms stand for" in answer.json()["text"]
+
+
+async def test_what_is_given_in_a_saved_test_is_in_the_ids_of_who_said_it() -> None:
+    nowhere: Any = None
+    aliases: Any = Declared({"ledger": {"material": {"30001": "FG-1"}}})
+    passage = Passage(site="lyon", bus=nowhere, journal=nowhere, index=nowhere, delivery=nowhere, aliases=aliases)
+    said = {
+        id: Message.of("material", Material(id=id), source="ledger", site="lyon", occurred=NOW, recorded=NOW)
+        for id in ("FG-1", "FG-9")
+    }  # fmt: skip
+    assert passage.own_words(said["FG-1"]).body.id == "30001"
+    assert passage.own_words(said["FG-9"]) == said["FG-9"], "without an alias it stays as it is"
+    get = Message.of(
+        "material", None, verb=Verb.GET, source="ledger", site="lyon", key="FG-1", lanes=("material:FG-1",),
+        occurred=NOW, recorded=NOW,
+    )  # fmt: skip
+    assert passage.own_words(get).key == "30001"
 
 
 async def test_ctrl_c_ends_it(hub: Hub) -> None:

@@ -16,7 +16,7 @@ from canonical.message import Action, Message, Verb
 from mombus.hub.trial.playing import playing
 from mombus.trial.masking import Masks
 from mombus.trial.reading import read
-from mombus.trial.saving import case_of
+from mombus.trial.saving import Got, case_of
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 
@@ -71,12 +71,35 @@ def test_a_persons_own_id_and_name_are_masked() -> None:
 async def test_what_was_saved_plays_again(tmp_path: Path) -> None:
     file = tmp_path / "saved.test.yaml"
     case_file(tmp_path, "name: x\ngiven: {production_order: {id: A, segment_requirement: [{id: '1'}]}}")
-    file.write_text(saved(order(), name="saved", got={"ledger": [order()]}), encoding="utf-8")
+    file.write_text(saved(order(), name="saved", got={"ledger": [Got(order())]}), encoding="utf-8")
     shown = read(file)
     assert shown.config is not None, shown.findings
     async with playing() as play:
         ran = await play.file(shown, shown.tests)
     assert [result.passed for result in ran.results] == [True]
+
+
+async def test_what_a_target_answered_is_answered_again_under_a_pseudonym(tmp_path: Path) -> None:
+    file = case_file(tmp_path, "name: x\ngiven: {production_order: {id: A, segment_requirement: [{id: '1'}]}}")
+    posted = saved(order(), name="posted", got={"ledger": [Got(order(), number="1")]})
+    refused = saved(order(), name="refused", got={"ledger": [Got(order(), refused="ask Jane Doe")]})
+    answers = [yaml.safe_load(text)["tests"][0]["answers"]["ledger"] for text in (posted, refused)]
+    assert answers == [
+        [{"object": "production_order", "number": "NUMBER-1"}], [{"object": "production_order", "refuses": "text 3"}]
+    ]  # fmt: skip
+    assert "priority: '1'" in posted, "a short number stands for itself elsewhere"
+    file.write_text(posted + refused.partition("tests:\n")[2], encoding="utf-8")
+    shown = read(file)
+    assert shown.config is not None, shown.findings
+    async with playing() as play:
+        ran = await play.file(shown, shown.tests)
+    assert [result.passed for result in ran.results] == [True, True]
+
+
+def test_answers_that_cannot_be_told_apart_are_left_out() -> None:
+    both = saved(order(), order(), got={"ledger": [Got(order(), number="4711"), Got(order(), number="4712")]})
+    (case,) = yaml.safe_load(both)["tests"]
+    assert ("answers" in case, "471" in both) == (False, False)
 
 
 def test_what_nobody_got_is_saved_as_a_case_that_expects_just_that(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from canonical.message import Verb
 from canonical.wire import HeaderError, from_headers, to_headers
 from connectors.connector import MappingError
 from mombus.bus.commands import UnknownNameError
@@ -148,6 +149,12 @@ class Passage:
         if isinstance(body, str):
             raise QuestionError(f"{message.object} {message.key}: {body}")
         return body
+
+    def own_words(self, message: Message) -> Message:
+        """The message in the ids of who said it; in canonical ones where an alias for that is missing."""
+        in_own = self._aliases.asked if message.verb is Verb.GET else self._aliases.outbound
+        said = in_own(message.source, message)
+        return message if isinstance(said, Missing) else said
 
     async def got(self, message: Message) -> dict[str, Message]:
         """What each target gets of a message, of those that a route brings it to."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from canonical.difference import compare
 from canonical.message import Message
 from canonical.wire import CONTENT_TYPE
+from connectors.connector import Level
 from mombus.bus.commands import UnknownNameError
 from mombus.bus.errors import BusError
 from mombus.desk.question import NoAnswerError, QuestionError
@@ -37,8 +38,9 @@ from mombus.desk.stages import (
 from mombus.hub.desk import attempts
 from mombus.hub.desk.contents import Room, missing
 from mombus.journal import standing
+from mombus.journal.waiting import Wait
 from mombus.trial.masking import DECLARED
-from mombus.trial.saving import case_of
+from mombus.trial.saving import Got, case_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -106,23 +108,32 @@ class StagesTopic:
         ).model_dump(mode="json")  # fmt: skip
 
     async def case(self, asked: CaseAsked) -> Any:
-        """A route test: these are given, and each target gets what the routes of now bring it.
-
-        Of what a `map` makes anew only the object is expected: it was made before anything was masked.
-        """
+        """A route test: these are given, and each target gets what the routes of now bring it."""
         with _bus_answers():
             messages = [await self._passage.whole((await self._passage.find(id)).message) for id in asked.ids]
-            got: dict[str, list[Message]] = {}
+            got: dict[str, list[Got]] = {}
             for message in messages:
-                for target, said in (await self._passage.got(message)).items():
-                    same = said.content == message.content
-                    got.setdefault(target, []).append(said if same else replace(said, content=b""))
+                for target, one in (await self._got(message)).items():
+                    got.setdefault(target, []).append(one)
         if sum(len(message.content) for message in messages) > LARGEST_CASE:
             raise QuestionError(f"what they say has over {LARGEST_CASE} bytes: take fewer messages, or smaller ones")
-        text = await asyncio.to_thread(case_of, messages, name=asked.name, got=got)
+        given = [self._passage.own_words(message) for message in messages]
+        text = await asyncio.to_thread(case_of, given, name=asked.name, got=got)
         if len(text.encode("utf-8", "replace")) > LARGEST_CASE:
             raise QuestionError(f"a test of {len(text)} characters is too long: take fewer messages")
         return Case(text=text, masked=DECLARED).model_dump(mode="json")
+
+    async def _got(self, message: Message) -> dict[str, Got]:
+        """What each target gets of it, and how that ended there, as far as it has.
+
+        Of what a `map` makes anew only the object is told: it was made before anything was masked.
+        """
+        said = await self._passage.got(message)
+        known = await self._journal.survey(partial(standing.standings, targets=list(said), message_id=message.id))
+        return {
+            target: _ended(one if one.content == message.content else replace(one, content=b""), known.get(target))
+            for target, one in said.items()
+        }
 
     def _targets(self, named: str | None) -> list[str]:
         known = sorted(self._delivery.targets)
@@ -215,6 +226,13 @@ def _at_target(target: str, routed: Routed, known: Standing | None, found: Found
         attempts_missing=None if calls else attempts.why_none(known, found, target),
         not_kept=attempts.not_kept(found.not_kept.get(target)), outcome=_outcome(known, routed.passes),
     )  # fmt: skip
+
+
+def _ended(message: Message, known: Standing | None) -> Got:
+    """With the answer that a test can have given again: a document was posted, or it was refused and is parked."""
+    number = known.document if known is not None and known.level == Level.POSTED else None
+    refused = known.reason if known is not None and known.state == Wait.PARKED else None
+    return Got(message, number, refused)
 
 
 def _said(message: Message, room: Room) -> Content:
