@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +37,7 @@ def doctor(
     runs = _runs(config)
     checks = asyncio.run(examine(config, runs=runs))
     if as_json:
-        print_json([asdict(check) for check in checks])
+        print_json([check.said() for check in checks])
     else:
         _show(checks, runs=runs)
     return Exit.FINDINGS if any(check.verdict is Verdict.WRONG for check in checks) else Exit.OK

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from mombus.config.certificates import SOON
 
@@ -38,6 +39,11 @@ class Check:
     field: str = ""
     ends: datetime | None = None
     ahead_s: float | None = None
+
+    def said(self) -> dict[str, Any]:
+        """As plain data."""
+        ends = self.ends.isoformat() if self.ends else None
+        return {**asdict(self), "verdict": self.verdict.value, "ends": ends}
 
 
 def certificate(

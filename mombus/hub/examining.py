@@ -37,7 +37,7 @@ class Examined(NamedTuple):
         checks = self.checks
         if len(checks) > MOST:
             checks = sorted(checks, key=lambda check: check.verdict is Verdict.WELL)[:MOST]
-        return {"at": self.at.isoformat(), "checks": [_said(check) for check in checks]}
+        return {"at": self.at.isoformat(), "checks": [check.said() for check in checks]}
 
 
 class Examining:
@@ -82,13 +82,6 @@ async def _found(what: str, looking: Awaitable[Sequence[Check]]) -> Examined | N
     except Exception:
         log.exception("can't be looked at", what=what)
         return None
-
-
-def _said(check: Check) -> dict[str, Any]:
-    return {
-        "about": check.about, "verdict": check.verdict.value, "text": check.text, "do": check.do,
-        "field": check.field, "ends": check.ends.isoformat() if check.ends else None, "ahead_s": check.ahead_s,
-    }  # fmt: skip
 
 
 def notices(examined: Mapping[str, Any] | None) -> list[str]:
