@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from mombus.journal.waiting import Wait, Waiting
 
 
+RECALL_S = 5.0
+"""How long what a person asks waits for an inbox that has just begun to know what waits."""
+
+
 class UnknownTargetError(LookupError):
     """No target has that name."""
 
@@ -202,9 +206,14 @@ class Delivery:
     ) -> Done:  # fmt: skip
         """Do what a person decided about a waiting message, `record` writes it down. Raises UnknownTargetError.
 
-        Where it is the target that another hub gets meanwhile, BetweenHubsError: it wasn't done then.
+        Where another hub gets the target meanwhile, or nobody has it yet, BetweenHubsError: it wasn't done then.
         """
         inbox = self._inbox(await self.inbox_with(target, message_id))
+        try:
+            async with asyncio.timeout(RECALL_S):
+                await inbox.recalled.wait()
+        except TimeoutError:
+            raise BetweenHubsError(f"'{target}' is only being taken up: try again in some seconds") from None
         try:
             return await inbox.commands.do(
                 command, message_id, who=who, why=why, document=document, record=record

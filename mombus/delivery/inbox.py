@@ -58,6 +58,8 @@ class Inbox:
         self.journal = journal
         self.patience = patience
         self.clock = clock
+        self.recalled = asyncio.Event()
+        """Set once it knows what waits: before that nothing can be said of it."""
         self.routing = Routing(target)
         self.bodies = Bodies(js, self.routing)
         self.hand = Hand(lambda: asyncio.get_running_loop().time())
@@ -182,6 +184,7 @@ class Inbox:
         self._calm.begin()
         await self.settling.commit(partial(replays.withdraw_cancelled, inbox=mine.inbox, has=mine.has))
         await self._remember()
+        self.recalled.set()
 
     async def _remember(self) -> None:
         mine = self.target
