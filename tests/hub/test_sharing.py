@@ -9,6 +9,8 @@ from patience import until
 from sqlalchemy import text
 from two_hubs import Strict, asked, held, skip, two_hubs
 
+from mombus.hub.several import neighbours
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,6 +21,7 @@ async def test_a_command_finds_the_hub_that_has_the_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql: str
 ) -> None:
     erp = Asker()
+    monkeypatch.setattr(neighbours, "BETWEEN_S", 40.0)
     async with two_hubs(tmp_path, monkeypatch, postgresql, erp, Strict()) as (hubs, bus, _):
         await until(lambda: sorted(len(held(hub)) for hub in hubs) == [1, 2])
         for number in range(6):
