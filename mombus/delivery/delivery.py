@@ -169,7 +169,7 @@ class Delivery:
         return all(await asyncio.gather(*(inbox.has_done(seq) for inbox in here)))
 
     def works(self, target: str) -> bool:
-        """True if an inbox of a target here goes on by itself: not while the system is down, closed, or paused."""
+        """True if an inbox of a target here goes on by itself: not while the system is down, closed or halted."""
         here = [inbox for inbox in self._inboxes.values() if inbox.target.system == target]
         return any(inbox.standing.condition is Condition.RUNNING for inbox in here)
 
@@ -243,13 +243,8 @@ class Delivery:
         await still.look()
         return still.replaying
 
-    def pause(self, target: str, reason: str) -> None:
-        """Write nothing to a target until `resume`. Raises UnknownTargetError."""
-        for inbox in self._all_here(target):
-            inbox.pause(reason)
-
     def resume(self, target: str) -> None:
-        """Go on after a pause, or after a halt whose cause is gone. Raises UnknownTargetError."""
+        """Go on after a halt whose cause is gone. Raises UnknownTargetError."""
         for inbox in self._all_here(target):
             inbox.resume()
 

@@ -142,12 +142,8 @@ class Inbox:
         await self._reading.close()
         self.standing.set(Condition.STOPPED, "closed")
 
-    def pause(self, reason: str) -> None:
-        """Write nothing until `resume`."""
-        self.standing.pause(reason)
-
     def resume(self) -> None:
-        """Go on after a pause or a halt."""
+        """Go on after a halt."""
         self.standing.resume()
 
     async def status(self) -> Status:

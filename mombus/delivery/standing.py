@@ -57,13 +57,8 @@ class Standing:
         if self.condition is Condition.CLOSED or (self.condition is Condition.RUNNING and self.reason != held_back):
             self.set(Condition.RUNNING, held_back)
 
-    def pause(self, reason: str) -> None:
-        """Write nothing until `resume`."""
-        self.going.clear()
-        self.set(Condition.PAUSED, reason)
-
     def resume(self) -> None:
-        """Go on after a pause or a halt; a target that is away is tried at once."""
+        """Go on after a halt; a target that is away is tried at once."""
         if self._reconnecting is not None and not self._reconnecting.done():
             self.set(Condition.RECONNECTING, self._away)
             self._at_once.set()
@@ -72,7 +67,7 @@ class Standing:
 
     def failing(self, reason: str | None) -> None:
         """The broker or the journal doesn't work, or does again (None). What a person must end is told before that."""
-        if self.condition in {Condition.PAUSED, Condition.HALTED}:
+        if self.condition is Condition.HALTED:
             return
         if reason is not None:
             self.set(Condition.FAILING, reason)
@@ -101,8 +96,7 @@ class Standing:
         while not stop.person:
             attempts += 1
             self._away = stop.reason
-            if self.condition is not Condition.PAUSED:
-                self.set(Condition.RECONNECTING, stop.reason)
+            self.set(Condition.RECONNECTING, stop.reason)
             await self._pause(min(5.0, back_off(attempts, self._patience)))
             try:
                 await (self._target.connect or self._target.sink.connect)()  # type: ignore[attr-defined]
@@ -111,8 +105,7 @@ class Standing:
             except Exception as error:  # noqa: BLE001 - whatever it is, the target is tried again
                 stop = Stop(text(error), person=False)
             else:
-                if self.condition is not Condition.PAUSED:
-                    self._go_on()
+                self._go_on()
                 return
         self.set(Condition.HALTED, stop.reason)
         self._alarm(f"halted: {stop.reason}")

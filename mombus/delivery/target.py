@@ -133,7 +133,7 @@ class State(StrEnum):
     REPEATED = "repeated"
     """It came again after it was dealt with: nothing was sent."""
     ALARM = "alarm"
-    """The target itself: paused, reading lost. `message_id` is empty."""
+    """The target itself: halted, reading lost. `message_id` is empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,8 +188,6 @@ class Condition(StrEnum):
     """Credentials or a licence: a person resumes it."""
     CLOSED = "closed"
     """It is in a closed window; it opens by itself."""
-    PAUSED = "paused"
-    """A person paused it."""
     FAILING = "failing"
     """The broker or the journal doesn't work; it is tried again."""
     STOPPED = "stopped"

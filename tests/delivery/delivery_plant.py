@@ -17,6 +17,7 @@ from canonical.quantity import Quantity
 from connectors.connector import Absent, Accept, ConnectorError, Effect, Level, NotConnected, Offer, Receipt, Rejected
 from mombus.delivery.delivery import Delivery
 from mombus.delivery.target import Condition, Hop, Patience, Rule, State, Target
+from mombus.delivery.verdict import Stop
 from mombus.journal.journal import Journal
 
 if TYPE_CHECKING:
@@ -184,6 +185,12 @@ class Hub:
             return (await self.status(target)).condition is condition
 
         await until(reached)
+
+    async def halt(self, reason: str, inbox: str = "mes") -> None:
+        """Have the target refuse to let us in: nothing is written until `resume`."""
+        standing = self.delivery._inboxes[inbox].standing
+        standing.stop(Stop(reason, person=True))
+        await until(lambda: standing.condition is Condition.HALTED)
 
     async def status(self, target: str = "mes"):
         return next(status for status in await self.delivery.status() if status.target == target)

@@ -24,7 +24,7 @@ async def test_what_is_held_stays_though_it_was_to_be_tried_when_its_target_goes
         await bus.publish(order("PO-1"))
         await running.until_state("PO-1", State.PARKED)
         (row,) = await running.delivery.waiting()
-        running.delivery.pause("mes", "the line is being cleaned")
+        await running.halt("the line is being cleaned")
         assert (await running.delivery.do(Command.RETRY, "mes", row.message_id, who="ada", why="mended")).ok
         assert (await running.delivery.do(Command.HOLD, "mes", row.message_id, who="bob", why="not yet")).ok
         running.delivery.resume("mes")

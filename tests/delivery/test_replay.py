@@ -200,7 +200,7 @@ async def test_what_was_put_survives_a_stop_and_isn_t_put_twice(bus, journal_pat
             await running.until_state(f"R-{n}", State.PARKED)
             await skip(running, f"R-{n}")
         part = await history(bus)
-        running.delivery.pause("mes", "test")
+        await running.halt("test")
         await replay(running, part)
     sink.trouble = lambda _message, _attempt: None
     async with hub(bus, journal_path, mes(sink)) as running:
@@ -227,7 +227,7 @@ async def test_what_wasn_t_begun_is_taken_back(bus, journal_path, sink):
         await bus.publish(fact("R-1"))
         await running.until_state("R-1", State.PARKED)
         await skip(running, "R-1")
-        running.delivery.pause("mes", "test")
+        await running.halt("test")
         await replay(running, await history(bus))
         assert [row.kind for row in await running.delivery.waiting()] == [Wait.REPLAYED]
         assert await running.delivery.replaying("mes").withdraw("replay-1") == 1
@@ -259,7 +259,7 @@ async def test_what_a_cancelled_replay_brought_isn_t_sent_after_a_kill_that_came
         await bus.publish(fact("R-1"))
         await running.until_state("R-1", State.PARKED)
         await skip(running, "R-1")
-        running.delivery.pause("mes", "test")
+        await running.halt("test")
         await replay(running, await history(bus))
         journal = running.delivery._journal
         await journal.write(lambda c: replays.end(c, "replay-1", "mes", Progress.CANCELLED, NOW))

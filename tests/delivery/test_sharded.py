@@ -60,7 +60,7 @@ async def test_a_reversal_waits_for_what_another_shard_has_not_read(bus, journal
     here, there = orders(2)
     original = fact("R-1", here)
     async with hub(bus, journal_path, *shards(sink)) as running:
-        running.delivery._inboxes["mes:0"].pause("it is slow")
+        await running.halt("it is slow", "mes:0")
         await bus.publish(original)
         await bus.publish(fact("R-2", there, reverses=original.id))
         await running.until_state("R-2", State.WAITING)

@@ -91,7 +91,7 @@ async def test_an_old_revision_behind_a_message_that_is_parked_with_it_does_not_
     async with hub(bus, journal_path, mes(sink, *rules)) as running:
         await bus.publish(order(revision=2))
         await running.until_state("PO-1", State.DELIVERED)
-        running.delivery.pause("mes", "so that both come in one batch")
+        await running.halt("so that both come in one batch")
         old = order(revision=1, source="planner")
         await bus.publish_batch([fact("R-1"), old])
         running.delivery.resume("mes")

@@ -90,7 +90,7 @@ async def test_two_messages_that_name_one_material_are_never_written_at_once_and
     sink.delay_s = 0.05
     together = Together(sink)
     async with hub(bus, journal_path, mes(sink, *RULES)) as running:
-        running.delivery.pause("mes", "so that all are ready at once")
+        await running.halt("so that all are ready at once")
         await bus.publish_batch([
             fact(f"{one}-{n}", one, lanes=(f"line:{one}{n}",)) for one in ("A", "B") for n in range(3)
         ])  # fmt: skip
@@ -124,7 +124,7 @@ async def test_two_revisions_of_one_thing_in_different_lanes_are_not_in_flight_a
     sink.accepts = {ORDER: Accept(Effect.FINDABLE, concurrency=4)}
     sink.delay_s = 0.05
     async with hub(bus, journal_path, mes(sink, RULES[0])) as running:
-        running.delivery.pause("mes", "so that both are ready at once")
+        await running.halt("so that both are ready at once")
         older, newer = order(revision=1, lanes=("line:1",)), order(revision=2, lanes=("line:2",))
         await bus.publish_batch([older, newer])
         running.delivery.resume("mes")

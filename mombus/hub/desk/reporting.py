@@ -63,7 +63,7 @@ def _health(session: Session, probe: Probe, status: Status | None) -> tuple[str,
         return "halted", session.reason or (status.reason if status else "")
     if session.condition in {Condition.DOWN, Condition.ELSEWHERE}:
         return session.condition.value, session.reason
-    if status and status.condition in {"reconnecting", "failing", "paused"}:
+    if status and status.condition in {"reconnecting", "failing"}:
         return "down", f"{status.condition}: {status.reason}"
     return probe.health.value, probe.reason or (status.reason if status and status.condition != "stopped" else "")
 

@@ -85,4 +85,4 @@ def seen_to(system: Told, contact: str | None) -> str:
 
 
 def _mends_itself(system: Told) -> bool:
-    return system["health"] != "halted" and system["condition"] not in {"halted", "paused"}
+    return "halted" not in {system["health"], system["condition"]}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mombus.delivery.target import Status
 
 _WORST = (
-    Condition.HALTED, Condition.FAILING, Condition.RECONNECTING, Condition.PAUSED, Condition.CLOSED,
+    Condition.HALTED, Condition.FAILING, Condition.RECONNECTING, Condition.CLOSED,
     Condition.STARTING, Condition.STOPPED, Condition.RUNNING,
 )  # fmt: skip
 _SICKEST = ("halted", "down", "starting", "degraded", "ok")

@@ -145,7 +145,7 @@ class TrialHub:
             return False
         standing = await self.standing()
         return all(
-            standing[system].condition in {"reconnecting", "halted", "closed", "paused"} and standing[system].in_hand
+            standing[system].condition in {"reconnecting", "halted", "closed"} and standing[system].in_hand
             for system in self._undone()
         )
 
