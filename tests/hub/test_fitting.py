@@ -61,7 +61,9 @@ def _three(connection: Connection) -> None:
 async def test_pages_are_cut_where_they_are_full_and_go_on_from_there(journal, monkeypatch):
     monkeypatch.setattr(module, "MOST_BYTES", 1)
     plant = SimpleNamespace(timezone=UTC)
-    config: Any = SimpleNamespace(systems={"mes": None, "erp": None}, plant=plant, objects=())
+    config: Any = SimpleNamespace(
+        systems=dict.fromkeys(("mes", "erp"), SimpleNamespace(contact=None)), plant=plant, objects=()
+    )
     nothing: Any = None
     room = WaitingRoom(config=config, journal=journal, delivery=nothing)
     kept = KeptThings(journal=journal, intake=nothing, undertaken=Undertakings(journal))

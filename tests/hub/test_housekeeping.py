@@ -239,6 +239,7 @@ async def test_the_index_forgets_what_the_stream_does_not_keep(house, monkeypatc
 
 
 async def test_numbers_that_were_passed_over_are_learned(house):
+    await house.journal.write(lambda c: deliveries.settle(c, "mes", 1))
     await house.journal.write(lambda c: deliveries.record(c, [outcome("m", days=0, document="4500")]))
     await house.keeper.tidy()
     assert await Aliases({}, house.journal).documents("mes", "production_order", "PO-1") == ["4500"]

@@ -153,8 +153,9 @@ async def _is(hub: Any, system: str, health: str, words: str) -> bool:
 
 async def _ended(_config: Any, system: Any) -> list[Check]:
     """More than is told: what is wrong with it last."""
-    name = f"system {system.name}"
-    return [*[certificate(name, NOW + timedelta(days=9999))] * MOST, certificate(name, NOW - timedelta(days=1))]
+    name, begins = f"system {system.name}", NOW - timedelta(days=99)
+    well, ended = (certificate(name, begins, NOW + timedelta(days=days)) for days in (9999, -1))
+    return [*[well] * MOST, ended]
 
 
 async def test_what_is_on_the_disk_of_a_part_is_in_the_hubs_status(tmp_path, monkeypatch):

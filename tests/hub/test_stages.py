@@ -282,8 +282,9 @@ async def test_what_the_doctor_finds_is_shown_and_measured(plant: Looking) -> No
     assert {"journal", "index", "exchanges", "stream MOM", "stream RAW"} <= stores.keys()
     assert stores["exchanges"]["limit"] == 256 * 1024**2
     assert stores["stream MOM"]["limit"] < hub["disk"]["total"]
-    soon = check.certificate("system board", datetime(2027, 1, 1, tzinfo=UTC), field="client_cert")
-    late = check.certificate("system board", datetime(2030, 1, 1, tzinfo=UTC), field="client_cert")
+    begins = datetime(2026, 1, 1, tzinfo=UTC)
+    soon = check.certificate("system board", begins, datetime(2027, 1, 1, tzinfo=UTC), field="client_cert")
+    late = check.certificate("system board", begins, datetime(2030, 1, 1, tzinfo=UTC), field="client_cert")
     apart = check.Check("system board", check.Verdict.WELL, "", ahead_s=1.5)
     plant.hub.desk._sessions["board"].examined = examining.Examined(datetime.now(UTC), [late, soon, apart]).said()
     metrics = (await plant.metrics()).splitlines()
