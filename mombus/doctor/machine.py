@@ -67,10 +67,13 @@ def _disk(config: Config, folder: Path) -> Check:
 
 
 def _secrets(folder: Path) -> Iterator[Check]:
-    if not folder.is_dir():
+    try:
+        files = [file for file in folder.iterdir() if file.is_file()] if folder.is_dir() else []
+        open_ones = sorted(file.name for file in files if _is_open(file))
+    except OSError as error:
+        text = f"{folder} can't be looked into: {error.strerror}"
+        yield Check("secrets", Verdict.SOON, text, "let this user read it, if secrets of the hub are there")
         return
-    files = [file for file in folder.iterdir() if file.is_file()]
-    open_ones = sorted(file.name for file in files if _is_open(file))
     if open_ones:
         names = ", ".join(open_ones)
         yield Check("secrets", Verdict.WRONG, f"others may read {names}", f"chmod 600 {folder}/*")

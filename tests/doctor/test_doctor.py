@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -202,6 +203,20 @@ def test_secrets_that_others_may_read_are_told(tmp_path: Path) -> None:
     (tmp_path / "QMS").chmod(0o400)
     (check,) = machine._secrets(tmp_path)
     assert check.verdict is Verdict.WELL
+
+
+def test_a_folder_of_secrets_that_is_closed_to_this_user_is_told(tmp_path: Path) -> None:
+    closed = tmp_path / "secrets"
+    closed.mkdir(mode=0o300)
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(65534)
+    try:
+        (check,) = machine._secrets(closed)
+    finally:
+        os.seteuid(me)
+    assert check.verdict is Verdict.SOON
+    assert "secrets can't be looked into: Permission denied" in check.text
 
 
 def test_a_port_that_is_taken_is_told() -> None:
