@@ -14,6 +14,7 @@ from patience import PATIENCE_S, until
 from two_hubs import LASTING_S
 
 from connectors.connector import NotConnected
+from mombus.bus.commands import AwayError
 from mombus.config.loader import Loaded
 from mombus.config.model import Bus, Config, Route
 from mombus.desk.planning import APPLY, Apply
@@ -21,6 +22,7 @@ from mombus.hub.changing import trying
 from mombus.hub.changing.here import Origin
 from mombus.hub.hub import Hub, open_hub
 from mombus.hub.parts import Parts, parse_parts
+from mombus.hub.several import neighbours
 from mombus.journal import clearing, leaseholder
 
 if TYPE_CHECKING:
@@ -104,6 +106,7 @@ async def test_all_hubs_change_in_turn_while_messages_flow(
             plant.write(to("mes"), to("wms", start="now"), at="a")
             (at,) = (await plant.plan())["hubs"]
             assert (at["address"], at["how"]) == (second, "refuses")
+            await _one_that_cannot_look_is_named(plant, monkeypatch)
             told = await plant.apply()
             assert told["reason"] == (
                 f"the hub at {second}: its files say something else of route production_order → wms, system wms: give "
@@ -151,6 +154,18 @@ async def test_all_hubs_change_in_turn_while_messages_flow(
         await _a_system_goes_at_one_hub_first(plant)
         monkeypatch.setattr(trying, "CONNECT_S", PATIENCE_S)
         await _hubs_end_while_all_prepare(plant, wms)
+
+
+async def _one_that_cannot_look_is_named(plant: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+    why = "the journal's database doesn't answer: connection refused"
+
+    async def away(*_what: Any, **_more: Any) -> Any:
+        raise AwayError(why)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(neighbours, "pass_on", away)
+        (at,) = (await plant.plan())["hubs"]
+    assert (at["address"], at["how"], list(at["says"])) == (plant.hubs[1].url, "refuses", [why])
 
 
 async def _a_system_goes_at_one_hub_first(plant: Together) -> None:

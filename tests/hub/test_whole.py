@@ -15,6 +15,7 @@ from two_hubs import held, two_hubs
 
 from connectors.connector import Item
 from connectors.exchange import calling
+from mombus.bus.commands import AwayError
 from mombus.bus.errors import NotReachable
 from mombus.desk.messages import MESSAGES_SEARCH, MessagesSearch
 from mombus.desk.question import Nothing
@@ -228,9 +229,13 @@ async def any_hub_shows_the_calls_that_another_made(plant: Plant, id: str) -> No
 
 async def one_that_is_away_is_named(plant: Plant, id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def gone(*_what: Any, **_more: Any) -> Any:
-        raise ValueError("the hub that has it doesn't answer")
+        raise error
 
     monkeypatch.setattr(neighbours, "pass_on", gone)
+    error: Exception = AwayError("the journal's database doesn't answer: disk I/O error")
+    told = await plant.other.desk.ask(STAGES, StagesAsked(id=id))
+    assert told["away"] == [f"{plant.here.url}: {error}"], "what one can't look at keeps nobody from the rest"
+    error = ValueError("the hub that has it doesn't answer")
     told = await plant.other.desk.ask(STAGES, StagesAsked(id=id))
     (away,) = told["away"]
     assert away == f"{plant.here.url}: the hub that has it doesn't answer"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from mombus.bus.commands import HubAwayError, NobodyThereError
+from mombus.bus.commands import AwayError, HubAwayError, NobodyThereError
 from mombus.desk.planning import CHANGED, GO_BACK, LOOK, SHARE, HubStep, Seen
 from mombus.hub.changing.changing import NotTakenError
 from mombus.hub.several.neighbours import HubGoneError, HubLeftError
@@ -96,7 +96,7 @@ class Other:
             if changes_over:
                 self.state = "changing"
             await self._ended(number, changes_over=changes_over)
-        except (NotTakenError, ValueError) as error:
+        except (NotTakenError, ValueError, AwayError) as error:
             if await self._runs(salt, to):
                 self.state = "runs it"
             elif isinstance(error, HubGoneError | HubLeftError) and not (begun and changes_over):
@@ -145,7 +145,7 @@ class Other:
         """Whether it runs that: one that is killed and started again takes its file."""
         try:
             seen = Seen.model_validate(await self._ask(LOOK.name, {"salt": salt}))
-        except ValueError:
+        except (ValueError, AwayError):
             return False
         return fingerprint(seen.running) == to
 
@@ -177,7 +177,7 @@ async def _look(core: Callable[[], Core], peer: Peer, *, salt: str, mine: tuple[
 
     try:
         seen = Seen.model_validate(await neighbours.ask_at(peer.said.place, LOOK.name, {"salt": salt}))
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, AwayError) as error:
         return refuses("it doesn't say what it makes of it" if isinstance(error, ValidationError) else str(error))
     if seen.new is None:
         return refuses(*seen.findings)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from mombus.bus.commands import HubAwayError, NobodyThereError, NotHereError, listen, pass_on
+from mombus.bus.commands import AwayError, HubAwayError, NobodyThereError, NotHereError, listen, pass_on
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -140,7 +140,7 @@ class Neighbours:
         return [peer for peer in latest.values() if peer.hub != self._holder.hub]
 
     async def ask_at(self, place: str, name: str, question: Mapping[str, Any]) -> Any:
-        """The answer of the hub on the disk `place`. Raises ValueError with its refusal, HubAwayError."""
+        """The answer of the hub on the disk `place`. Raises ValueError with its refusal, HubAwayError, AwayError."""
         found = [peer for peer in await self.others() if peer.said.place == place]
         if not found:
             raise HubLeftError("it isn't there")
@@ -198,7 +198,7 @@ class Neighbours:
             told: dict[str, Any] = await pass_on(
                 self._bus, site=self._site, name=name, question=question, hub=peer.hub, within_s=STATUS_S
             )  # fmt: skip
-        except ValueError as error:
+        except (ValueError, LookupError, AwayError) as error:
             since = self._unheard.setdefault(peer.hub, datetime.now(UTC))
             log.warning("a hub doesn't answer", hub=peer.said.address, question=name, reason=str(error))
             return _silent(peer, since, str(error))
