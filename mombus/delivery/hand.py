@@ -95,7 +95,8 @@ class Hand:
         self.size -= self._sizes.pop(entry.seq, 0)
 
     def load(self, entry: Entry, message: Message) -> None:
-        """It is back from the waiting room."""
+        """It is back from the waiting room; it may come back once more while it is on its way there again."""
+        self.unload(entry)
         entry.message = message
         self._loaded[entry.id] = size = len(message.content) + OVERHEAD_BYTES
         self.loaded += size

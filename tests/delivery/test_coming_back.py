@@ -12,6 +12,8 @@ from patience import until
 from canonical.wire import to_headers
 from connectors.connector import Accept, Effect, MappingError
 from mombus.delivery.commands import Command
+from mombus.delivery.hand import Hand
+from mombus.delivery.lanes import Entry
 from mombus.delivery.target import State
 from mombus.journal import waiting
 from mombus.journal.journal import Journal
@@ -53,6 +55,17 @@ async def test_no_more_comes_back_than_there_is_room_for(bus, journal_path, sink
         hand = running.delivery._inboxes["mes"].hand
         assert (hand.loaded, hand.entries) == (0, {})
     assert sorted(sink.ledger.got()) == sorted(f"R-{n}" for n in range(60))
+
+
+def test_the_room_of_what_comes_back_twice_is_taken_once_and_given_back():
+    hand, message = Hand(lambda: 0.0), fact("R-1")
+    entry = Entry(id=message.id, seq=1, object=message.object, key=message.key, lanes=message.lanes)
+    hand.load(entry, message)
+    once = hand.loaded
+    hand.load(entry, message)
+    assert (hand.loaded, entry.message) == (once, message)
+    hand.unload(entry)
+    assert (hand.loaded, entry.message) == (0, None)
 
 
 class SlowSink(Sink):
