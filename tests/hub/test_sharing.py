@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hub_plant import Asker, order
+from own_broker import broker
 from patience import until
 from sqlalchemy import text
 from two_hubs import Strict, asked, held, skip, two_hubs
 
+from mombus.bus.commands import listen
+from mombus.bus.connection import connect
 from mombus.hub.several import neighbours
+from mombus.journal.leases import Peer, Presence
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,3 +56,45 @@ async def test_a_command_finds_the_hub_that_has_the_system(
             return {row["health"] for row in (await asked(bus, "status"))["result"]["systems"]}
 
         await until(told, good=lambda health: health == {"ok"})
+
+
+async def test_of_several_hubs_that_do_something_only_those_are_asked_again_that_did_not_hear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "BETWEEN_S", 40.0)
+    looks, done = 0, []
+
+    async def do(name: str, *_what: Any) -> dict[str, bool]:
+        done.append(name)
+        return {"ok": True}
+
+    class Shares:
+        """Of three hubs; this one has none."""
+
+        hub = "c"
+        holder = property(lambda self: self)
+
+        async def leases_for(self, *_what: Any) -> list[str]:
+            return ["mes-1", "mes-2"]
+
+        def has(self, _lease: str) -> bool:
+            return False
+
+        def disputed(self, _system: str) -> list[str]:
+            return []
+
+        async def holders(self, _leases: list[str]) -> list[Peer]:
+            nonlocal looks
+            looks += 1
+            now = datetime.now(UTC)
+            return [Peer(hub, Presence(address=hub, plan=""), 0, now, now, live=True) for hub in ("a", "b")]
+
+    async with broker(tmp_path / "nats") as url, connect(url) as bus:
+        await listen(bus, site="lyon", answer=partial(do, "a"), hub="a")
+        one = neighbours.Neighbours(bus, "lyon", Shares())  # type: ignore[arg-type]
+        asking = asyncio.create_task(one.answered(partial(do, "c"), "resume", {"system": "mes"}))
+        await until(lambda: looks == 2)
+        assert done == ["a"]
+        await listen(bus, site="lyon", answer=partial(do, "b"), hub="b")
+        assert await asking == {"ok": True}
+    assert done == ["a", "b"]

@@ -78,19 +78,23 @@ class Neighbours:
     async def answered(self, here: Answer, name: str, question: Mapping[str, Any]) -> Any:
         """The answer, of `here` or of the hub it is for, asked again while one hub takes over from another.
 
-        Raises ValueError with the other hub's refusal, NotHereError when that takes too long.
+        Of several that it is for, those that have answered aren't asked again. Raises ValueError with the other hub's
+        refusal, NotHereError when that takes too long.
         """
         until = time.monotonic() + BETWEEN_S
+        answers: dict[str, Any] = {}
         while True:
             try:
-                return await self._answered(here, name, question)
+                return await self._answered(here, name, question, answers)
             except (NotHereError, NobodyThereError):
                 about = _about(question)
                 if time.monotonic() > until or about is None or self.disagree_about(about):
                     raise
             await asyncio.sleep(LOOK_S)
 
-    async def _answered(self, here: Answer, name: str, question: Mapping[str, Any]) -> Any:
+    async def _answered(
+        self, here: Answer, name: str, question: Mapping[str, Any], answers: dict[str, Any]
+    ) -> Any:  # fmt: skip
         about = _about(question)
         names: Sequence[str] = ()
         if about is not None and name not in ANYWHERE:
@@ -98,10 +102,12 @@ class Neighbours:
         elsewhere = [one for one in names if not self._holder.has(one)]
         far = await self._holder.holders(elsewhere) if elsewhere else []
         others = [peer.hub for peer in far if peer.hub != self._holder.hub]
-        answers = [await self._passed_on(name, question, other) for other in others]
+        for other in others:
+            if other not in answers:
+                answers[other] = await self._passed_on(name, question, other)
         if not others or any(map(self._holder.has, names)):
             return await here(name, question)
-        return answers[-1]
+        return answers[others[-1]]
 
     async def _passed_on(self, name: str, question: Mapping[str, Any], hub: str) -> Any:
         try:
