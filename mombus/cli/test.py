@@ -14,6 +14,7 @@ import typer
 from mombus.cli.exits import Exit
 from mombus.cli.run import set_up_logging
 from mombus.config.scrubbing import Scrubber
+from mombus.trial import SUFFIX
 
 if TYPE_CHECKING:
     from mombus.trial.happened import Failure, Ran, Result
@@ -36,7 +37,7 @@ def test(
     anybody. Exit code 0: all as expected; 1: some aren't; 64: there are none; 78: a file or its configuration has
     errors.
     """
-    from mombus.trial.reading import SUFFIX, found, read  # noqa: PLC0415 - only this command needs it
+    from mombus.trial.reading import found, read  # noqa: PLC0415 - only this command needs it
 
     try:
         paths = found(files or [Path()])

@@ -3,3 +3,6 @@
 `cases` declares what a file holds, `reading` reads it, `judging` compares, `saving` writes a case from messages of the
 bus, `junit` writes what came out for CI. What runs a case is in `mombus/hub/trial/`: the hub itself.
 """
+
+SUFFIX = ".test.yaml"
+"""What the names of files of route tests end in."""

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from canonical.objects import CATALOGUE
 from mombus.config.document import Items, Node, Scalar, Table
 from mombus.config.document import read as read_document
-from mombus.config.finding import Findings, did_you_mean
+from mombus.config.finding import Findings, Mark, did_you_mean
 from mombus.config.loader import load
 from mombus.config.needs import NO_SECRET
 from mombus.config.substitution import Substitution
 from mombus.config.validation import Validation, locate
-from mombus.trial import wires
+from mombus.trial import SUFFIX, wires
 from mombus.trial.cases import Case, CaseFile, Given
 from mombus.trial.mocks import Line, media_type
 
@@ -28,11 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from mombus.config.finding import Finding, Mark
+    from mombus.config.finding import Finding
     from mombus.config.model import Config
     from mombus.trial.mocks import Mock
 
-SUFFIX = ".test.yaml"
 MOST_BYTES = 20_000_000
 MOST_NAMED = 3
 Place = tuple[str | int, ...]
@@ -100,7 +99,11 @@ def found(paths: Sequence[Path]) -> list[Path]:
 def read(path: Path) -> TestFile:
     """A file of route tests and the configuration that it names. Never raises for what the files hold."""
     findings = Findings()
-    table = read_document(path.read_bytes(), str(path), findings)
+    try:
+        table = read_document(path.read_bytes(), str(path), findings)
+    except OSError as error:
+        findings.error(Mark(str(path)), "", f"the file can't be read: {error.strerror}")
+        table = None
     if table is None:
         return TestFile(path, None, (), findings.sorted())
     made = Validation(findings, Substitution(path.parent), NO_SECRET).model(CaseFile, table, "")

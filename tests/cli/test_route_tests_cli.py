@@ -92,6 +92,22 @@ def test_what_cannot_be_played_is_refused_before_anything_is(called: Mombus, tmp
     assert "routes.test.yaml:4:5: error: tests[0]: there is no key 'expects'; did you mean 'expect'?" in done.stdout
 
 
+def test_check_reads_files_of_route_tests_as_they_are_played(called: Mombus, tmp_path: Path) -> None:
+    here = folder(tmp_path)
+    done = called("check", "routes.test.yaml", cwd=here)
+    summary = "Checked routes.test.yaml: 3 cases; 0 errors, 0 warnings. `mombus test` plays them.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", summary)
+    folder(tmp_path, CASES.replace("mes: {}", "mess: {}"))
+    wrong = "there is no system 'mess' in routes.yaml; did you mean 'mes'?"
+    done = called("check", "routes.yaml", "routes.test.yaml", cwd=here)
+    assert (done.returncode, len(done.stdout.splitlines()), wrong in done.stdout) == (1, 1, True), done.stdout
+    assert done.stderr.startswith("Checked routes.yaml: 2 systems, ")
+    told = json.loads(called("check", "--json", "routes.test.yaml", "no.test.yaml", cwd=here).stdout)
+    assert (told["ok"], told["files"]) == (False, ["routes.test.yaml", "no.test.yaml"])
+    assert [(one["file"], one["line"]) for one in told["findings"]] == [("routes.test.yaml", 10), ("no.test.yaml", 1)]
+    assert called("check", "no.test.yaml", cwd=here).returncode == 78
+
+
 def test_where_there_is_nothing_to_play_it_says_what_to_do(called: Mombus) -> None:
     done = called("test")
     assert done.returncode == 64
