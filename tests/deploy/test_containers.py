@@ -52,6 +52,15 @@ def test_a_composed_service_names_what_is_declared_and_is_closed(name: str) -> N
         assert service["cap_drop"] == ["ALL"]
 
 
+def test_a_composed_connector_whose_system_calls_it_has_a_port() -> None:
+    systems = yaml.safe_load((ROOT / "routes.yaml").read_text())["systems"]
+    called = {name for name, system in systems.items() if "listen" in system}
+    words = [word for one in COMPOSE["services"].values() if "ports" in one for word in one["command"]]
+    parts = [word.removeprefix("connectors:").split(",") for word in words if word.startswith("connectors:")]
+    assert called
+    assert called <= {name for part in parts for name in part}
+
+
 def containers(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     return list(manifest["spec"]["template"]["spec"]["containers"])
 
