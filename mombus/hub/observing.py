@@ -71,7 +71,7 @@ class Observing:
             times = await index.survey(partial(last_times, source=system, most=LAST_TIMES))
             self.flows.said.setdefault(system, Rhythm(times))
         for target in sorted({target for route in config.routes for target in route.to}):
-            ended = await journal.survey(partial(last_ended, target=target, most=LAST_ENDED))
+            ended = await journal.survey(partial(last_ended, target=target, most=LAST_ENDED), patiently=True)
             for route in config.routes:
                 if target in route.to and (last := ended.get(route.object)) is not None:
                     flow = Flow(last=last.at, state=last.outcome, reason=last.reason)

@@ -108,9 +108,12 @@ class Journal:
         """Run `work` on what is committed and return its result. Raises JournalClosed after `close`."""
         return await self._look(self._reading, work)
 
-    async def survey(self, work: Callable[[Connection], T]) -> T:
-        """As `read`, for what people ask: it may look at many rows, and delivery's look-ups don't wait for it."""
-        return await self._look(self._surveying, work, ASKED_S)
+    async def survey(self, work: Callable[[Connection], T], *, patiently: bool = False) -> T:
+        """As `read`, for what people ask: it may look at many rows, and delivery's look-ups don't wait for it.
+
+        With `patiently` nobody waits for the answer, and a server that is away is waited for as by `read`.
+        """
+        return await self._look(self._surveying, work, AWAY_S if patiently else ASKED_S)
 
     async def close(self) -> None:
         """Finish what was asked for, refuse what comes after, close."""

@@ -116,9 +116,9 @@ class FencedJournal(Journal):
         """As Journal.read."""
         return await self._shared.read(work)
 
-    async def survey(self, work: Callable[[Connection], T]) -> T:
+    async def survey(self, work: Callable[[Connection], T], *, patiently: bool = False) -> T:
         """As Journal.survey."""
-        return await self._shared.survey(work)
+        return await self._shared.survey(work, patiently=patiently)
 
     async def close(self) -> None:
         """The journal is everybody's: it stays open."""

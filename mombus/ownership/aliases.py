@@ -125,7 +125,7 @@ class Aliases(Declared):
 
         Returns how many that were.
         """
-        receipts = await self._journal.survey(table.unlearned)
+        receipts = await self._journal.survey(table.unlearned, patiently=True)
         return await self.learn(receipts) if receipts else 0
 
     async def learn(self, receipts: Sequence[Numbered]) -> int:

@@ -17,6 +17,7 @@ import pytest
 from databases import started
 from patience import PATIENCE_S, until
 from sqlalchemy import Connection, make_url, select, text
+from sqlalchemy.exc import OperationalError
 
 from mombus.journal import bookmarks, side
 from mombus.journal import journal as module
@@ -32,7 +33,8 @@ async def names(journal: Journal) -> list[str]:
     return await journal.read(lambda c: [row[0] for row in c.execute(text("SELECT name FROM jottings ORDER BY name"))])
 
 
-async def test_commits_are_repeated_when_the_server_is_back():
+async def test_commits_are_repeated_when_the_server_is_back(monkeypatch):
+    monkeypatch.setattr(module, "ASKED_S", 0.0)
     server = started()
     journal = await Journal.open(server.get_uri())
     await journal.write(lambda c: c.execute(text("CREATE TABLE jottings(name TEXT PRIMARY KEY)")) and None)
@@ -43,9 +45,17 @@ async def test_commits_are_repeated_when_the_server_is_back():
     await until(lambda: journal.trouble)
     assert "the journal's database doesn't answer" in journal.trouble
     await until(lambda: not postmaster.is_running())
+    surveying, asking = (
+        asyncio.create_task(journal.survey(lambda c: c.execute(text("SELECT 1")).scalar(), patiently=patiently))
+        for patiently in (True, False)
+    )
+    with pytest.raises(OperationalError):
+        await asking
+    assert not surveying.done(), "only who asks is told soon"
     await asyncio.to_thread(server.ensure_postgres_running)
     await asyncio.gather(*writing)
     assert set(await reading) <= {"0", "1", "2"}
+    assert await surveying == 1
     assert await names(journal) == ["0", "1", "2"]
     assert journal.trouble == ""
     await journal.close()
