@@ -190,6 +190,20 @@ def test_what_is_behind_for_a_system_in_its_own_process_is_told_by_the_hub_that_
     assert "hub" not in row, "nobody delivers to it now"
 
 
+def test_a_system_in_its_own_process_is_told_while_hubs_get_another_number_of_shards_one_by_one() -> None:
+    def hub(address: str, lag: int, **more: int) -> dict[str, Any]:
+        row = {
+            "name": "mes", "health": "ok", "condition": "running" if lag else None, "lag": lag, "late": 0,
+            "out_per_minute": 1, "in_per_minute": 2, "in_hand": [], "last_data": None, "last_delivery": None,
+            "longest_pause_in_s": None, "longest_pause_out_s": None, "door": None, **more,
+        }  # fmt: skip
+        return {"address": address, "systems": [row]}
+
+    for hubs in ([hub("new", 0, shards=0), hub("old", 38)], [hub("old", 38), hub("new", 0, shards=0)]):
+        (row,) = whole.systems(hubs)
+        assert row["lag"] == 38
+
+
 async def test_any_hub_finds_messages_by_what_another_did_with_them(
     plant: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

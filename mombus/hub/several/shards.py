@@ -19,7 +19,7 @@ _WORST = (
 _SICKEST = ("halted", "down", "starting", "degraded", "ok")
 _LATEST = ("last_data", "last_delivery")
 _LONGEST = ("longest_pause_in_s", "longest_pause_out_s")
-_ADDED = ("out_per_minute", "lag", "late", "shards")
+_ADDED = ("out_per_minute", "lag", "late")
 
 
 def by_target(statuses: Iterable[Status]) -> dict[str, Status]:
@@ -31,11 +31,15 @@ def by_target(statuses: Iterable[Status]) -> dict[str, Status]:
 
 
 def together(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One system as several hubs see it that have some of its shards each. What it says each of them sees."""
+    """One system as several hubs see it that have some of its shards each. What it says each of them sees.
+
+    A hub that isn't told of its shards yet has it whole.
+    """
     worst = min(rows, key=lambda row: _SICKEST.index(row["health"]))
     told = {
         **worst, **{name: sum(row[name] for row in rows) for name in _ADDED},
         **{name: max((row[name] for row in rows if row[name]), default=None) for name in (*_LATEST, *_LONGEST)},
+        "shards": sum(row.get("shards", 1) for row in rows),
         "in_per_minute": max(row["in_per_minute"] for row in rows),
         "in_hand": [one for row in rows for one in row["in_hand"]],
     }  # fmt: skip
