@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from changing_plant import changing_plant, to
 from hub_plant import Asker, order
 from patience import until
+from sqlalchemy.exc import OperationalError
 
 from connectors.connector import NotConnected, PermanentError
 from mombus.bus.streams import MOM
@@ -190,7 +192,7 @@ async def test_what_works_is_not_called_refused_when_clearing_up_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def clear(*_: Any, **__: Any) -> None:
-        raise TimeoutError("the broker doesn't answer")
+        raise OperationalError("DELETE FROM starts", {}, sqlite3.OperationalError("disk I/O error"))
 
     async with changing_plant(tmp_path, monkeypatch, to("mes"), mes=Asker(), wms=Asker()) as plant:
         with monkeypatch.context() as patch:
@@ -198,7 +200,7 @@ async def test_what_works_is_not_called_refused_when_clearing_up_fails(
             plant.write(to("wms"), systems=("erp", "wms"))
             told = await plant.apply()
         assert told["state"] == "applied"
-        assert told["reason"].endswith("isn't all cleared up: the broker doesn't answer")
+        assert told["reason"].endswith("cleared up: the journal's database doesn't answer: disk I/O error")
         journal = plant.hub._changing.work.core.journal
         await until(lambda: journal.read(clearing.rows), good=lambda rows: not rows)
         await plant.systems["erp"].say(order("PO-1"))

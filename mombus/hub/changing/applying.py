@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from mombus.delivery.breaking import break_off
 from mombus.desk.planning import SALT_BYTES, Apply, Changed, GoBack, Planned, Seen, Share
@@ -21,6 +22,7 @@ from mombus.hub.changing.leading import Leading
 from mombus.hub.changing.others import look_at_others
 from mombus.journal import audit, clearing
 from mombus.journal.audit import Deed
+from mombus.journal.databases import away, in_words
 from mombus.plan.comparing import compare
 from mombus.plan.hubs import together
 from mombus.plan.picture import fingerprint
@@ -157,7 +159,7 @@ class Applying:
             await self._refused(asked, str(error), again=again)
         except Exception as error:
             log.exception("changing the configuration failed")
-            await self._refused(asked, f"{type(error).__name__}: {error}", again=again)
+            await self._refused(asked, _of_database(error) or f"{type(error).__name__}: {error}", again=again)
         else:
             self._wrong = None
             self._step("", state=state, reason=reason)
@@ -228,7 +230,7 @@ class Applying:
             await self._note(asked, "applied: " + told(plan))
         except Exception as error:
             log.exception("the new configuration works; what is left of the one before isn't all cleared up")
-            why = str(error) or type(error).__name__
+            why = _of_database(error) or str(error) or type(error).__name__
             return f"it works, but what is left of the one before isn't all cleared up: {why}"
         return None
 
@@ -263,6 +265,11 @@ class Applying:
     ) -> None:
         hubs = self._last.hubs if hubs is None else tuple(hubs)
         self._last = Changed(number=self._last.number, state=state, step=step, reason=reason, hubs=hubs)
+
+
+def _of_database(error: Exception) -> str:
+    """What a database said, without what it was asked; empty for another error."""
+    return away(error) or (in_words(error) if isinstance(error, DBAPIError) else "")
 
 
 def _begun(connection: Connection, *, asked: Apply, plan: Plan, noted: Sequence[clearing.ToClear]) -> None:
