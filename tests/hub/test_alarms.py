@@ -15,7 +15,7 @@ from databases import started
 from freezing import frozen
 from hub_plant import Asker, config, wire
 from own_broker import broker
-from patience import until
+from patience import PATIENCE_S, until
 
 from mombus.bus.commands import command_subject
 from mombus.bus.connection import connect
@@ -139,7 +139,7 @@ async def test_a_database_that_dies_is_told_and_the_rest_is_measured(tmp_path) -
             tmp_path, "erp", "mes", owns={"production_order": "erp"},
             bus=Bus(broker=url, store=server.get_uri(), folder=tmp_path / "hub"),
         )  # fmt: skip
-        async with open_hub(settings) as hub, httpx.AsyncClient(base_url=hub.url, trust_env=False, timeout=45) as http:
+        async with open_hub(settings) as hub, httpx.AsyncClient(base_url=hub.url, trust_env=False) as http:
 
             async def measured() -> list[str]:
                 return (await http.get("/metrics")).text.splitlines()
@@ -149,10 +149,10 @@ async def test_a_database_that_dies_is_told_and_the_rest_is_measured(tmp_path) -
             postmaster.send_signal(signal.SIGQUIT)
             await until(lambda: not postmaster.is_running())
             try:
-                page, lines, ready = await asyncio.gather(
-                    http.get("/api/status"), measured(), http.get("/readyz?verbose")
+                page, lines, ready, said = await asyncio.gather(
+                    http.get("/api/status"), measured(), http.get("/readyz?verbose"),
+                    bus.client.request(command_subject("lyon", "status"), timeout=PATIENCE_S),
                 )  # fmt: skip
-                said = await bus.client.request(command_subject("lyon", "status"), timeout=45)
             finally:
                 await asyncio.to_thread(server.ensure_postgres_running)
             away = "the journal's database doesn't answer: "
