@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from canonical.message import Message
 
 PERSONS = ("person", "qualification")
+WHO = frozenset({"decided_by"})
+"""Fields that say who did something, in whatever words a system has for people: no references."""
 FREE_TEXT = frozenset({"description", "message_text", "text", "name"})
 """Fields in which people write what they like."""
 DECLARED = (
@@ -70,8 +72,12 @@ class Masks:
             return {key: self._values(inner, key) for key, inner in value.items() if key != "foreign"}
         if isinstance(value, list):
             return [self._values(inner, name) for inner in value]
-        if not isinstance(value, str):
-            return value
+        return self._said(value, name) if isinstance(value, str) else value
+
+    def _said(self, value: str, name: str) -> str | None:
+        """A text in a field of that name."""
+        if name in WHO:
+            return self._mask("PERSON", value)
         if name in FREE_TEXT:
             return self._mask("text", value, " ")
         return self._contacts(self._known.get(("DOC", value), value))

@@ -11,6 +11,7 @@ import yaml
 from trial_plant import case_file
 
 from canonical.isa95.operations import OperationsRequest, PersonnelRequirement, SegmentRequirement
+from canonical.isa95.quality import ReleaseDecision
 from canonical.isa95.resources import Person
 from canonical.message import Action, Message, Verb
 from mombus.hub.trial.playing import playing
@@ -54,6 +55,14 @@ def test_a_text_of_endless_words_is_masked_in_no_time() -> None:
 
 def test_the_file_says_what_is_masked() -> None:
     assert saved(order()).startswith("# Saved from messages of the bus. Pseudonyms stand for persons, free text")
+
+
+def test_who_decided_is_masked_as_who_said_so() -> None:
+    body = ReleaseDecision(id="UD-1", material_lot_id="L-1", disposition="UnRestricted", decided=NOW, decided_by="lab1")
+    said = Message.of("release_decision", body, source="qms", site="lyon", occurred=NOW, recorded=NOW, by="lab1")
+    (case,) = yaml.safe_load(saved(said, got={"mes": [Got(said)]}))["tests"]
+    assert case["given"][0]["by"] == case["given"][0]["body"]["decided_by"] == "PERSON-1"
+    assert case["expect"]["mes"][0]["body"]["decided_by"] == "PERSON-1"
 
 
 def test_a_persons_own_id_and_name_are_masked() -> None:
