@@ -75,6 +75,7 @@ def test_labels_and_times_dont_overlap() -> None:
     ticks = [tick.x for tick in drawn.ticks]
     assert all(b - a >= 90 for a, b in pairwise(ticks))
     assert [tick.new_day for tick in drawn.ticks[:2]] == [True, False]
+    assert ticks[1] - ticks[0] > 120, "a time with its date takes more room"
 
 
 def test_of_a_long_journey_the_newest_is_drawn() -> None:

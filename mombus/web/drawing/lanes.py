@@ -16,8 +16,8 @@ LEFT, TOP, LANE, RIGHT = 120, 30, 58, 40
 """Room for the lanes' names, for the axis, of one lane, and behind the last event."""
 LEAST, MORE = 11.0, 13.0
 """Room between two events, and what is added for each ten times of the seconds between them."""
-TICK, LETTER = 92, 6.6
-"""Room that a time needs on the axis, and one letter of a label."""
+TICK, DATED, LETTER = 92, 122, 6.6
+"""Room that a time needs on the axis, one with its date, and one letter of a label."""
 DRAWN = 400
 """Hops on one drawing: the newest, if there are more."""
 LONG_S = 1.0
@@ -159,7 +159,7 @@ def _ways(marks: Sequence[Mark], now_x: float) -> list[Way]:
 def _ticks(place: Mapping[datetime, float], zone: tzinfo) -> list[Tick]:
     found: list[Tick] = []
     for time, x in place.items():
-        if not found or x - found[-1].x >= TICK:
+        if not found or x - found[-1].x >= (DATED if found[-1].new_day else TICK):
             local = time.astimezone(zone)
             found.append(Tick(x, local, not found or found[-1].at.date() != local.date()))
     return found
