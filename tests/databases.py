@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 _numbers = count(1)
@@ -29,6 +30,11 @@ def started(folder: Path | None = None) -> Any:
         with suppress(subprocess.SubprocessError):
             return get_server(folder, cleanup_mode="delete")
     return get_server(folder, cleanup_mode="delete")
+
+
+def ended(process: psutil.Process) -> bool:
+    """True for one that has ended, also where nobody has asked how."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from databases import started
+from databases import ended, started
 from freezing import frozen
 from hub_plant import Asker, config, wire
 from own_broker import broker
@@ -147,7 +147,7 @@ async def test_a_database_that_dies_is_told_and_the_rest_is_measured(tmp_path) -
             assert "mombus_journal_up 1.0" in await measured()
             postmaster = psutil.Process(server.get_pid())
             postmaster.send_signal(signal.SIGQUIT)
-            await until(lambda: not postmaster.is_running())
+            await until(lambda: ended(postmaster))
             try:
                 page, lines, ready, said = await asyncio.gather(
                     http.get("/api/status"), measured(), http.get("/readyz?verbose"),

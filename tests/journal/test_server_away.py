@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from databases import started
+from databases import ended, started
 from patience import PATIENCE_S, until
 from sqlalchemy import Connection, make_url, select, text
 from sqlalchemy.exc import OperationalError
@@ -44,7 +44,7 @@ async def test_commits_are_repeated_when_the_server_is_back(monkeypatch):
     reading = asyncio.create_task(names(journal))
     await until(lambda: journal.trouble)
     assert "the journal's database doesn't answer" in journal.trouble
-    await until(lambda: not postmaster.is_running())
+    await until(lambda: ended(postmaster))
     surveying, asking = (
         asyncio.create_task(journal.survey(lambda c: c.execute(text("SELECT 1")).scalar(), patiently=patiently))
         for patiently in (True, False)
