@@ -205,6 +205,7 @@ async def _hubs_end_while_all_prepare(plant: Together, wms: Picky) -> None:
         await third.aclose()
         del plant.hubs[2:]
         await plant.open("c", third)
+        await until(lambda: _is_known(plant, plant.hubs[-1].url))
         wms.opens.set()
         told = await plant.changed(begun["number"])
         assert told["state"] == "applied"
@@ -212,6 +213,12 @@ async def _hubs_end_while_all_prepare(plant: Together, wms: Picky) -> None:
         states = {hub["address"]: hub["state"] for hub in told["hubs"]}
         assert states == {plant.hubs[1].url: "runs it", started_again: "runs it", ended: "ended"}
         assert plant.run() == [{"erp", "wms"}] * 3
+
+
+async def _is_known(plant: Together, url: str) -> bool:
+    """A hub has said that it is there some time after it has begun."""
+    neighbours = plant.hub._changing.work.core.neighbours
+    return any(peer.live and peer.said.address == url for peer in await neighbours.others())
 
 
 async def test_parts_in_processes_of_their_own_take_it_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

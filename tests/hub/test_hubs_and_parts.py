@@ -107,8 +107,15 @@ class Plant:
         return [answer.json() for answer in answers] if all(answer.is_success for answer in answers) else []
 
     async def systems(self) -> list[dict[str, tuple[Any, ...]]]:
+        """How each is, why, and how much is behind for it or waits: what was broken off waits to be tried again."""
         told = await self.everywhere("/api/status")
-        return [{row["name"]: (row["health"], row["reason"], row["lag"]) for row in one["systems"]} for one in told]
+        return [
+            {
+                row["name"]: (row["health"], row["reason"], row["lag"] + sum(row["waiting"].values()))
+                for row in one["systems"]
+            }
+            for one in told
+        ]
 
     async def agreed(self) -> bool:
         """True once nobody tells of a hub that runs something else, or doesn't answer."""
